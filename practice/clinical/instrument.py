@@ -1,0 +1,339 @@
+"""Instruments as data: one TOML file per instrument and version, read once and never changed after release."""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+FOLDER = Path(__file__).parent / "instruments"
+
+Value = int | str
+Answers = Mapping[str, Value | None]
+
+DECLINED = "declined"
+"""What a client gives instead of an answer with "I would rather not say". Scored as a blank, never as a no."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One answer of a choice. `code` is unique in its item; `value` need not be (AUDIT-C item 2 has two zeros)."""
+
+    code: str
+    value: Value
+    label: str
+    loinc: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EnableWhen:
+    """The item is asked when any of `any_of` equals `equals`, or is at least `at_least`."""
+
+    any_of: tuple[str, ...]
+    equals: int | None
+    at_least: int | None
+
+    def holds(self, answers: Answers) -> bool:
+        for link_id in self.any_of:
+            value = answers.get(link_id)
+            if type(value) is not int:
+                continue
+            if value == self.equals or (self.at_least is not None and value >= self.at_least):
+                return True
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    link_id: str
+    text: str
+    type: str
+    """`choice`, `integer` or `text`."""
+    options: tuple[Option, ...]
+    scored: bool
+    required: bool
+    safety: bool
+    """A suicide question: any answer above zero is a sign, and a blank or refusal is a flag of its own."""
+    enable_when: EnableWhen | None
+    hint: str
+    window: str
+    anchors: tuple[str, ...]
+    cluster: str
+    minimum: int | None
+    maximum: int | None
+    loinc: str | None
+    points: Mapping[Value, int | None]
+    """Points by accepted answer (value, or option code where it differs); None marks "not applicable"."""
+
+    def option(self, answer: Value | None) -> Option | None:
+        """Return the option that `answer` (a value or an option's code) names, if any."""
+        found = [option for option in self.options if answer == option.code]
+        found += [option for option in self.options if answer == option.value and option.code == str(option.value)]
+        return found[0] if found else None
+
+    def applies(self, answers: Answers) -> bool:
+        return self.enable_when is None or self.enable_when.holds(answers)
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    code: str
+    label: str
+    minimum: float | None
+    minimum_cut: str
+    """Name of the cut-point that is this band's lower limit, where the limit depends on sex."""
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One test of a flag: `kind` is item, blank, total_at_least, total_at_least_cut, level, status or provisional."""
+
+    kind: str
+    wanted: Any
+    link_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    code: str
+    severity: str
+    text: str
+    when: tuple[Test, ...]
+    """One of these is enough."""
+    unless_completed: str
+    """Key of an instrument whose completion answers this flag."""
+    opens: str
+    """Key of the instrument to give in the same sitting."""
+    gap: bool
+    """Raised by something left unanswered, not by an answer."""
+    action: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    ship: bool
+    class_: str
+    notice: str
+    who_says: tuple[str, ...]
+    conditions: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Instrument:
+    key: str
+    version: str
+    title: str
+    edition: str
+    """The publisher's own version name; `version` is ours and counts our files."""
+    language: str
+    domain: str
+    recall_window: str
+    respondent: str
+    min_age: int
+    minutes: int
+    instructions: str
+    higher_is_better: bool
+    items: tuple[Item, ...]
+    scoring: Mapping[str, Any]
+    bands: tuple[Band, ...]
+    cutpoints: Mapping[str, Any]
+    change: Mapping[str, Any]
+    flags: tuple[Flag, ...]
+    picture: Mapping[str, Any]
+    """Inputs of the decision table that this instrument gives: name -> where it is read."""
+    risk: Mapping[str, str]
+    """Safety level by triage level, for the suicide screens."""
+    licence: Licence
+    loinc: Mapping[str, str]
+    sources: tuple[str, ...]
+    verification: Mapping[str, Any]
+    wording_sha256: str
+    """Fingerprint of everything a client reads: kept with each stored assessment."""
+    by_link_id: Mapping[str, Item]
+    safety_items: tuple[Item, ...]
+    scored_points: tuple[tuple[str, Mapping[Value, int | None]], ...]
+    """Link id and points of each item that counts, in order."""
+
+    def item(self, link_id: str) -> Item:
+        try:
+            return self.by_link_id[link_id]
+        except KeyError:
+            raise ValueError(f"{self.title} has no question called {link_id!r}.") from None
+
+    def flag(self, code: str) -> Flag:
+        for flag in self.flags:
+            if flag.code == code:
+                return flag
+        raise ValueError(f"{self.title} has no flag called {code!r}.")
+
+    def band(self, code: str) -> Band:
+        for band in self.bands:
+            if band.code == code:
+                return band
+        raise ValueError(f"{self.title} has no band called {code!r}.")
+
+    def applicable_items(self, answers: Answers) -> tuple[Item, ...]:
+        """Return the items to ask, given the answers so far."""
+        return tuple(item for item in self.items if item.applies(answers))
+
+
+@cache
+def load(key: str, version: str | None = None) -> Instrument:
+    """Return one instrument; without `version`, its newest. Raises ValueError when there is none such."""
+    versions = _versions().get(key, {})
+    if not versions:
+        raise ValueError(f"There is no instrument called {key!r}.")
+    if version is None:
+        return load(key, max(versions, key=int))
+    if version not in versions:
+        raise ValueError(f"There is no version {version!r} of the instrument {key!r}.")
+    return _read(versions[version])
+
+
+@cache
+def all_instruments() -> tuple[Instrument, ...]:
+    """Return the newest version of every instrument, by key."""
+    return tuple(load(key) for key in sorted(_versions()))
+
+
+@cache
+def _versions() -> dict[str, dict[str, Path]]:
+    """Paths by key and version; a file is named `<key>.<version>.toml`."""
+    found: dict[str, dict[str, Path]] = {}
+    for path in sorted(FOLDER.glob("*.toml")):
+        key, version = path.stem.rsplit(".", 1)
+        found.setdefault(key, {})[version] = path
+    return found
+
+
+def _read(path: Path) -> Instrument:
+    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    option_sets = {name: tuple(_option(row) for row in rows) for name, rows in data.get("options", {}).items()}
+    items = tuple(_item(row, option_sets) for row in data["items"])
+    by_link_id = {item.link_id: item for item in items}
+    licence = data["licence"]
+    return Instrument(
+        key=data["key"],
+        version=data["version"],
+        title=data["title"],
+        edition=data["edition"],
+        language=data["language"],
+        domain=data["domain"],
+        recall_window=data["recall_window"],
+        respondent=data["respondent"],
+        min_age=data["min_age"],
+        minutes=data["minutes"],
+        instructions=data["instructions"],
+        higher_is_better=data.get("higher_is_better", False),
+        items=items,
+        scoring=_frozen(data["scoring"]),
+        bands=tuple(_band(row) for row in data.get("bands", ())),
+        cutpoints=_frozen(data.get("cutpoints", {})),
+        change=_frozen(data.get("change", {})),
+        flags=tuple(_flag(row) for row in data.get("flags", ())),
+        picture=_frozen(data.get("picture", {})),
+        risk=_frozen(data.get("risk", {})),
+        licence=Licence(
+            ship=licence["ship"],
+            class_=licence["class"],
+            notice=licence["notice"],
+            who_says=tuple(licence["who_says"]),
+            conditions=licence["conditions"],
+        ),
+        loinc=_frozen(data.get("loinc", {})),
+        sources=tuple(data["sources"]),
+        verification=_frozen(data["verification"]),
+        wording_sha256=_wording_sha256(data, items),
+        by_link_id=MappingProxyType(by_link_id),
+        safety_items=tuple(item for item in items if item.safety),
+        scored_points=tuple((link_id, by_link_id[link_id].points) for link_id in data["scoring"].get("items", ())),
+    )
+
+
+def _option(row: dict[str, Any]) -> Option:
+    return Option(
+        code=row.get("code", str(row["value"])), value=row["value"], label=row["label"], loinc=row.get("loinc")
+    )
+
+
+def _item(row: dict[str, Any], option_sets: Mapping[str, tuple[Option, ...]]) -> Item:
+    options = option_sets[row["options"]] if "options" in row else ()
+    points: dict[Value, int | None] = {}
+    for option in options:
+        worth = option.value if isinstance(option.value, int) else None
+        points[option.value] = worth
+        if option.code != str(option.value):
+            points[option.code] = worth
+    when = row.get("enable_when")
+    return Item(
+        link_id=row["link_id"],
+        text=row["text"],
+        type=row.get("type", "choice"),
+        options=options,
+        scored=row["scored"],
+        required=row["required"],
+        safety=row.get("safety", False),
+        enable_when=EnableWhen(tuple(when["any_of"]), when.get("equals"), when.get("at_least")) if when else None,
+        hint=row.get("hint", ""),
+        window=row.get("window", ""),
+        anchors=tuple(row.get("anchors", ())),
+        cluster=row.get("cluster", ""),
+        minimum=row.get("minimum"),
+        maximum=row.get("maximum"),
+        loinc=row.get("loinc"),
+        points=points,
+    )
+
+
+def _band(row: dict[str, Any]) -> Band:
+    return Band(
+        code=row["code"],
+        label=row["label"],
+        minimum=row.get("minimum"),
+        minimum_cut=row.get("minimum_cut", ""),
+        action=row.get("action", ""),
+    )
+
+
+def _flag(row: dict[str, Any]) -> Flag:
+    return Flag(
+        code=row["code"],
+        severity=row["severity"],
+        text=row["text"],
+        when=tuple(_test(test) for test in row["when"]),
+        unless_completed=row.get("unless_completed", ""),
+        opens=row.get("opens", ""),
+        gap=row.get("gap", False),
+        action=row.get("action", ""),
+        reason=row["reason"],
+    )
+
+
+def _test(row: dict[str, Any]) -> Test:
+    if "item" in row:
+        return Test("item", row["at_least"], row["item"])
+    [(kind, wanted)] = row.items()
+    return Test(kind, wanted, wanted if kind == "blank" else "")
+
+
+def _frozen(data: dict[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(
+        {name: _frozen(value) if isinstance(value, dict) else value for name, value in data.items()}
+    )
+
+
+def _wording_sha256(data: Mapping[str, Any], items: tuple[Item, ...]) -> str:
+    wording = [
+        [data["language"], data["title"], data["instructions"], data["licence"]["notice"]],
+        [
+            [item.link_id, item.text, item.hint, item.window, item.anchors, [[o.code, o.label] for o in item.options]]
+            for item in items
+        ],
+    ]
+    return hashlib.sha256(json.dumps(wording, ensure_ascii=False).encode()).hexdigest()
