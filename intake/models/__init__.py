@@ -1,0 +1,7 @@
+"""What a client tells us."""
+
+from .assessments import Assessment
+from .consents import Signature
+from .packets import Answer, Intake, Invitation
+
+__all__ = ["Answer", "Assessment", "Intake", "Invitation", "Signature"]

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from django.db import models
+
+from practice.clinical.instrument import Instrument, load
+from practice.models import Client, ClientRecord
+from practice.sealed import SealedJSON
+
+
+class Assessment(ClientRecord):
+    """One filled-in instrument: its answers sealed, its score and what it led to in clear. Never edited."""
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="assessments")
+    intake = models.ForeignKey("intake.Intake", on_delete=models.PROTECT, null=True, related_name="assessments")
+    instrument = models.CharField(max_length=32)
+    instrument_version = models.CharField(max_length=16)
+    wording_sha256 = models.CharField(max_length=64)
+    language = models.CharField(max_length=8, default="en")
+    answers = SealedJSON()  # {link_id: value or null}
+    total = models.DecimalField(max_digits=6, decimal_places=2, null=True)
+    estimated = models.BooleanField(default=False)
+    lower_bound = models.DecimalField(max_digits=6, decimal_places=2, null=True)
+    band = models.CharField(max_length=24, blank=True, default="")
+    level = models.CharField(max_length=24, blank=True, default="")
+    flags = models.JSONField(default=list)
+    complete = models.BooleanField(default=True)
+    safety = models.BooleanField(default=False)  # any suicide item answered above "no"
+    details = models.JSONField(default=dict)  # what else the score says: {"mds": true}
+    rules = models.JSONField(default=list)  # [{"id", "version"}] that fired when it came in
+    taken_at = models.DateTimeField()
+    taken_on = models.DateField()  # in the practice's zone: the day on charts
+    seconds = models.PositiveIntegerField(null=True)  # from first to last answer
+    read_at = models.DateTimeField(null=True, blank=True)
+    read_by = models.ForeignKey("practice.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+
+    class Privacy:
+        clinical = [
+            "answers",
+            "total",
+            "estimated",
+            "lower_bound",
+            "band",
+            "level",
+            "flags",
+            "complete",
+            "safety",
+            "details",
+            "rules",
+        ]
+        plain = [
+            "id",
+            "client",
+            "intake",
+            "instrument",
+            "instrument_version",
+            "wording_sha256",
+            "language",
+            "taken_at",
+            "taken_on",
+            "seconds",
+            "read_at",
+            "read_by",
+        ]
+
+    class Meta:
+        ordering = ["-taken_at"]
+        indexes = [models.Index(fields=["client", "instrument", "taken_at"], name="assessment_series")]
+        constraints = [
+            models.UniqueConstraint(fields=["intake", "instrument"], name="assessment_once_per_sitting"),
+            models.CheckConstraint(
+                condition=models.Q(read_at=None, read_by=None) | models.Q(read_at__isnull=False, read_by__isnull=False),
+                name="assessment_read_by_somebody",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instrument} {self.taken_on}"
+
+    @property
+    def definition(self) -> Instrument:
+        """The instrument in the version that was answered."""
+        return load(self.instrument, self.instrument_version)

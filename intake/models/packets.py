@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import hashlib
+import hmac
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from practice.models import Client, ClientRecord
+from practice.sealed import SealedJSON
+
+if TYPE_CHECKING:
+    from django.db.models.fields.related_descriptors import RelatedManager
+
+LINK_LIFE = timedelta(days=14)
+CODE_LIFE = timedelta(minutes=10)
+TRIES = 5
+LOCK = timedelta(minutes=15)
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Invitation(ClientRecord):
+    """A packet sent to a client, and the link that opens it.
+
+    The link's token is 256 bits made from the link key, the row's id and its generation: it is not stored, only its
+    SHA-256 is. A new generation kills every older link. Opening the page changes nothing; pressing its button does.
+    """
+
+    class State(models.TextChoices):
+        SENT = "sent", _("Sent")
+        OPENED = "opened", _("Opened")
+        IN_PROGRESS = "in_progress", _("In progress")
+        DONE = "done", _("Done")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
+
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="invitations")
+    packet = models.CharField(max_length=40)
+    packet_version = models.CharField(max_length=16)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.SENT)
+    generation = models.PositiveSmallIntegerField(default=1)
+    token_digest = models.CharField(max_length=64, unique=True)
+    created_by = models.ForeignKey("practice.User", on_delete=models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField()
+    opened_at = models.DateTimeField(null=True, blank=True)
+    reminders = models.PositiveSmallIntegerField(default=0)
+    reminded_at = models.DateTimeField(null=True, blank=True)
+    # coming back on another device
+    return_digest = models.CharField(max_length=64, blank=True, default="")  # of the code shown at the start
+    code_digest = models.CharField(max_length=64, blank=True, default="")  # of the last one-time code
+    code_expires_at = models.DateTimeField(null=True, blank=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    locked_until = models.DateTimeField(null=True, blank=True)
+
+    if TYPE_CHECKING:
+        intake: Intake
+
+    class Privacy:
+        plain = [
+            "id",
+            "client",
+            "packet",
+            "packet_version",
+            "state",
+            "generation",
+            "token_digest",
+            "created_by",
+            "created_at",
+            "sent_at",
+            "expires_at",
+            "opened_at",
+            "reminders",
+            "reminded_at",
+            "return_digest",
+            "code_digest",
+            "code_expires_at",
+            "tries",
+            "locked_until",
+        ]
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [models.Index(fields=["client", "created_at"], name="invitation_client")]
+
+    def __str__(self) -> str:
+        return f"{self.packet} {self.state}"
+
+    @property
+    def token(self) -> str:
+        _, key = settings.KEY_RING.current("link")
+        return hmac.new(key, f"intake|{self.pk}|{self.generation}".encode(), hashlib.sha256).hexdigest()
+
+    def renew(self, at: datetime) -> None:
+        """Make the link good again for its full life; older links of this row stop working. Does not save."""
+        self.generation += 1
+        self.token_digest = digest(self.token)
+        self.expires_at = at + LINK_LIFE
+
+    def is_live(self, at: datetime) -> bool:
+        return self.state != self.State.WITHDRAWN and at < self.expires_at
+
+    @property
+    def path(self) -> str:
+        return reverse("link_open", args=[self.token])
+
+
+class Intake(ClientRecord):
+    """One sitting: the answers a client is giving, or gave, to a packet."""
+
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="intakes")
+    invitation = models.OneToOneField(Invitation, on_delete=models.CASCADE, related_name="intake")
+    language = models.CharField(max_length=8, default="en")
+    started_at = models.DateTimeField()
+    saved_at = models.DateTimeField(null=True, blank=True)
+    submitted_at = models.DateTimeField(null=True, blank=True)
+    at_page = models.CharField(max_length=80, blank=True, default="")  # where the client was last
+    completed_by = models.CharField(max_length=12, default="client")  # client, guardian, helper, staff
+    facts = SealedJSON()  # what the answers say in the words of the decision table, made when submitted
+    skipped = models.JSONField(default=list)  # keys of questions passed over on purpose
+    read_at = models.DateTimeField(null=True, blank=True)
+    read_by = models.ForeignKey("practice.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    trials_confirmed_at = models.DateTimeField(null=True, blank=True)
+    trials_confirmed_by = models.ForeignKey(
+        "practice.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    version = models.PositiveIntegerField(default=1)
+
+    if TYPE_CHECKING:
+        answers: RelatedManager[Answer]
+
+    class Privacy:
+        clinical = ["facts", "skipped"]
+        plain = [
+            "id",
+            "client",
+            "invitation",
+            "language",
+            "started_at",
+            "saved_at",
+            "submitted_at",
+            "at_page",
+            "completed_by",
+            "read_at",
+            "read_by",
+            "trials_confirmed_at",
+            "trials_confirmed_by",
+            "version",
+        ]
+
+    class Meta:
+        ordering = ["-started_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(read_at=None, read_by=None) | models.Q(read_at__isnull=False, read_by__isnull=False),
+                name="intake_read_by_somebody",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.invitation.packet} {self.started_at:%Y-%m-%d}"
+
+
+class Answer(ClientRecord):
+    """One answer of a sitting. One row each, so that two tabs never overwrite each other's questions."""
+
+    client_path = "intake__client"
+
+    intake = models.ForeignKey(Intake, on_delete=models.CASCADE, related_name="answers")
+    question = models.CharField(max_length=80)
+    value = SealedJSON()  # null when skipped on purpose
+    skipped = models.BooleanField(default=False)
+    at = models.DateTimeField()
+
+    class Privacy:
+        clinical = ["value", "skipped"]
+        plain = ["id", "intake", "question", "at"]
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["intake", "question"], name="answer_once")]
+
+    def __str__(self) -> str:
+        return self.question
+
+
+def value_of(answers: dict[str, Any], question: str) -> Any:
+    """The value among {question: Answer}, None when blank or skipped."""
+    row = answers.get(question)
+    return None if row is None or row.skipped else row.value

@@ -1,0 +1,379 @@
+"""Writes over several models of the practice: safety alerts and their ladder, admitting people, watching the system."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Max
+from django.urls import reverse
+from django.utils import timezone
+
+from practice import audit, coverage, jobs, notices
+from practice.access import Role
+from practice.clinical import escalation
+from practice.models import (
+    Alert,
+    AlertEvent,
+    AlertNotice,
+    Client,
+    Notice,
+    Practice,
+    SafetyContact,
+    Site,
+    Task,
+    User,
+)
+
+Why = AlertNotice.Why
+Kind = AlertEvent.Kind
+
+
+class NotNow(Exception):
+    """The act does not fit the state things are in; the message is a sentence for the person who tried."""
+
+
+# --- People ----------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def admit(*, by: User | None, site: Site, therapist: User | None, at: datetime, **identity: Any) -> Client:
+    """Create a client of this therapist and site. `identity` are the sealed fields (name_used, email, phone, ...)."""
+    newest = Client.objects.aggregate(n=Max("number"))["n"] or 400
+    client = Client(site=site, therapist=therapist, number=newest + 1, created_at=at)
+    for plain in ("language", "zone", "is_demo", "prescriber", "status"):
+        if plain in identity:
+            setattr(client, plain, identity.pop(plain))
+    client.set_identity(**identity)
+    client.save_identity()
+    audit.record("client.admitted", by=by, client=client, target=client, at=at, fields=sorted(identity))
+    return client
+
+
+# --- Safety alerts ---------------------------------------------------------------------------------------------------
+
+
+def _event(alert: Alert, kind: str, at: datetime, by: User | None = None, words: str = "", **facts: Any) -> None:
+    row = AlertEvent(alert=alert, kind=kind, at=at, by=by, facts=facts)
+    row.words = words
+    row.save(force_insert=True)
+
+
+@transaction.atomic
+def raise_alert(
+    *,
+    by: Any,
+    client: Client,
+    source: str,
+    severity: str,
+    rules: Sequence[Mapping[str, str]],
+    at: datetime,
+    source_id: UUID | None = None,
+    answers: Sequence[Mapping[str, Any]] = (),
+    reason: str = "",
+) -> Alert:
+    """Open the safety flag of this sitting, or add to the one that is open.
+
+    The severity never falls. A rise, or a new rule, is an event; a rise starts the ladder again, so that somebody who
+    picked the flag up at a lower level is told anew. `by` is the client for a form, a User for a manual flag.
+    """
+    alert = None
+    if source_id is not None:
+        alert = Alert.objects.select_for_update().filter(source_id=source_id, closed_at=None).first()
+    fired = [{**rule, "at": at.isoformat()} for rule in rules]
+    if alert is None:
+        alert = Alert(
+            client=client,
+            source=source,
+            source_id=source_id,
+            severity=severity,
+            rules=fired,
+            opened_at=at,
+            raised_at=at,
+            raised_by=by if isinstance(by, User) else None,
+        )
+        alert.answers, alert.reason = list(answers), reason
+        alert.save(force_insert=True)
+        _event(alert, Kind.OPENED, at, by=alert.raised_by, severity=severity, rules=[r["id"] for r in fired])
+        audit.record("alert.opened", by=by, client=client, target=alert, at=at, rules=[r["id"] for r in fired])
+        _tell_rung(alert, 0, at)
+    else:
+        known = set(alert.rule_ids)
+        new = [rule for rule in fired if rule["id"] not in known]
+        rises = Alert.RANK[severity] < Alert.RANK[alert.severity]
+        alert.rules = [*alert.rules, *new]
+        alert.answers = list(answers) or alert.answers
+        alert.version += 1
+        if rises:
+            alert.severity, alert.raised_at, alert.rung = severity, at, 0
+            alert.acknowledged_at = alert.acknowledged_by = None
+        alert.save()
+        if new or rises:
+            _event(alert, Kind.ROSE if rises else Kind.ADDED, at, severity=alert.severity, rules=[r["id"] for r in new])
+            audit.record("alert.added", by=by, client=client, target=alert, at=at, rules=[r["id"] for r in new])
+        if rises:
+            _tell_rung(alert, 0, at)
+    _keep_task(alert, at)
+    return alert
+
+
+def _keep_task(alert: Alert, at: datetime) -> None:
+    """The caseload item of an open alert: due when the clock of its severity runs out."""
+    if alert.client is None:
+        return
+    practice = Practice.get()
+    due = {
+        "urgent": alert.raised_at + timedelta(minutes=escalation.minutes("urgent", practice.ladder)[1]),
+        "priority": coverage.read_by(alert.raised_at, practice),
+        "routine": coverage.next_opening(alert.raised_at, practice) + timedelta(hours=24),
+    }[alert.severity]
+    Task.open(
+        alert.client,
+        "safety",
+        at=alert.opened_at,
+        subject_id=alert.pk,
+        due_at=due,
+        rules=alert.rule_ids,
+        severity=alert.severity,
+        acknowledged=bool(alert.acknowledged_at),
+        left=bool(alert.left_at),
+        source=alert.source,
+    )
+
+
+def _rung_people(alert: Alert, rung: int, at: datetime) -> list[tuple[User, str]]:
+    """Whom a rung of the ladder tells. An empty rung (no backup named) tells the next one instead, up to the admins."""
+    practice = Practice.get()
+    therapist = alert.client.therapist if alert.client else alert.raised_by
+    on_call = [(u, Why.ON_CALL) for u in coverage.on_call(at, practice, coverage.shifts())]
+    active = therapist if therapist and therapist.is_active else None
+    found: list[tuple[User, str]] = []
+    if rung == 0:
+        found = ([(active, Why.THERAPIST)] if active else []) + on_call
+    elif rung == 1:
+        found = (
+            [(active.backup, Why.BACKUP)] if active and active.backup and active.backup.is_active else []
+        ) + on_call
+    elif rung == 2 and active and active.supervisor and active.supervisor.is_active:
+        found = [(active.supervisor, Why.SUPERVISOR)]
+    elif rung == 3:
+        found = [(u, Why.ADMIN) for u in User.objects.with_role(Role.ADMIN)]
+    if not found and rung < 3:
+        return _rung_people(alert, rung + 1, at)
+    return list({user.pk: (user, why) for user, why in reversed(found)}.values())[::-1]
+
+
+def _tell_rung(alert: Alert, rung: int, at: datetime) -> None:
+    practice = Practice.get()
+    alert.rung = rung
+    alert.climbs_at = escalation.next_climb(alert.severity, alert.raised_at, rung, practice.ladder)
+    Alert.objects.filter(pk=alert.pk).update(rung=rung, climbs_at=alert.climbs_at)
+    for user, why in _rung_people(alert, rung, at):
+        AlertNotice.objects.get_or_create(alert=alert, user=user, rung=rung, defaults={"why": why, "told_at": at})
+        _event(alert, Kind.TOLD, at, who=str(user.pk), name=user.name, why=str(why), rung=rung)
+        notices.tell_staff(
+            user,
+            "urgent" if rung == 0 else "climbed",
+            urgent=alert.severity != "routine",
+            link=notices.link(reverse("alert_open", args=[alert.pk])),
+            at=coverage.local(at, practice).strftime("%H:%M"),
+            minutes=int((at - alert.raised_at).total_seconds() // 60),
+            next_at=coverage.local(alert.climbs_at, practice).strftime("%H:%M") if alert.climbs_at else "",
+            drill=alert.is_drill,
+        )
+
+
+def climb_alerts(*, at: datetime) -> int:
+    """Tell the next person for each alert that nobody picked up in time. Each rung once, however often this runs."""
+    climbed = 0
+    waiting = Alert.objects.filter(closed_at=None, acknowledged_at=None, climbs_at__lte=at).values_list("pk", flat=True)
+    for pk in list(waiting):
+        with transaction.atomic():
+            alert = Alert.objects.select_for_update().filter(pk=pk, acknowledged_at=None, climbs_at__lte=at).first()
+            if alert is None:
+                continue
+            rung = escalation.rung_at(alert.severity, alert.raised_at, at, Practice.get().ladder)
+            for missed in range(alert.rung + 1, max(rung, alert.rung + 1) + 1):
+                _event(alert, Kind.CLIMBED, at, rung=missed)
+                _tell_rung(alert, missed, at)
+            audit.record("alert.climbed", by=None, client=alert.client_id, target=alert, at=at, rung=alert.rung)
+            climbed += 1
+    return climbed
+
+
+@transaction.atomic
+def acknowledge(*, by: User, alert: Alert, at: datetime) -> bool:
+    """Pick the alert up. Returns False when somebody else was first (see `acknowledged_by`); exactly one wins."""
+    won = Alert.objects.filter(pk=alert.pk, acknowledged_at=None, closed_at=None).update(
+        acknowledged_at=at, acknowledged_by=by, climbs_at=None
+    )
+    alert.refresh_from_db()
+    if won:
+        _event(alert, Kind.ACKNOWLEDGED, at, by=by)
+        audit.record("alert.acknowledged", by=by, client=alert.client_id, target=alert, at=at)
+        if alert.is_drill:
+            _close_drill(alert, by, at)
+        else:
+            _keep_task(alert, at)
+    return bool(won)
+
+
+@transaction.atomic
+def record_contact(*, by: User, alert: Alert, recorded_at: datetime, **said: Any) -> SafetyContact:
+    """Record an attempt to reach the client. Also picks the alert up when nobody has."""
+    if alert.is_drill or alert.client is None:
+        raise NotNow("A drill has nobody to call.")
+    if not alert.is_open:
+        raise NotNow("This flag was closed. Raise a new one, or add a note to it.")
+    acknowledge(by=by, alert=alert, at=recorded_at)
+    contact = SafetyContact(alert=alert, by=by, recorded_at=recorded_at)
+    for name, value in said.items():
+        setattr(contact, name, value)
+    contact.save(force_insert=True)
+    _event(alert, Kind.CONTACT, recorded_at, by=by, contact=str(contact.pk), reached=contact.reached)
+    audit.record("alert.contact", by=by, client=alert.client, target=alert, at=recorded_at)
+    Task.open(
+        alert.client,
+        "safety",
+        at=alert.opened_at,
+        subject_id=alert.pk,
+        due_at=contact.next_check_at,
+        contact=contact.reached,
+        acknowledged=True,
+    )
+    if contact.reached == SafetyContact.Reached.YES:
+        Alert.objects.filter(pk=alert.pk).update(call_wanted_at=None)
+        Task.finish(alert.client, "call_me", at=recorded_at, by=by)
+    return contact
+
+
+@transaction.atomic
+def close_alert(*, by: User, alert: Alert, action: str, note: str, at: datetime) -> None:
+    """Close by a named person's action and words; refused until a contact with level, plan and next check is recorded.
+
+    Opens the item for the next check, so that the follow-up outlives the flag.
+    """
+    if alert.is_drill or alert.client is None:
+        raise NotNow("A drill closes itself when somebody picks it up.")
+    last = alert.contacts.order_by("recorded_at").last()
+    if last is None or last.level == SafetyContact.Level.UNKNOWN:
+        raise NotNow("Record a contact with a level, a plan and the next check first.")
+    if not note.strip():
+        raise NotNow("Write a line on why this flag can be closed.")
+    won = Alert.objects.filter(pk=alert.pk, closed_at=None).update(
+        closed_at=at, closed_by=by, action=action, climbs_at=None
+    )
+    if not won:
+        alert.refresh_from_db()
+        raise NotNow(f"{alert.closed_by} closed this flag first.")
+    alert.refresh_from_db()
+    alert.closing_note = note
+    alert.save(update_fields=["closing_note"])
+    _event(alert, Kind.CLOSED, at, by=by, words=note, action=action)
+    audit.record("alert.closed", by=by, client=alert.client, target=alert, at=at)
+    Task.finish(alert.client, "safety", at=at, by=by, subject_id=alert.pk)
+    Task.open(alert.client, "next_check", at=at, subject_id=alert.pk, due_at=last.next_check_at)
+
+
+@transaction.atomic
+def add_to_alert(*, by: User, alert: Alert, words: str, at: datetime) -> None:
+    """Append words to an alert, open or closed; what was written before stays as it was."""
+    if not words.strip():
+        raise NotNow("Write what you want to add.")
+    _event(alert, Kind.ADDED, at, by=by, words=words)
+    audit.record("alert.noted", by=by, client=alert.client_id, target=alert, at=at)
+
+
+@transaction.atomic
+def finish_next_check(*, by: User, alert: Alert, words: str, at: datetime) -> None:
+    """Record that the follow-up check after a closed flag was made."""
+    add_to_alert(by=by, alert=alert, words=words, at=at)
+    if alert.client:
+        Task.finish(alert.client, "next_check", at=at, by=by, subject_id=alert.pk)
+
+
+@transaction.atomic
+def client_did(*, client: Client, alert: Alert, kind: str, at: datetime, **facts: Any) -> None:
+    """Record what the client saw or tapped after a safety answer. Codes only."""
+    alert = Alert.objects.select_for_update().get(pk=alert.pk)
+    if kind == Kind.LEFT and (alert.left_at or not alert.is_open):
+        return
+    _event(alert, kind, at, **facts)
+    if kind in (Kind.LEFT, Kind.CAME_BACK):
+        alert.left_at = at if kind == Kind.LEFT else None
+        Alert.objects.filter(pk=alert.pk).update(left_at=alert.left_at)
+        if alert.is_open:
+            _keep_task(alert, at)
+    if kind == Kind.CALL_WANTED:
+        Alert.objects.filter(pk=alert.pk).update(call_wanted_at=at)
+        Task.open(client, "call_me", at=at, due_at=coverage.next_opening(at, Practice.get()))
+        notices.tell_client(client, "call_me", channels=("sms",), when=facts.get("when", ""))
+    if kind == Kind.CALL_UNWANTED:
+        Alert.objects.filter(pk=alert.pk).update(call_wanted_at=None)
+        Task.finish(client, "call_me", at=at, by=None)
+    audit.record(f"client.{kind}", by=client, client=client, target=alert, at=at)
+
+
+@transaction.atomic
+def raise_manual_flag(*, by: User, client: Client, severity: str, reason: str, at: datetime) -> Alert:
+    """A clinician's own flag (D10): same alert, same ladder."""
+    if not reason.strip():
+        raise NotNow("Write what you saw or heard.")
+    return raise_alert(
+        by=by,
+        client=client,
+        source=Alert.Source.MANUAL,
+        severity=severity,
+        rules=[{"id": "manual", "version": "1"}],
+        reason=reason,
+        at=at,
+    )
+
+
+@transaction.atomic
+def run_drill(*, by: User, at: datetime) -> Alert:
+    """Send a marked test flag down the real path, starting from the people on call."""
+    alert = Alert(
+        is_drill=True,
+        source=Alert.Source.DRILL,
+        severity=Alert.Severity.URGENT,
+        rules=[{"id": "drill", "version": "1", "at": at.isoformat()}],
+        opened_at=at,
+        raised_at=at,
+        raised_by=by,
+    )
+    alert.save(force_insert=True)
+    _event(alert, Kind.OPENED, at, by=by, severity="urgent", rules=["drill"])
+    audit.record("alert.drill", by=by, target=alert, at=at)
+    _tell_rung(alert, 0, at)
+    return alert
+
+
+def _close_drill(alert: Alert, by: User, at: datetime) -> None:
+    Alert.objects.filter(pk=alert.pk).update(closed_at=at, closed_by=by, action=Alert.Action.NO_CHANGE)
+    _event(alert, Kind.CLOSED, at, by=by, action="drill")
+
+
+# --- The system itself -----------------------------------------------------------------------------------------------
+
+
+def watch_system(*, at: datetime) -> None:
+    """Tell the admins when jobs wait too long or a safety notice could not be sent: once an hour while it lasts."""
+    waiting = jobs.oldest_waiting_min(at)
+    unsent = Notice.objects.filter(
+        urgent=True, state__in=[Notice.State.WAITING, Notice.State.FAILED], created_at__lt=at - timedelta(minutes=15)
+    ).exists()
+    if waiting < 10 and not unsent:
+        return
+    if Notice.objects.filter(template="system", created_at__gt=at - timedelta(hours=1)).exists():
+        return
+    for admin in User.objects.with_role(Role.ADMIN):
+        notices.tell_staff(
+            admin, "system", link=notices.link(reverse("system_state")), minutes=waiting, unsent=bool(unsent)
+        )
+
+
+def now() -> datetime:
+    """The clock of views and tasks."""
+    return timezone.now()

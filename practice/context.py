@@ -1,0 +1,69 @@
+"""What every page needs to know. Nothing here touches the database for a page that renders without a request."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext_lazy as _
+
+from practice import jobs
+from practice.access import Permission
+from practice.models import Client, ClinicalSignature, Practice
+
+PARTS = ("rules", "instruments", "clocks", "safety_wording")  # what a clinical lead signs (docs/clinical-sources.md)
+
+# key for "g then key", label, url name, permission
+NAV = (
+    ("c", _("Caseload"), "caseload", Permission.SEE_CASELOAD),
+    ("a", _("Alerts"), "alerts", Permission.SEE_ALERTS),
+    ("t", _("Practice"), "practice_settings", Permission.SEE_PRACTICE),
+)
+
+
+def page(request: HttpRequest) -> dict[str, Any]:
+    context: dict[str, Any] = {"practice": SimpleLazyObject(Practice.get), "demo": settings.DEMO}
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return context
+    here = request.resolver_match.url_name if request.resolver_match else ""
+    return context | {
+        "nav": SimpleLazyObject(lambda: _nav(user, here)),
+        "theme": user.theme,
+        "keys_on": user.keys_on,
+        "clinical_unsigned": SimpleLazyObject(lambda: unsigned()),
+        "queue_late_min": SimpleLazyObject(lambda: _late()),
+    }
+
+
+def _nav(user: Any, here: str) -> list[dict[str, Any]]:
+    urgent = Client.objects.visible_to(user, Permission.READ_CHART).filter(
+        ~Q(status=Client.Status.DISCHARGED), rank=Client.Rank.NOW
+    )
+    return [
+        {
+            "key": key,
+            "label": label,
+            "url": reverse(name),
+            "count": urgent.count() if name == "caseload" else 0,
+            "current": name == here,
+        }
+        for key, label, name, permission in NAV
+        if user.may(permission)
+    ]
+
+
+def _late() -> int:
+    waiting = jobs.oldest_waiting_min(timezone.now())
+    return waiting if waiting >= 2 else 0
+
+
+def unsigned() -> list[str]:
+    """The parts of the clinical content that nobody has signed for at their current version."""
+    from practice.clinical import fit
+
+    signed = set(ClinicalSignature.objects.values_list("part", "version"))
+    return [part for part in PARTS if (part, fit.RULES_VERSION) not in signed]

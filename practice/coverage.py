@@ -1,0 +1,66 @@
+"""Who is on call, and when somebody reads: computed from the coverage roster, so that what we tell a client is true."""
+
+from collections.abc import Iterable
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from practice.models import CoverageShift, Practice, User
+
+WEEKEND = (5, 6)
+
+
+def local(at: datetime, practice: Practice) -> datetime:
+    return at.astimezone(ZoneInfo(practice.zone))
+
+
+def shifts() -> list[CoverageShift]:
+    return list(CoverageShift.objects.filter(user__is_active=True).select_related("user"))
+
+
+def on_call(at: datetime, practice: Practice, roster: Iterable[CoverageShift]) -> list[User]:
+    """The people whose shift covers this moment."""
+    clock = local(at, practice)
+    return list(dict.fromkeys(shift.user for shift in roster if shift.covers(clock)))
+
+
+def in_hours(at: datetime, practice: Practice) -> bool:
+    clock = local(at, practice)
+    return clock.weekday() not in WEEKEND and practice.opens_at <= clock.time() < practice.closes_at
+
+
+def next_opening(at: datetime, practice: Practice) -> datetime:
+    """The next moment at which a workday starts, after `at`."""
+    return _next(at, practice, practice.opens_at)
+
+
+def read_by(at: datetime, practice: Practice) -> datetime:
+    """The moment by which answers sent at `at` are read: the same workday's end when sent before opening, else the next."""
+    return _next(at, practice, practice.reads_by)
+
+
+def _next(at: datetime, practice: Practice, clock: time) -> datetime:
+    here = local(at, practice)
+    zone = ZoneInfo(practice.zone)
+    for days in range(8):
+        day = here.date() + timedelta(days=days)
+        then = datetime.combine(day, clock, tzinfo=zone)
+        if day.weekday() not in WEEKEND and then > here:
+            return then
+    raise AssertionError("a week without a workday")
+
+
+def gaps(roster: Iterable[CoverageShift]) -> list[tuple[int, int]]:
+    """The hours of the week (0 = Monday 00:00 ... 168) with nobody on call, as (from, to) pairs."""
+    covered = set()
+    for shift in roster:
+        start = shift.weekday * 24 * 60 + shift.starts.hour * 60 + shift.starts.minute
+        length = (shift.ends.hour * 60 + shift.ends.minute - shift.starts.hour * 60 - shift.starts.minute) % (24 * 60)
+        covered.update((start + minute) % (7 * 24 * 60) for minute in range(0, length, 30))
+    found: list[tuple[int, int]] = []
+    for half_hour in range(0, 7 * 24 * 60, 30):
+        if half_hour not in covered:
+            if found and found[-1][1] == half_hour:
+                found[-1] = (found[-1][0], half_hour + 30)
+            else:
+                found.append((half_hour, half_hour + 30))
+    return [(start // 60, -(-end // 60)) for start, end in found]

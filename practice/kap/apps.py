@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class KapConfig(AppConfig):
+    name = "practice.kap"
+    label = "kap"

@@ -1,0 +1,171 @@
+"""What happens around every request. Each class does one thing; the order is in settings.MIDDLEWARE."""
+
+import logging
+import secrets
+from collections.abc import Callable
+from datetime import timedelta
+
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
+from django.contrib.auth import logout
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.urls import resolve, reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+
+from practice import audit
+from practice.models import KeptForm
+
+Answer = Callable[[HttpRequest], HttpResponse]
+log = logging.getLogger("practice.request")
+
+# Form fields that are never kept: secrets, and what is made anew.
+NOT_KEPT = {"csrfmiddlewaretoken", "form_key", "password", "password1", "password2", "oldpassword", "code", "login"}
+
+
+class SecurityHeaders:
+    """Strict headers on every answer, and the address a request came from, for limits and the audit trail."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+        self.csp = "; ".join(f"{name} {' '.join(sources)}" for name, sources in settings.SECURE_CSP.items())
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.origin = origin_of(request)  # type: ignore[attr-defined]
+        audit.set_origin(request.origin)  # type: ignore[attr-defined]
+        response = self.get_response(request)
+        response.setdefault("Content-Security-Policy", self.csp)
+        response.setdefault("X-Content-Type-Options", "nosniff")
+        response.setdefault("Referrer-Policy", "no-referrer")
+        response.setdefault("X-Frame-Options", "DENY")
+        response.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        response.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        response.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=()")
+        response.setdefault("X-Robots-Tag", "noindex, nofollow")
+        if settings.SECURE_HSTS_SECONDS:
+            response.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+        if not request.path.startswith(settings.STATIC_URL):
+            response.setdefault("Cache-Control", "no-store")
+        return response
+
+
+def origin_of(request: HttpRequest) -> str:
+    """The client's address: the peer, or what our own trusted proxies appended; never what the client claims."""
+    hops = [h.strip() for h in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if h.strip()]
+    if settings.TRUSTED_PROXIES and len(hops) >= settings.TRUSTED_PROXIES:
+        return hops[-settings.TRUSTED_PROXIES][:45]
+    return str(request.META.get("REMOTE_ADDR", ""))[:45]
+
+
+def kept_fields(request: HttpRequest) -> list[list[str]]:
+    return [[name, value] for name, values in request.POST.lists() if name not in NOT_KEPT for value in values]
+
+
+class DatabaseTrouble:
+    """A database that is away, full or read-only gives 503 with the typed text kept on the page, never 500."""
+
+    TROUBLE = (OperationalError, InterfaceError)
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            return self.get_response(request)
+        except self.TROUBLE as trouble:
+            return self.answer(request, trouble)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, self.TROUBLE) or is_storage(exception):
+            return self.answer(request, exception)
+        return None
+
+    def answer(self, request: HttpRequest, trouble: Exception) -> HttpResponse:
+        from practice.views.trouble import not_saved
+
+        log.error("database trouble", extra={"trouble": type(trouble).__name__, "error_id": secrets.token_hex(4)})
+        connection.close()
+        return not_saved(request)
+
+
+def is_storage(trouble: Exception) -> bool:
+    """PostgreSQL says "read-only" and "no space" through other classes of DatabaseError."""
+    cause = trouble.__cause__
+    return isinstance(trouble, DatabaseError) and type(cause).__name__ in {"ReadOnlySqlTransaction", "DiskFull"}
+
+
+class SessionClock:
+    """Staff sessions lock after 15 minutes without an act of a person, and end after 12 hours. Typed text is kept.
+
+    Client sessions have the same idle lock, kept by their own door (practice.pages.client_page).
+    """
+
+    BACKGROUND = {"queue_state"}  # pages that scripts poll do not extend a session
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path.startswith(settings.STATIC_URL) or not request.user.is_authenticated:
+            return self.get_response(request)
+        now = timezone.now().timestamp()
+        started = request.session.setdefault("started", now)
+        seen = request.session.get("seen", now)
+        if now - seen > settings.SESSION_IDLE_S or now - started > settings.SESSION_ABSOLUTE_S:
+            return self.lock(request)
+        if now - seen > 15 or "seen" not in request.session:
+            request.session["seen"] = now
+        return self.get_response(request)
+
+    def lock(self, request: HttpRequest) -> HttpResponse:
+        user, path = request.user, request.path
+        if request.method == "POST" and (fields := kept_fields(request)):
+            kept = KeptForm(user=user, path=path[:200], at=timezone.now())  # type: ignore[misc]
+            kept.fields = fields
+            kept.save(force_insert=True)
+        audit.record("session.locked", by=user)
+        logout(request)
+        return HttpResponseRedirect(f"{reverse('account_login')}?{urlencode({'next': path, 'locked': 1})}")
+
+
+class SecondFactor:
+    """Staff who have no second factor yet can only set one up (or sign out). Nothing else answers."""
+
+    OPEN = {
+        "mfa_activate_totp",
+        "mfa_add_webauthn",
+        "mfa_index",
+        "mfa_generate_recovery_codes",
+        "mfa_view_recovery_codes",
+        "mfa_download_recovery_codes",
+        "mfa_reauthenticate",
+        "mfa_reauthenticate_webauthn",
+        "account_logout",
+        "account_reauthenticate",
+        "help_now",
+        "leave",
+        "healthz",
+    }
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if (
+            request.user.is_authenticated
+            and not request.path.startswith(settings.STATIC_URL)
+            and not request.session.get("second_factor")
+        ):
+            if is_mfa_enabled(request.user):
+                request.session["second_factor"] = True  # sign-in itself asked for it
+            else:
+                match = resolve(request.path_info)
+                door = getattr(match.func, "door", None)
+                if match.url_name not in self.OPEN and not (door and door.kind in ("public", "client")):
+                    return redirect("mfa_activate_totp")
+        return self.get_response(request)
+
+
+IDLE = timedelta(seconds=settings.SESSION_IDLE_S)

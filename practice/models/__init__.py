@@ -1,0 +1,35 @@
+"""Who we are and whom we care for."""
+
+from .alerts import Alert, AlertEvent, AlertNotice, SafetyContact
+from .audit import AuditEvent, AuditHead
+from .clients import Client, ClientRecord, NameStart
+from .jobs import Job, KeptForm, Notice, SentForm
+from .notes import Note, PsychotherapyNote
+from .people import CoverageShift, RoleGrant, User
+from .sites import ClinicalSignature, Practice, Site
+from .tasks import Task
+
+__all__ = [
+    "Alert",
+    "AlertEvent",
+    "AlertNotice",
+    "AuditEvent",
+    "AuditHead",
+    "Client",
+    "ClientRecord",
+    "ClinicalSignature",
+    "CoverageShift",
+    "Job",
+    "KeptForm",
+    "NameStart",
+    "Note",
+    "Notice",
+    "Practice",
+    "PsychotherapyNote",
+    "RoleGrant",
+    "SafetyContact",
+    "SentForm",
+    "Site",
+    "Task",
+    "User",
+]

@@ -1,0 +1,293 @@
+from __future__ import annotations
+
+import uuid
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from dateutil.relativedelta import relativedelta
+from django.db import models
+from django.db.models import Q
+from django.http import Http404
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from practice.access import COVER, GRANTS, REACH, Permission, Reach
+from practice.sealed import SealedField, SealedJSON, blind, normalise
+
+if TYPE_CHECKING:
+    from django.db.models.fields.related_descriptors import RelatedManager
+
+    from practice.models import Alert, Task, User
+
+LONGEST_START = 8  # letters of a name beginning that are indexed
+SPARK_POINTS = 6
+LAST = 999  # the place in the caseload of a client with nothing to do for
+
+
+class ClientQuerySet(models.QuerySet["Client"]):
+    def visible_to(self, user: User, permission: Permission = Permission.SEE_CLIENT) -> Self:
+        """The clients on whom this person may use this permission: the one place that knows roles and rows."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        reach = {REACH[role] for role in user.roles if permission in GRANTS[role]}
+        if Reach.PRACTICE in reach:
+            return self.all()
+        seen = Q(pk__in=[])
+        if Reach.OWN in reach:
+            seen |= Q(therapist=user)
+        if Reach.TEAM in reach:
+            seen |= Q(therapist__supervisor=user) | Q(therapist=user)
+        if Reach.PRESCRIBED in reach:
+            seen |= Q(prescriber=user)
+        if Reach.SITE in reach:
+            seen |= Q(site__in=user.sites.all())
+        if permission in COVER and user.may(permission):
+            from practice.models.alerts import Alert  # the alert names the client, not the other way round
+
+            told = Alert.objects.filter(notices__user=user, closed_at=None).values("client_id")
+            seen |= Q(pk__in=told)
+        return self.filter(seen)
+
+    def get_for(self, user: User, permission: Permission, pk: Any) -> Client:
+        """Return the client, or raise Http404 (not theirs) or PermissionDenied (theirs, but not for this)."""
+        from django.core.exceptions import PermissionDenied
+
+        found = self.visible_to(user, permission).filter(pk=pk).first()
+        if found is None:
+            if self.visible_to(user).filter(pk=pk).exists():
+                raise PermissionDenied
+            raise Http404
+        return found
+
+    def looked_after_by(self, user: User) -> Self:
+        """Those this person treats, prescribes for, or was told of in an open alert."""
+        from practice.models.alerts import Alert
+
+        told = Alert.objects.filter(notices__user=user, closed_at=None).values("client_id")
+        return self.filter(Q(therapist=user) | Q(prescriber=user) | Q(pk__in=told))
+
+    def named(self, text: str) -> Self:
+        """Clients a word of whose names begins with each word of `text` (keyed index; the first 8 letters count)."""
+        found = self
+        for word in normalise(text).split():
+            found = found.filter(
+                pk__in=NameStart.objects.filter(start=blind("name", word[:LONGEST_START])).values("client_id")
+            )
+        return found
+
+
+class Client(models.Model):
+    """A person we care for. Who they are is sealed; scores, states and clocks are in clear under a random id."""
+
+    class Status(models.TextChoices):
+        INVITED = "invited", _("Invited")
+        ACTIVE = "active", _("Active")
+        DISCHARGED = "discharged", _("Discharged")
+
+    class Rank(models.IntegerChoices):
+        """The group of the caseload a client stands in."""
+
+        NOW = 0, _("Needs you now")
+        WEEK = 1, _("This week")
+        STEADY = 2, _("Steady")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    number = models.PositiveIntegerField(unique=True, editable=False)
+    site = models.ForeignKey("practice.Site", on_delete=models.PROTECT, related_name="clients")
+    therapist = models.ForeignKey("practice.User", on_delete=models.PROTECT, related_name="clients", null=True)
+    prescriber = models.ForeignKey(
+        "practice.User", on_delete=models.PROTECT, related_name="prescribed", null=True, blank=True
+    )
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.INVITED)
+    is_demo = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+
+    legal_name = SealedField()
+    name_used = SealedField()
+    pronouns = SealedField()
+    birth_date = SealedField()  # ISO date
+    email = SealedField()
+    phone = SealedField()
+    address = SealedField()
+    reach = (
+        SealedJSON()
+    )  # {"email": bool, "sms": bool, "voice": bool, "voicemail": bool, "private": ["sms", ...], "note": str}
+    contacts = (
+        SealedJSON()
+    )  # [{"role": "emergency"|"support", "name", "relation", "phone", "may_talk": "yes|emergency|no"}]
+    allergies = SealedField()
+    email_index = models.CharField(max_length=32, blank=True, default="", db_index=True)
+    phone_index = models.CharField(max_length=32, blank=True, default="", db_index=True)
+    language = models.CharField(max_length=8, default="en")
+    zone = models.CharField(max_length=64, blank=True, default="")
+
+    # Kept in the same transaction as what they are made from, so that the caseload is one query.
+    phq9 = models.JSONField(
+        default=list
+    )  # the last six: [["2026-11-19", 19, true], ...] date, total or null, safety sign
+    rank = models.PositiveSmallIntegerField(choices=Rank.choices, default=Rank.STEADY)
+    rank_since = models.DateTimeField(null=True, blank=True)
+    turn = models.PositiveSmallIntegerField(default=LAST)  # place in the caseload: most pressing first (Task.turn)
+    last_heard_at = models.DateTimeField(null=True, blank=True)
+    next_session_at = models.DateTimeField(null=True, blank=True)
+    plan_name = models.CharField(max_length=40, blank=True, default="")
+    plan_note = models.CharField(max_length=60, blank=True, default="")
+    version = models.PositiveIntegerField(default=1)
+
+    objects = ClientQuerySet.as_manager()
+    if TYPE_CHECKING:
+        tasks: RelatedManager[Task]
+        alerts: RelatedManager[Alert]
+
+    class Privacy:
+        identifying = [
+            "legal_name",
+            "name_used",
+            "pronouns",
+            "birth_date",
+            "email",
+            "phone",
+            "address",
+            "reach",
+            "contacts",
+            "email_index",
+            "phone_index",
+        ]
+        clinical = ["allergies", "phq9", "rank", "plan_name", "plan_note"]
+        plain = [
+            "id",
+            "number",
+            "site",
+            "therapist",
+            "prescriber",
+            "status",
+            "is_demo",
+            "created_at",
+            "language",
+            "zone",
+            "rank_since",
+            "last_heard_at",
+            "next_session_at",
+            "version",
+        ]
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["therapist", "status", "turn", "rank_since", "id"], name="client_caseload"),
+            models.Index(fields=["site", "status", "turn", "rank_since", "id"], name="client_site"),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+    def get_absolute_url(self) -> str:
+        return reverse("chart", args=[self.pk])
+
+    @property
+    def code(self) -> str:
+        """The number people may say aloud and print: CH-0412."""
+        return f"CH-{self.number:04d}"
+
+    @property
+    def name(self) -> str:
+        """The name used, which shows everywhere; the legal name until we know it."""
+        return self.name_used or self.legal_name or self.code
+
+    @property
+    def first_name(self) -> str:
+        return self.name.split()[0]
+
+    @property
+    def born(self) -> date | None:
+        return date.fromisoformat(self.birth_date) if self.birth_date else None
+
+    def age(self, today: date) -> int | None:
+        """Whole years; someone born on 29 February turns a year older on 28 February."""
+        return relativedelta(today, self.born).years if self.born else None
+
+    def contact(self, role: str) -> dict[str, Any] | None:
+        return next((c for c in self.contacts or [] if c.get("role") == role), None)
+
+    def may_reach_by(self, channel: str) -> bool:
+        """Whether the client said that this channel ("email", "sms", "voice") is safe. Until they did: the one we have."""
+        return bool((self.reach or {}).get(channel, True)) and bool(self.email if channel == "email" else self.phone)
+
+    def set_identity(self, **fields: Any) -> None:
+        """Set sealed identity fields together with their search indexes. Does not save."""
+        for name, value in fields.items():
+            setattr(self, name, value)
+        self.email_index = blind("email", self.email) if self.email else ""
+        self.phone_index = blind("phone", self.phone) if self.phone else ""
+
+    def save_identity(self) -> None:
+        """Save, and rewrite the index of name beginnings."""
+        self.save()
+        starts = {
+            word[:n]
+            for word in normalise(f"{self.legal_name} {self.name_used}").split()
+            for n in range(1, min(len(word), LONGEST_START) + 1)
+        }
+        NameStart.objects.filter(client=self).delete()
+        NameStart.objects.bulk_create([NameStart(client=self, start=blind("name", s)) for s in sorted(starts)])
+
+    def refresh_rank(self) -> None:
+        """Put the client where its most pressing open task belongs: group, place in it, and since when."""
+        first = min(self.tasks.filter(done_at=None), key=lambda task: (task.turn, task.opened_at), default=None)
+        place = (first.rank, first.turn, first.opened_at) if first else (self.Rank.STEADY, LAST, None)
+        if place != (self.rank, self.turn, self.rank_since):
+            self.rank, self.turn, self.rank_since = place
+            Client.objects.filter(pk=self.pk).update(rank=self.rank, turn=self.turn, rank_since=self.rank_since)
+
+    def note_phq9(self, on: date, total: int | None, safety: bool, heard_at: datetime) -> None:
+        """Add a PHQ-9 to the short history of the caseload row (the full one is in intake.Assessment)."""
+        self.phq9 = [*self.phq9, [on.isoformat(), total, safety]][-SPARK_POINTS:]
+        self.last_heard_at = heard_at
+        Client.objects.filter(pk=self.pk).update(phq9=self.phq9, last_heard_at=heard_at)
+
+
+class NameStart(models.Model):
+    """The keyed index of how a client's names begin."""
+
+    id = models.BigAutoField(primary_key=True)
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="+")
+    start = models.CharField(max_length=32)
+
+    class Privacy:
+        identifying = ["start"]
+        plain = ["id", "client"]
+
+    class Meta:
+        indexes = [models.Index(fields=["start", "client"], name="name_start")]
+
+    def __str__(self) -> str:
+        return self.start
+
+
+class RecordQuerySet(models.QuerySet[Any]):
+    def visible_to(self, user: User, permission: Permission = Permission.READ_CHART) -> Self:
+        path = self.model.client_path
+        return self.filter(**{f"{path}__in": Client.objects.visible_to(user, permission).values("pk")})
+
+    def get_for(self, user: User, permission: Permission, pk: Any) -> Any:
+        """Return the row, or raise Http404 (not theirs) or PermissionDenied (their client, but not for this)."""
+        from django.core.exceptions import PermissionDenied
+
+        found = self.visible_to(user, permission).filter(pk=pk).first()
+        if found is None:
+            if self.visible_to(user, Permission.SEE_CLIENT).filter(pk=pk).exists():
+                raise PermissionDenied
+            raise Http404
+        return found
+
+
+class ClientRecord(models.Model):
+    """A row that belongs to a client. Obtained by `Model.objects.visible_to(user)`."""
+
+    client_path: ClassVar[str] = "client"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+
+    objects: ClassVar[Any] = RecordQuerySet.as_manager()
+
+    class Meta:
+        abstract = True

@@ -1,0 +1,115 @@
+from typing import Any, ClassVar
+
+from django.db import models
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+
+from practice.sealed import SealedField
+
+
+class Practice(models.Model):
+    """The one practice of this installation: its name, its clocks and its clinical settings (a single row)."""
+
+    name = models.CharField(_("name"), max_length=80, default="")
+    display_name = models.CharField(
+        _("name that clients may see on a locked phone"),
+        max_length=40,
+        blank=True,
+        default="",
+    )
+    phone = models.CharField(_("phone"), max_length=32, blank=True, default="")
+    hours_text = models.CharField(_("hours, in words"), max_length=80, blank=True, default="")
+    zone = models.CharField(_("time zone"), max_length=64, default="America/New_York")
+    opens_at = models.TimeField(_("workday starts"), default="08:00")
+    closes_at = models.TimeField(_("workday ends"), default="17:00")
+    reads_by = models.TimeField(_("answers are read by, next workday"), default="12:00")
+    screen_everyone = models.BooleanField(_("ask the safety questions of everyone"), default=False)
+    answer_calls_nobody = models.BooleanField(
+        _("an answer on a form does not call the police or an ambulance: this is true here"),
+        default=False,
+    )
+    clinical_lead = models.CharField(_("clinical lead"), max_length=80, blank=True, default="")
+    rule_overrides = models.JSONField(default=dict, blank=True)
+    ladder = models.JSONField(_("minutes until the next person is told"), default=dict, blank=True)
+    key_canary = SealedField()
+    version = models.PositiveIntegerField(default=1)
+
+    objects: ClassVar[models.Manager["Practice"]] = models.Manager()
+
+    class Privacy:
+        plain = [
+            "id",
+            "name",
+            "display_name",
+            "phone",
+            "hours_text",
+            "zone",
+            "opens_at",
+            "closes_at",
+            "reads_by",
+            "screen_everyone",
+            "answer_calls_nobody",
+            "clinical_lead",
+            "rule_overrides",
+            "ladder",
+            "key_canary",
+            "version",
+        ]
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(pk=1), name="practice_one_row")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def get(cls) -> "Practice":
+        return cls.objects.get_or_create(pk=1)[0]
+
+    @cached_property
+    def shown_name(self) -> str:
+        return self.display_name or self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("practice_settings")
+
+
+class Site(models.Model):
+    name = models.CharField(max_length=80)
+    zone = models.CharField(max_length=64, default="America/New_York")
+    address = models.CharField(max_length=160, blank=True, default="")
+    phone = models.CharField(max_length=32, blank=True, default="")
+
+    class Privacy:
+        plain = ["id", "name", "zone", "address", "phone"]
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ClinicalSignature(models.Model):
+    """A clinician's words that a part of the clinical content was read and may be used here."""
+
+    part = models.CharField(max_length=40)
+    version = models.CharField(max_length=64)
+    by = models.ForeignKey("practice.User", on_delete=models.PROTECT)
+    at = models.DateTimeField()
+    words = models.TextField()
+
+    class Privacy:
+        plain = ["id", "part", "version", "by", "at", "words"]
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["part", "version"], name="clinical_signature_once")]
+
+    def __str__(self) -> str:
+        return f"{self.part} {self.version}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise ValueError("A signature is not edited; sign the new version instead.")
+        super().save(*args, **kwargs)

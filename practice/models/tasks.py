@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from practice.models.clients import Client, ClientRecord
+
+if TYPE_CHECKING:
+    from practice.models import User
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a kind of open item looks on the caseload, and what its button does."""
+
+    rank: int
+    tone: str  # safety, refer, watch, quiet
+    icon: str
+    label: str | Promise
+    action: str | Promise
+    url: str  # url name; its arguments are the client and, when `subject` is set, the task's subject
+    subject: bool = False
+
+
+NOW, WEEK = Client.Rank.NOW, Client.Rank.WEEK
+SEVERITIES = ("urgent", "priority", "routine")
+# In the order of the caseload: safety first.
+KINDS: dict[str, Kind] = {
+    "safety": Kind(NOW, "safety", "octagon-alert", _("Safety"), _("Record contact"), "alert", True),
+    "call_me": Kind(NOW, "safety", "phone", _("Asked for a call"), _("Call back"), "chart"),
+    "next_check": Kind(NOW, "safety", "clock", _("Next safety check"), _("Record contact"), "alert", True),
+    "suggestion": Kind(NOW, "refer", "flag", _("Consider"), _("Review"), "suggestion", True),
+    "missed": Kind(NOW, "refer", "triangle-alert", _("Missed session"), _("Follow up"), "chart"),
+    "new_intake": Kind(WEEK, "watch", "file-text", _("New intake"), _("Read intake"), "intake_read", True),
+    "reconcile": Kind(WEEK, "watch", "circle-help", _("Two answers differ"), _("Reconcile"), "chart"),
+    "unfinished": Kind(WEEK, "watch", "clock", _("Form not back"), _("Open"), "chart"),
+    "booster": Kind(WEEK, "watch", "calendar", _("Booster window"), _("Open"), "chart"),
+    "todo": Kind(WEEK, "quiet", "list-checks", _("To do"), _("Open"), "chart"),
+}
+
+
+class Task(ClientRecord):
+    """Something a person has to do for a client: the rows behind "Needs you now" and "To do"."""
+
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="tasks")
+    kind = models.CharField(max_length=16, choices=[(k, v.label) for k, v in KINDS.items()])
+    rank = models.PositiveSmallIntegerField()
+    subject_id = models.UUIDField(null=True, blank=True)
+    # Codes that `why` turns into words: rule ids, scores, states. Never free text, never a name.
+    facts = models.JSONField(default=dict, blank=True)
+    owner = models.ForeignKey("practice.User", on_delete=models.PROTECT, null=True, blank=True, related_name="tasks")
+    opened_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True, blank=True)
+    done_at = models.DateTimeField(null=True, blank=True)
+    done_by = models.ForeignKey("practice.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+
+    class Privacy:
+        clinical = ["kind", "facts", "rank"]
+        plain = ["id", "client", "subject_id", "owner", "opened_at", "due_at", "done_at", "done_by"]
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["client", "rank", "opened_at"], name="task_open", condition=models.Q(done_at=None)),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["client", "kind", "subject_id"],
+                name="task_open_once",
+                condition=models.Q(done_at=None),
+            ),
+            models.UniqueConstraint(
+                fields=["client", "kind"],
+                name="task_open_once_without_subject",
+                condition=models.Q(done_at=None, subject_id=None),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(KINDS[self.kind].label)
+
+    @classmethod
+    def open(
+        cls,
+        client: Client,
+        kind: str,
+        *,
+        at: datetime,
+        subject_id: Any = None,
+        due_at: datetime | None = None,
+        owner: User | None = None,
+        **facts: Any,
+    ) -> Task:
+        """Open this item for the client, or freshen the one that is open. Moves the client in the caseload."""
+        task, new = cls.objects.get_or_create(
+            client=client,
+            kind=kind,
+            subject_id=subject_id,
+            done_at=None,
+            defaults={"rank": KINDS[kind].rank, "opened_at": at, "due_at": due_at, "facts": facts, "owner": owner},
+        )
+        if not new and (facts or due_at):
+            task.facts |= facts
+            task.due_at = due_at or task.due_at
+            task.save(update_fields=["facts", "due_at"])
+        client.refresh_rank()
+        return task
+
+    @classmethod
+    def finish(cls, client: Client, kind: str, *, at: datetime, by: User | None, subject_id: Any = None) -> None:
+        """Finish the open item of this kind (and subject, when given), if there is one."""
+        found = cls.objects.filter(client=client, kind=kind, done_at=None)
+        if subject_id is not None:
+            found = found.filter(subject_id=subject_id)
+        if found.update(done_at=at, done_by=by):
+            client.refresh_rank()
+
+    @property
+    def turn(self) -> int:
+        """The place of this item among all: by kind as listed, then by severity. Never more than clients.LAST."""
+        severity = self.facts.get("severity", "")
+        return 10 * list(KINDS).index(self.kind) + (SEVERITIES.index(severity) if severity in SEVERITIES else 0)
+
+    @property
+    def look(self) -> Kind:
+        return KINDS[self.kind]
+
+    @property
+    def action_url(self) -> str:
+        args = [self.client_id, self.subject_id] if self.look.subject else [self.client_id]
+        return reverse(self.look.url, args=args)

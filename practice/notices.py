@@ -1,0 +1,95 @@
+"""Mail and text messages: written as a row with their reason, delivered by a job. They say nothing about health.
+
+The words are templates/emails/<template>.txt (first line: subject), with an .html twin made from the same words, and
+templates/emails/<template>.sms.txt. A test renders each with a sentinel client and fails on a name, a drug, a score.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.html import urlize
+
+from practice import jobs
+from practice.models import Client, Practice, User
+from practice.models.jobs import Notice
+from practice.sms import gateway
+
+Channel = Notice.Channel
+
+# template -> the channels it may use
+TEMPLATES: dict[str, tuple[str, ...]] = {
+    "invitation": (Channel.EMAIL, Channel.SMS),  # N1
+    "code": (Channel.EMAIL, Channel.SMS),  # N2
+    "reminder": (Channel.EMAIL, Channel.SMS),  # N3
+    "call_me": (Channel.SMS,),  # N7
+    "urgent": (Channel.EMAIL, Channel.SMS),  # S1
+    "climbed": (Channel.EMAIL, Channel.SMS),  # S2
+    "system": (Channel.EMAIL,),  # S5
+    "staff_invitation": (Channel.EMAIL,),
+    "locked": (Channel.EMAIL,),  # wrong codes, told to staff
+}
+
+
+def link(path: str) -> str:
+    return f"{settings.ORIGIN}{path}"
+
+
+def tell_staff(user: User, template: str, *, urgent: bool = False, **words: Any) -> None:
+    """Queue a mail, and for urgent things a text message too, to a member of staff."""
+    _queue(template, Channel.EMAIL, user.email, user=user, urgent=urgent, words=words)
+    if urgent and user.phone and Channel.SMS in TEMPLATES[template]:
+        _queue(template, Channel.SMS, user.phone, user=user, urgent=urgent, words=words)
+
+
+def tell_client(client: Client, template: str, *, channels: tuple[str, ...] | None = None, **words: Any) -> list[str]:
+    """Queue to the client by the channels they said are safe. Returns the channels used; empty means none was safe."""
+    used = []
+    for channel in channels or TEMPLATES[template]:
+        if client.may_reach_by(channel):
+            address = client.email if channel == Channel.EMAIL else client.phone
+            _queue(template, channel, address, client=client, words=words)
+            used.append(str(channel))
+    return used
+
+
+def _queue(
+    template: str,
+    channel: str,
+    address: str,
+    *,
+    words: dict[str, Any],
+    user: User | None = None,
+    client: Client | None = None,
+    urgent: bool = False,
+) -> None:
+    notice = Notice(
+        template=template, channel=channel, user=user, client=client, urgent=urgent, created_at=timezone.now()
+    )
+    notice.address, notice.words = address, words
+    notice.save(force_insert=True)
+    jobs.enqueue("deliver_notice", ref=notice.pk)
+
+
+def render(template: str, channel: str, words: dict[str, Any], practice: Practice) -> tuple[str, str]:
+    """Return (subject, text); a text message has an empty subject."""
+    context = {**words, "practice": practice}
+    if channel == Channel.SMS:
+        return "", " ".join(render_to_string(f"emails/{template}.sms.txt", context).split())
+    subject, _, body = render_to_string(f"emails/{template}.txt", context).partition("\n")
+    return subject.strip(), body.strip() + "\n"
+
+
+def deliver(notice: Notice) -> None:
+    """Hand the message to the mail server or the gateway. Raises OSError (and kin) when that did not work."""
+    subject, text = render(notice.template, notice.channel, notice.words or {}, Practice.get())
+    if notice.channel == Channel.SMS:
+        gateway().send(to=notice.address, text=text, key=str(notice.pk))
+        return
+    mail = EmailMultiAlternatives(
+        subject, text, settings.DEFAULT_FROM_EMAIL, [notice.address], headers={"Message-ID": f"<{notice.pk}@waymark>"}
+    )
+    mail.attach_alternative(render_to_string("emails/frame.html", {"text": urlize(text, autoescape=True)}), "text/html")
+    mail.send()

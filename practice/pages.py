@@ -1,0 +1,116 @@
+"""The doors to a view. Every view has exactly one; a test walks the URLs and fails on a view without.
+
+    @public                      anyone, signed out; the only way around the sign-in
+    @staff_page(Permission.X)    staff who may do X; a client's row is then fetched by `client_of` or `record_of`
+    @client_page                 a client on a link that they opened on this device (request.link)
+    @link_page                   the steps before that: opening the link, the return code
+
+A POST through any door but @autosave carries the key of its form and is one transaction: a second press of the same
+form lands on the page of the first and writes nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+
+from practice import audit
+from practice.access import Permission
+from practice.models import Client, SentForm
+
+View = Callable[..., HttpResponse]
+
+
+@dataclass(frozen=True)
+class Door:
+    kind: str  # public, staff, client, link
+    permission: Permission | None = None
+
+
+class OldForm(Exception):
+    """The form has no key: it was not made by us, or long ago."""
+
+
+def public(view: View) -> View:
+    return _door(login_not_required(_once(view)), Door("public"))
+
+
+def staff_page(permission: Permission) -> Callable[[View], View]:
+    def door(view: View) -> View:
+        inner = _once(view)
+
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            request.permission = permission  # type: ignore[attr-defined]
+            try:
+                if not request.user.may(permission):  # type: ignore[union-attr]
+                    raise PermissionDenied
+                return inner(request, *args, **kwargs)
+            except (Http404, PermissionDenied):
+                refused(request)  # out here, where the refused act's transaction is already rolled back
+                raise
+
+        return _door(guarded, Door("staff", permission))
+
+    return door
+
+
+def client_door(view: View, kind: str) -> View:
+    """For intake.doors: the client's and the link's doors know invitations, which live above this package."""
+    return _door(login_not_required(view), Door(kind))
+
+
+def once(view: View) -> View:
+    return _once(view)
+
+
+def _door(view: View, door: Door) -> View:
+    view.door = door  # type: ignore[attr-defined]
+    return view
+
+
+def _once(view: View) -> View:
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method != "POST":
+            return view(request, *args, **kwargs)
+        key = request.POST.get("form_key", "")
+        if not (20 <= len(key) <= 64):
+            raise OldForm
+        with transaction.atomic():
+            try:
+                with transaction.atomic():
+                    sent = SentForm.objects.create(key=key, path=request.path[:200], at=timezone.now())
+            except IntegrityError:
+                first = SentForm.objects.get(key=key)
+                return HttpResponseRedirect(first.landed or request.path)
+            response = view(request, *args, **kwargs)
+            if response.status_code in (302, 303):
+                SentForm.objects.filter(key=key).update(landed=response["Location"][:300])
+            else:
+                sent.delete()  # nothing was taken: the same form may be corrected and sent again
+        return response
+
+    return guarded
+
+
+def refused(request: HttpRequest) -> None:
+    match = request.resolver_match
+    audit.record("refused", by=request.user, outcome="refused", view=match.url_name if match else "")
+
+
+def client_of(request: HttpRequest, pk: UUID) -> Client:
+    """The client, within what the door's permission allows this person; 404 when not theirs, 403 when not for this."""
+    return Client.objects.get_for(request.user, request.permission, pk)  # type: ignore[attr-defined, arg-type]
+
+
+def record_of(request: HttpRequest, model: Any, pk: UUID) -> Any:
+    """A row of a client, scoped like `client_of`."""
+    return model.objects.get_for(request.user, request.permission, pk)  # type: ignore[attr-defined]

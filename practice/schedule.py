@@ -1,0 +1,31 @@
+"""The one list of periodic jobs. Celery beat and the in-process runner both call tick(); a slot is done once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from practice import jobs
+
+
+@dataclass(frozen=True)
+class Periodic:
+    kind: str
+    every_s: int
+
+
+PERIODIC = (
+    Periodic("climb_alerts", 30),
+    Periodic("watch_leaving", 60),
+    Periodic("chase_intakes", 900),
+    Periodic("anchor_audit", 3600),
+    Periodic("watch_system", 300),
+    Periodic("tidy", 86400),
+)
+
+
+def tick(now: datetime) -> None:
+    """Write the jobs of the current slots (each slot once, however many schedulers run), then sweep."""
+    stamp = int(now.timestamp())
+    for periodic in PERIODIC:
+        slot = stamp // periodic.every_s
+        jobs.enqueue(periodic.kind, dedupe_key=f"{periodic.kind}:{slot}")
+    jobs.sweep(now)

@@ -1,0 +1,76 @@
+"""What the practice's own jobs do. Ids in; fetch; one method."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from celery import shared_task
+from django.db.models import F
+from django.utils import timezone
+
+from practice import actions, audit, jobs, notices
+from practice.models import Job, KeptForm, Notice, SentForm
+
+KEEP_FORMS = timedelta(days=2)
+KEEP_JOBS = timedelta(days=30)
+
+
+@shared_task(name="practice.run_job")
+def run_job(job_id: str) -> None:
+    jobs.run(job_id)
+
+
+@shared_task(name="practice.tick")
+def tick() -> None:
+    from practice.schedule import tick as write_slots
+
+    write_slots(timezone.now())
+
+
+@jobs.job("deliver_notice")
+def deliver_notice(ref: str) -> Callable[[], None] | None:
+    notice = Notice.objects.get(pk=ref)
+    if notice.state != Notice.State.WAITING:
+        return None
+    if notice.client_id and notice.client and notice.client.status == "discharged":
+        Notice.objects.filter(pk=ref).update(state=Notice.State.STOPPED, words=None)
+        return None
+    Notice.objects.filter(pk=ref).update(attempts=F("attempts") + 1)
+    try:
+        notices.deliver(notice)
+    except Exception as trouble:
+        Notice.objects.filter(pk=ref).update(trouble=type(trouble).__name__)
+        if notice.attempts + 1 >= jobs.MAX_ATTEMPTS:
+            Notice.objects.filter(pk=ref).update(state=Notice.State.FAILED)
+        raise
+
+    def sent() -> None:
+        Notice.objects.filter(pk=ref).update(state=Notice.State.SENT, sent_at=timezone.now(), words=None, trouble="")
+
+    return sent
+
+
+@jobs.job("climb_alerts")
+def climb_alerts(ref: str) -> None:
+    actions.climb_alerts(at=timezone.now())
+
+
+@jobs.job("anchor_audit")
+def anchor_audit(ref: str) -> None:
+    audit.anchor(timezone.now())
+
+
+@jobs.job("watch_system")
+def watch_system(ref: str) -> None:
+    actions.watch_system(at=timezone.now())
+
+
+@jobs.job("tidy")
+def tidy(ref: str) -> None:
+    """Throw away what has served: form keys, kept text nobody came back for, finished jobs, dead sessions."""
+    from django.contrib.sessions.models import Session
+
+    now = timezone.now()
+    SentForm.objects.filter(at__lt=now - KEEP_FORMS).delete()
+    KeptForm.objects.filter(at__lt=now - KEEP_FORMS).delete()
+    Job.objects.filter(state=Job.State.DONE, done_at__lt=now - KEEP_JOBS).delete()
+    Session.objects.filter(expire_date__lt=now).delete()

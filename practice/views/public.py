@@ -1,0 +1,54 @@
+"""Pages for anyone, signed in or not."""
+
+from django.conf import settings
+from django.contrib.auth import logout
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from practice import jobs
+from practice.pages import public
+from practice.views.trouble import card
+
+
+@public
+def home(request: HttpRequest) -> HttpResponse:
+    if request.user.is_authenticated:
+        return redirect("caseload")
+    return render(request, "practice/home.html")
+
+
+@public
+def help_now(request: HttpRequest) -> HttpResponse:
+    """The crisis page: no sign-in, no script, no database (a test stops it)."""
+    return HttpResponse(render_to_string("practice/help_now.html", {"card": card(), "practice": card()}))
+
+
+@public
+def who_sees_this(request: HttpRequest) -> HttpResponse:
+    return render(request, "practice/who_sees_this.html")
+
+
+@public
+def accessibility(request: HttpRequest) -> HttpResponse:
+    return render(request, "practice/accessibility.html")
+
+
+@public
+def leave(request: HttpRequest) -> HttpResponse:
+    """End whatever is open on this device and go to a page that shows nothing of a person."""
+    logout(request)
+    response = HttpResponseRedirect(settings.LEAVE_URL, status=303)
+    response["Clear-Site-Data"] = '"cache", "storage"'
+    return response
+
+
+@public
+def healthz(request: HttpRequest) -> HttpResponse:
+    """200 when the database answers and jobs do not wait, 503 otherwise. No versions, no names."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    waiting = jobs.oldest_waiting_min(timezone.now())
+    return JsonResponse({"ok": waiting < 10, "oldest_job_min": waiting}, status=200 if waiting < 10 else 503)

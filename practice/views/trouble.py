@@ -1,0 +1,58 @@
+"""Pages for when something is wrong: each says what to do, keeps what was typed, and shows where to get help now."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+
+from practice.middleware import kept_fields
+
+
+def not_saved(request: HttpRequest) -> HttpResponse:
+    """503 without touching the database: the typed text stands on the page and can be sent again."""
+    fields = kept_fields(request) if request.method == "POST" else []
+    html = render_to_string(
+        "503.html", {"fields": fields, "path": request.path, "csrf_token": request.META.get("CSRF_COOKIE", "")}
+    )
+    response = HttpResponse(html, status=503)
+    response["Retry-After"] = "20"
+    return response
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return render(request, "csrf.html", {"fields": kept_fields(request), "path": request.path}, status=403)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return render(request, "400.html", status=400)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return HttpResponse(render_to_string("403.html"), status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return HttpResponse(render_to_string("404.html"), status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(render_to_string("500.html", {"error_id": _error_id()}), status=500)
+
+
+def _error_id() -> str:
+    import secrets
+
+    return secrets.token_hex(4)
+
+
+def card() -> dict[str, Any]:
+    """Name, phone and hours for pages that work without the database (written when the practice saves its settings)."""
+    import json
+
+    try:
+        found: dict[str, Any] = json.loads((settings.DATA_DIR / "practice-card.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return found

@@ -1,0 +1,6 @@
+"""Care that others give."""
+
+from .courses import Course, CourseSession
+from .suggestions import Suggestion
+
+__all__ = ["Course", "CourseSession", "Suggestion"]

@@ -1,0 +1,1 @@
+"""Jobs of this package, registered by name."""

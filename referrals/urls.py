@@ -1,0 +1,5 @@
+"""Care that others give."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,60 @@
+"""People and rows for tests. Every function gives the row in the state its name says, with plain defaults."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from practice import actions
+from practice.access import Role
+from practice.models import Client, CoverageShift, Practice, RoleGrant, Site, User
+
+NOW = datetime(2026, 11, 19, 15, 0, tzinfo=UTC)  # Thursday 10:00 in New York
+
+
+def practice(**fields: Any) -> Practice:
+    found = Practice.get()
+    defaults = {
+        "name": "Cedar House",
+        "phone": "555 0110",
+        "hours_text": "weekdays 8 am to 5 pm",
+        "answer_calls_nobody": True,
+    }
+    for name, value in (defaults | fields).items():
+        setattr(found, name, value)
+    found.save()
+    return found
+
+
+def site(name: str = "Cedar House North") -> Site:
+    return Site.objects.get_or_create(name=name)[0]
+
+
+def staff(name: str, *roles: Role, sites: tuple[Site, ...] = (), **fields: Any) -> User:
+    user = User.objects.create_user(f"{name.lower()}@example.org", "correct horse battery", name=name, **fields)
+    RoleGrant.objects.bulk_create([RoleGrant(user=user, role=role) for role in roles])
+    user.sites.set(sites)
+    return user
+
+
+def client(therapist: User | None, name: str = "Sam Whitehorse", at: datetime = NOW, **fields: Any) -> Client:
+    where = fields.pop("site", None) or (therapist.sites.first() if therapist else None) or site()
+    defaults = {
+        "legal_name": name,
+        "name_used": name,
+        "pronouns": "he/him",
+        "birth_date": "1993-03-08",
+        "email": f"{name.split()[0].lower()}@example.net",
+        "phone": "+1 202 555 0142",
+        "reach": {"email": True, "sms": True, "voice": True, "voicemail": False, "private": ["sms", "email"]},
+        "status": Client.Status.ACTIVE,
+    }
+    return actions.admit(by=None, site=where, therapist=therapist, at=at, **(defaults | fields))
+
+
+def always_on_call(user: User) -> None:
+    CoverageShift.objects.bulk_create(
+        [
+            CoverageShift(user=user, weekday=d, starts=s, ends=e)
+            for d in range(7)
+            for s, e in (("00:00", "12:00"), ("12:00", "00:00"))
+        ]
+    )
