@@ -76,7 +76,9 @@ GRANTS: dict[str, set[Permission]] = {
 }
 
 # A person on call, or told about an open alert, may do this for that client while the alert is open.
-COVER: frozenset[Permission] = frozenset({P.SEE_CASELOAD, P.SEE_CLIENT, P.READ_CHART, P.ACT_ON_ALERT, P.WRITE_NOTE})
+COVER: frozenset[Permission] = frozenset(
+    {P.SEE_CASELOAD, P.SEE_CLIENT, P.SEE_ALERTS, P.READ_CHART, P.ACT_ON_ALERT, P.WRITE_NOTE}
+)
 
 
 def granted(roles: set[str]) -> set[Permission]:

@@ -142,7 +142,7 @@ def _keep_task(alert: Alert, at: datetime) -> None:
     )
 
 
-def _rung_people(alert: Alert, rung: int, at: datetime) -> list[tuple[User, str]]:
+def rung_people(alert: Alert, rung: int, at: datetime) -> list[tuple[User, str]]:
     """Whom a rung of the ladder tells. An empty rung (no backup named) tells the next one instead, up to the admins."""
     practice = Practice.get()
     therapist = alert.client.therapist if alert.client else alert.raised_by
@@ -160,7 +160,7 @@ def _rung_people(alert: Alert, rung: int, at: datetime) -> list[tuple[User, str]
     elif rung == 3:
         found = [(u, Why.ADMIN) for u in User.objects.with_role(Role.ADMIN)]
     if not found and rung < 3:
-        return _rung_people(alert, rung + 1, at)
+        return rung_people(alert, rung + 1, at)
     return list({user.pk: (user, why) for user, why in reversed(found)}.values())[::-1]
 
 
@@ -169,7 +169,7 @@ def _tell_rung(alert: Alert, rung: int, at: datetime) -> None:
     alert.rung = rung
     alert.climbs_at = escalation.next_climb(alert.severity, alert.raised_at, rung, practice.ladder)
     Alert.objects.filter(pk=alert.pk).update(rung=rung, climbs_at=alert.climbs_at)
-    for user, why in _rung_people(alert, rung, at):
+    for user, why in rung_people(alert, rung, at):
         AlertNotice.objects.get_or_create(alert=alert, user=user, rung=rung, defaults={"why": why, "told_at": at})
         _event(alert, Kind.TOLD, at, who=str(user.pk), name=user.name, why=str(why), rung=rung)
         notices.tell_staff(

@@ -25,7 +25,7 @@ NAV = (
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
-    context: dict[str, Any] = {"practice": SimpleLazyObject(Practice.get), "demo": settings.DEMO}
+    context: dict[str, Any] = {"practice": getattr(request, "practice", None) or SimpleLazyObject(Practice.get), "demo": settings.DEMO}
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return context

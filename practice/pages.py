@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from practice import audit
 from practice.access import Permission
-from practice.models import Client, SentForm
+from practice.models import Client, Practice, SentForm
 
 View = Callable[..., HttpResponse]
 
@@ -49,10 +49,12 @@ def staff_page(permission: Permission) -> Callable[[View], View]:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             request.permission = permission  # type: ignore[attr-defined]
+            request.practice = Practice.get()  # type: ignore[attr-defined]
             try:
                 if not request.user.may(permission):  # type: ignore[union-attr]
                     raise PermissionDenied
-                return inner(request, *args, **kwargs)
+                with timezone.override(request.practice.zone):  # type: ignore[attr-defined]
+                    return inner(request, *args, **kwargs)
             except (Http404, PermissionDenied):
                 refused(request)  # out here, where the refused act's transaction is already rolled back
                 raise
