@@ -25,13 +25,16 @@ NAV = (
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
-    context: dict[str, Any] = {"practice": getattr(request, "practice", None) or SimpleLazyObject(Practice.get), "demo": settings.DEMO}
+    context: dict[str, Any] = {
+        "practice": getattr(request, "practice", None) or SimpleLazyObject(Practice.get),
+        "demo": settings.DEMO,
+    }
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return context
     here = request.resolver_match.url_name if request.resolver_match else ""
     return context | {
-        "nav": SimpleLazyObject(lambda: _nav(user, here)),
+        "nav": SimpleLazyObject(lambda: _nav(user, here or "")),
         "theme": user.theme,
         "keys_on": user.keys_on,
         "clinical_unsigned": SimpleLazyObject(lambda: unsigned()),

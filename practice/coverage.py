@@ -34,7 +34,7 @@ def next_opening(at: datetime, practice: Practice) -> datetime:
 
 
 def read_by(at: datetime, practice: Practice) -> datetime:
-    """The moment by which answers sent at `at` are read: the same workday's end when sent before opening, else the next."""
+    """The moment by which answers sent at `at` are read: the next `reads_by` clock of a workday."""
     return _next(at, practice, practice.reads_by)
 
 
@@ -51,7 +51,7 @@ def _next(at: datetime, practice: Practice, clock: time) -> datetime:
 
 def gaps(roster: Iterable[CoverageShift]) -> list[tuple[int, int]]:
     """The hours of the week (0 = Monday 00:00 ... 168) with nobody on call, as (from, to) pairs."""
-    covered = set()
+    covered: set[int] = set()
     for shift in roster:
         start = shift.weekday * 24 * 60 + shift.starts.hour * 60 + shift.starts.minute
         length = (shift.ends.hour * 60 + shift.ends.minute - shift.starts.hour * 60 - shift.starts.minute) % (24 * 60)

@@ -79,7 +79,7 @@ def _carry() -> None:
     while True:
         job_id = _outgoing.get()
         try:
-            run_job.apply_async(args=[job_id], retry=False, ignore_result=True)
+            run_job.apply_async(args=(job_id,), retry=False, ignore_result=True)
         except Exception as trouble:
             log.warning("broker unreachable", extra={"trouble": type(trouble).__name__})
 

@@ -14,9 +14,8 @@ class NothingOfAClient(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.exc_info:
-            record.trouble = (
-                getattr(record.exc_info[0], "__name__", "error") if record.exc_info is not True else "error"
-            )
+            kind = record.exc_info[0] if isinstance(record.exc_info, tuple) else None
+            record.trouble = kind.__name__ if kind else "error"
         record.exc_info = record.exc_text = record.stack_info = None
         try:
             said = record.getMessage()

@@ -120,14 +120,14 @@ class SessionClock:
         return self.get_response(request)
 
     def lock(self, request: HttpRequest) -> HttpResponse:
-        user, path = request.user, request.path
+        user, path = request.user, str(request.path)
         if request.method == "POST" and (fields := kept_fields(request)):
             kept = KeptForm(user=user, path=path[:200], at=timezone.now())  # type: ignore[misc]
             kept.fields = fields
             kept.save(force_insert=True)
         audit.record("session.locked", by=user)
         logout(request)
-        return HttpResponseRedirect(f"{reverse('account_login')}?{urlencode({'next': path, 'locked': 1})}")
+        return HttpResponseRedirect(f"{reverse('account_login')}?{urlencode({'next': path, 'locked': '1'})}")
 
 
 class SecondFactor:

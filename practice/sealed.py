@@ -9,7 +9,7 @@ import hmac
 import json
 import secrets
 import unicodedata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -85,7 +85,15 @@ class SealedAttribute(DeferredAttribute):
         instance.__dict__[self.field.attname] = value
 
 
-class SealedField(models.BinaryField):
+if TYPE_CHECKING:
+
+    _Bytes = models.Field[Any, Any]
+
+else:
+    _Bytes = models.BinaryField
+
+
+class SealedField(_Bytes):
     """Text that only this row and field can open. Empty text is stored as NULL."""
 
     descriptor_class = SealedAttribute

@@ -32,12 +32,12 @@ TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-# DEMO: sign-in links for the invented people of the demo practice. Works on a loopback ORIGIN only (check practice.E003).
+# DEMO: sign-in links for the invented people of the demo practice, on a loopback ORIGIN only (check practice.E003).
 DEMO = env.bool("DEMO", default=False)
 
 from practice.keys import ring_from  # noqa: E402  (needs KEYS_PATH above)
 
-# KEYS: the key ring itself (or KEYS_FILE), when it comes from a secret store instead of KEYS_PATH, which is ours to write.
+# KEYS: the key ring itself (or KEYS_FILE), when it comes from a secret store instead of KEYS_PATH, ours to write.
 KEY_RING = ring_from(env("KEYS", default=""), KEYS_PATH)
 SECRET_KEY = KEY_RING.django_secret()
 

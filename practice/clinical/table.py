@@ -1,5 +1,6 @@
 """The decision table as data: its inputs, its rules and how one is evaluated."""
 
+import hashlib
 import math
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -293,3 +294,8 @@ def _rule(category: str, row: Mapping[str, Any]) -> Rule:
 
 def _read(name: str) -> dict[str, Any]:
     return tomllib.loads((FOLDER / name).read_text(encoding="utf-8"))
+
+
+def version() -> str:
+    """The version of the table as a whole, 12 hex digits: what a clinical lead signs and a suggestion records."""
+    return hashlib.sha256(FOLDER.with_name("rules.lock").read_bytes()).hexdigest()[:12]

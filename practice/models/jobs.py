@@ -109,7 +109,7 @@ class Notice(models.Model):
 
 
 class SentForm(models.Model):
-    """The key of a form that was taken, so that a second press or a retry changes nothing and lands on the same page."""
+    """The key of a form that was taken, so that a second press changes nothing and lands on the same page."""
 
     key = models.CharField(max_length=64, primary_key=True)
     path = models.CharField(max_length=200)

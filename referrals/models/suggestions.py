@@ -8,7 +8,7 @@ from practice.sealed import SealedField, SealedJSON
 
 
 class Suggestion(ClientRecord):
-    """A review card: what the decision table says of what is known, for a clinician to weigh. Never shown to the client.
+    """A review card: what the decision table says of what is known. For a clinician to weigh, never for the client.
 
     A newer card supersedes an open one; a reviewed card keeps its reviewer's line of reasoning for good.
     """

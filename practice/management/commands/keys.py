@@ -26,11 +26,11 @@ class Command(BaseCommand):
 
     def handle(self, act: str, **options: Any) -> None:
         try:
-            getattr(self, act)()
+            getattr(self, f"ring_{act}")()
         except (keys.KeyTrouble, Tampered) as trouble:
             raise CommandError(str(trouble)) from trouble
 
-    def create(self) -> None:
+    def ring_create(self) -> None:
         """Make the keys that are missing. A new `seal` key is never made while sealed data is present without one."""
         ring, path = settings.KEY_RING, settings.KEYS_PATH
         missing = [purpose for purpose in keys.PURPOSES if purpose not in ring.keys]
@@ -46,7 +46,7 @@ class Command(BaseCommand):
             "without it nobody can read the clients' records."
         )
 
-    def check(self) -> None:
+    def ring_check(self) -> None:
         """Refuse to go on with a wrong or missing key. Changes nothing but to plant the canary on first use."""
         for purpose in keys.PURPOSES:
             settings.KEY_RING.current(purpose)
@@ -60,9 +60,9 @@ class Command(BaseCommand):
                 raise keys.KeyTrouble("The key ring is not the one this data was written with. Nothing was changed.")
         self.stdout.write("The key ring opens this practice's data.")
 
-    def rotate(self) -> None:
+    def ring_rotate(self) -> None:
         """Seal everything with a new key, row by row. Stop it at any time and run it again: it goes on where it was."""
-        self.check()
+        self.ring_check()
         ring = settings.KEY_RING
         if not self.behind():
             ring = ring.with_new("seal")

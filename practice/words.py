@@ -1,0 +1,146 @@
+"""How open items are said to staff, in words: why a client stands in the caseload, and by when.
+
+Facts first, no adjectives; times in the zone of the page. Codes come from `Task.facts`.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from practice.clinical import table
+from practice.models import Task
+from practice.templatetags.ui import clock, day
+
+Words = str | Promise
+Reason = Callable[[dict[str, Any], datetime], list["Words"]]
+
+# What a safety rule found, shortest true words. Most pressing first; the order is the order on the page.
+SAFETY: dict[str, Words] = {
+    "manual": _("raised by a colleague"),
+    "SR-01": _("C-SSRS high"),
+    "SR-02": _("thoughts of suicide right now"),
+    "SR-09": _("harm to others"),
+    "SR-10": _("abuse disclosed"),
+    "SR-03": _("C-SSRS moderate"),
+    "SR-04": _("C-SSRS low"),
+    "SR-06": _("item 9 more than half the days"),
+    "SR-05": _("item 9 positive"),
+    "SR-08": _("item 9 positive, C-SSRS all no"),
+    "SR-07": _("a safety question was not answered"),
+}
+REACHED: dict[str, Words] = {
+    "yes": _("Spoke with the client."),
+    "message": _("Left a message, no contact yet."),
+    "no": _("No answer, no contact yet."),
+    "somebody": _("Spoke with someone they allow us to call."),
+}
+SUGGESTED: dict[str, Words] = {
+    "infusion_clinic": _("Consider infusion referral"),
+    "hospital_pain_infusion": _("Consider pain medicine"),
+    "kap": _("Consider KAP"),
+    "at_home_supervised": _("Consider supervised care at home"),
+    "psychotherapy_first": _("Review: psychotherapy first"),
+    "no_ketamine_now": _("Review: no ketamine now"),
+}
+# What is due, for the line under the name.
+DUE: dict[str, Words] = {
+    "safety": _("Contact"),
+    "call_me": _("Call"),
+    "next_check": _("Check"),
+    "suggestion": _("Decision"),
+    "missed": _("Follow-up"),
+    "new_intake": _("Reading"),
+    "reconcile": _("Answer"),
+    "unfinished": _("Form"),
+    "booster": _("Booster"),
+    "todo": _("Task"),
+}
+SOON = timedelta(hours=24)
+
+
+def sentence(parts: Sequence[Words]) -> str:
+    said = ", ".join(str(part) for part in parts)
+    return f"{said[0].upper()}{said[1:]}." if said else ""
+
+
+def chip_text(task: Task) -> str:
+    return str(SUGGESTED.get(task.facts.get("suggested", ""), task.look.label))
+
+
+def why(task: Task) -> str:
+    """Return why this item is open, as sentences."""
+    said = REASONS[task.kind](task.facts, task.opened_at)
+    return " ".join(str(part) for part in said if part)
+
+
+def _safety(facts: dict[str, Any], opened: datetime) -> list[Words]:
+    found = [words for rule, words in SAFETY.items() if rule in facts.get("rules", ())]
+    if facts.get("contact"):
+        state: Words = REACHED[facts["contact"]]
+    elif facts.get("acknowledged"):
+        state = _("Picked up, no contact yet.")
+    else:
+        state = ""
+    left = _("Left after a safety answer.") if facts.get("left") else ""
+    return [sentence(found or [_("safety flag open")]), left, state]
+
+
+def _suggestion(facts: dict[str, Any], opened: datetime) -> list[Words]:
+    rules = {rule.id: rule.reason for rule in table.rules() if rule.id in facts.get("rules", ())}
+    reasons = [reason for rule_id, reason in rules.items() if rule_id.startswith("IN-")][:2]
+    on_hold = _("On hold: see what has to be cleared first.") if facts.get("status") == "hold" else ""
+    return [*(reasons or [_("New answers to weigh.")]), on_hold]
+
+
+def _unfinished(facts: dict[str, Any], opened: datetime) -> list[Words]:
+    sent = int(facts.get("reminders") or 0)
+    reminded = ngettext("{n} reminder sent.", "{n} reminders sent.", sent).format(n=sent) if sent else ""
+    return [gettext("Form not back, sent {day}.").format(day=day(opened)), reminded]
+
+
+def _words(*said: Words) -> Reason:
+    return lambda facts, opened: list(said)
+
+
+REASONS: dict[str, Reason] = {
+    "safety": _safety,
+    "call_me": lambda facts, opened: [
+        gettext("Asked for a call {day} at {time}.").format(day=day(opened), time=clock(opened))
+    ],
+    "next_check": _words(_("Flag closed; the agreed check is due.")),
+    "suggestion": _suggestion,
+    "missed": _words(_("A session did not take place.")),
+    "new_intake": lambda facts, opened: [gettext("Intake finished {day}, not read yet.").format(day=day(opened))],
+    "reconcile": _words(_("Item 9 is positive and the C-SSRS is all no. Ask which one fits.")),
+    "unfinished": _unfinished,
+    "booster": _words(_("The booster window is open. Nothing booked.")),
+    "todo": _words(_("Something to do: see the client's page.")),
+}
+
+
+def due(task: Task, at: datetime) -> str:
+    """Return the line about time under the name: late, or due within a day; "" otherwise."""
+    if task.due_at is None or task.due_at - at > SOON:
+        return ""
+    thing = DUE[task.kind]
+    if task.due_at <= at:
+        return gettext("{thing} {time} late").format(thing=thing, time=length(at - task.due_at))
+    if timezone.localdate(task.due_at) == timezone.localdate(at):
+        return gettext("{thing} due {time}").format(thing=thing, time=clock(task.due_at))
+    return gettext("{thing} due {day}, {time}").format(thing=thing, day=day(task.due_at), time=clock(task.due_at))
+
+
+def length(span: timedelta) -> str:
+    """Return "12 min", "3 h" or "9 days"."""
+    minutes = int(span.total_seconds() // 60)
+    if minutes < 60:
+        return gettext("{n} min").format(n=max(minutes, 1))
+    if minutes < 24 * 60:
+        return gettext("{n} h").format(n=minutes // 60)
+    days = minutes // (24 * 60)
+    return ngettext("{n} day", "{n} days", days).format(n=days)
