@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from practice.clinical.instrument import DECLINED, Answers, Flag, Instrument, Item, Value
+from practice.clinical.instrument import DECLINED, Answers, Flag, Instrument, Item, Value, load
 
 SEVERITIES = ("none", "info", "routine", "priority", "urgent")
 """From least to most pressing."""
@@ -68,6 +68,17 @@ def score(
         safety=_safety(instrument, given) if instrument.safety_items else (),
         **found,
     )
+
+
+def score_all(answers: Mapping[str, Answers], *, age: int | None = None, sex: str | None = None) -> dict[str, Score]:
+    """Score what was answered in one sitting, by instrument key; one finished here may answer a flag of another."""
+    instruments = {key: load(key) for key in answers}
+    first = {key: score(instrument, answers[key], age=age, sex=sex) for key, instrument in instruments.items()}
+    completed = {key for key, result in first.items() if result.complete}
+    return {
+        key: score(instrument, answers[key], age=age, sex=sex, completed=completed)
+        for key, instrument in instruments.items()
+    }
 
 
 def followups(instrument: Instrument, result: Score) -> tuple[str, ...]:
