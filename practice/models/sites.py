@@ -2,7 +2,6 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.urls import reverse
-from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from practice.sealed import SealedField
@@ -12,7 +11,7 @@ class Practice(models.Model):
     """The one practice of this installation: its name, its clocks and its clinical settings (a single row)."""
 
     name = models.CharField(_("name"), max_length=80, default="")
-    display_name = models.CharField(
+    discreet_name = models.CharField(
         _("name that clients may see on a locked phone"),
         max_length=40,
         blank=True,
@@ -41,7 +40,7 @@ class Practice(models.Model):
         plain = [
             "id",
             "name",
-            "display_name",
+            "discreet_name",
             "phone",
             "hours_text",
             "zone",
@@ -67,9 +66,10 @@ class Practice(models.Model):
     def get(cls) -> "Practice":
         return cls.objects.get_or_create(pk=1)[0]
 
-    @cached_property
-    def shown_name(self) -> str:
-        return self.display_name or self.name
+    @property
+    def display_name(self) -> str:
+        """The name that clients, and whoever looks over their shoulder, may see."""
+        return self.discreet_name or self.name
 
     def get_absolute_url(self) -> str:
         return reverse("practice_settings")

@@ -55,4 +55,4 @@ def card() -> dict[str, Any]:
         found: dict[str, Any] = json.loads((settings.DATA_DIR / "practice-card.json").read_text())
     except (OSError, ValueError):
         return {}
-    return found
+    return found | {"display_name": found.get("name", "")}
