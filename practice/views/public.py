@@ -23,7 +23,12 @@ def home(request: HttpRequest) -> HttpResponse:
 @public
 def help_now(request: HttpRequest) -> HttpResponse:
     """The crisis page: no sign-in, no script, no database (a test stops it)."""
-    return HttpResponse(render_to_string("practice/help_now.html", {"card": card(), "practice": card()}))
+    return HttpResponse(help_html())
+
+
+def help_html() -> str:
+    """The crisis page as text; the proxy shows the same one when the app is down (manage.py help_page)."""
+    return render_to_string("practice/help_now.html", {"card": card(), "practice": card()})
 
 
 @public
