@@ -1,3 +1,4 @@
+from datetime import time
 from typing import Any, ClassVar
 
 from django.db import models
@@ -20,9 +21,9 @@ class Practice(models.Model):
     phone = models.CharField(_("phone"), max_length=32, blank=True, default="")
     hours_text = models.CharField(_("hours, in words"), max_length=80, blank=True, default="")
     zone = models.CharField(_("time zone"), max_length=64, default="America/New_York")
-    opens_at = models.TimeField(_("workday starts"), default="08:00")
-    closes_at = models.TimeField(_("workday ends"), default="17:00")
-    reads_by = models.TimeField(_("answers are read by, next workday"), default="12:00")
+    opens_at = models.TimeField(_("workday starts"), default=time(8))
+    closes_at = models.TimeField(_("workday ends"), default=time(17))
+    reads_by = models.TimeField(_("answers are read by, next workday"), default=time(12))
     screen_everyone = models.BooleanField(_("ask the safety questions of everyone"), default=False)
     answer_calls_nobody = models.BooleanField(
         _("an answer on a form does not call the police or an ambulance: this is true here"),
