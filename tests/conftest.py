@@ -12,6 +12,7 @@ from django.utils import timezone
 from practice.access import Role
 from practice.models import Client, Practice, Site, User
 from tests import factories
+from tests.environment import HOME
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -23,6 +24,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
     project.MIDDLEWARE = ["tests.auditing.WritesAreAudited", *project.MIDDLEWARE]
+    if project.DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # a file, so that threads have connections of their own
+        project.DATABASES["default"].setdefault("TEST", {})["NAME"] = str(HOME / "test.sqlite3")
+        project.DATABASES["default"]["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"
     project.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 

@@ -20,5 +20,6 @@ os.environ |= {
     "STATIC_ROOT": str(HOME / "static"),
     "LOG_LEVEL": "WARNING",
 }
+(HOME / "static").mkdir()
 for name in ("DEMO", "EMAIL_URL", "CELERY_BROKER_URL", "SMS_URL"):
     os.environ.pop(name, None)

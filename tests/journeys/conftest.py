@@ -1,0 +1,134 @@
+"""A real Chromium on the real pages: a live server, phone and desk sized windows, axe, and a jumpable clock."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client as Browser
+from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser as Chromium
+
+from practice import jobs
+from practice.models import Practice, User
+from tests import factories
+from tests.conftest import sign_in
+
+AXE = (Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js").read_text()
+AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1440, "height": 900}
+CHROMIUM = os.environ.get("TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "journeys" in item.path.parts:
+            item.add_marker(pytest.mark.browser)
+            if not CHROMIUM:
+                item.add_marker(pytest.mark.skip(reason="no Chromium on this machine"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _sync_pages_beside_the_driver() -> None:
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # the driver runs a loop in this thread; the server has its own
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def up(live_server: Any, settings: Any, house: Practice) -> str:
+    """The address of the running product; links in messages point to it."""
+    settings.ORIGIN = live_server.url
+    settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]
+    return str(live_server.url)
+
+
+@pytest.fixture
+def window(chromium: Chromium, up: str) -> Iterator[Callable[..., Page]]:
+    """Open a window: window(), window(DESK), window(dark=True), window(script=False). Origins and CSP are watched."""
+    contexts: list[BrowserContext] = []
+
+    def open_window(size: dict[str, int] = PHONE, *, dark: bool = False, script: bool = True) -> Page:
+        context = chromium.new_context(
+            viewport=size, color_scheme="dark" if dark else "light", java_script_enabled=script, base_url=up,
+            has_touch=size["width"] < 600, locale="en-US", timezone_id="America/New_York",
+        )  # fmt: skip
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.trouble = []  # type: ignore[attr-defined]
+        page.on("pageerror", lambda error: page.trouble.append(f"script: {error}"))  # type: ignore[attr-defined]
+        page.on("console", lambda m: page.trouble.append(m.text) if "Content Security Policy" in m.text else None)  # type: ignore[attr-defined]
+        page.on("dialog", lambda d: (page.trouble.append(f"dialog: {d.message}"), d.dismiss()))  # type: ignore[attr-defined]
+        page.on("request", lambda r: page.trouble.append(f"foreign: {r.url}") if not r.url.startswith((up, "data:", "blob:")) and r.is_navigation_request() is False else None)  # type: ignore[attr-defined]
+        return page
+
+    yield open_window
+    for context in contexts:
+        for page in context.pages:
+            assert getattr(page, "trouble", []) == []
+        context.close()
+
+
+@pytest.fixture
+def staff_window(window: Callable[..., Page], up: str) -> Callable[..., Page]:
+    """A window in which this member of staff is signed in past the second factor."""
+
+    def open_for(user: User, size: dict[str, int] = DESK, **options: Any) -> Page:
+        page = window(size, **options)
+        browser = sign_in(Browser(), user)
+        page.context.add_cookies(
+            [{"name": settings.SESSION_COOKIE_NAME, "value": browser.cookies[settings.SESSION_COOKIE_NAME].value, "url": up}]
+        )
+        return page
+
+    return open_for
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds on the page as it is now, as lines a person can act on."""
+    page.evaluate(AXE)
+    found = page.evaluate("rules => axe.run(document, {runOnly: rules})", AXE_RULES)
+    return [f"{v['id']}: {json.dumps([n['target'] for n in v['nodes']][:3])}" for v in found["violations"]]
+
+
+def sideways(page: Page) -> int:
+    """How many pixels the page scrolls sideways (0 is right)."""
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+@pytest.fixture
+def look(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
+    """Check the page as it stands: no axe violation, no sideways scroll; keep a picture when SHOTS names a folder."""
+
+    def check(page: Page, name: str) -> None:
+        if folder := os.environ.get("SHOTS"):
+            size = page.viewport_size or PHONE
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=f"{folder}/{name}-{size['width']}.png", full_page=True)
+        assert violations(page) == []
+        assert sideways(page) == 0
+
+    return check
+
+
+@pytest.fixture
+def run_jobs() -> Callable[[], int]:
+    """Do what the job runner would do now."""
+    return jobs.run_due
+
+
+__all__ = ["DESK", "PHONE", "factories", "sideways", "violations"]
