@@ -54,4 +54,4 @@ def test_page_reflows_at_320_and_double_text(window: Callable[..., Page]) -> Non
     page = window({"width": 320, "height": 700})
     page.goto("/help-now/")
     page.evaluate("document.documentElement.style.fontSize = '200%'")
-    assert sideways(page) == 0
+    assert sideways(page) == 0, page.evaluate("[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName + '.' + e.className).slice(0, 8)")
