@@ -27,7 +27,7 @@ install() {
         "$python" -m venv .venv || stop "That did not work. The lines above say why."
     fi
     say "Installing what $1 pins (checked against its hashes) ..."
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r "$1" ||
+    .venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes -r "$1" ||
         stop "The packages could not be installed. The lines above say why; run this again to go on."
     cp "$1" ".venv/$1"
 }

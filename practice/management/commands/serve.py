@@ -2,6 +2,7 @@
 
 import socket
 from argparse import ArgumentParser
+from io import StringIO
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.db import connections
 
 
@@ -41,12 +42,13 @@ class Command(BaseCommand):
             return
         free = next((p for p in range(port + 1, min(port + 100, 65536)) if is_free(host, p)), None)
         hint = f" Port {free} is free: bin/start --port {free}" if free else " Choose another with --port."
-        raise CommandError(f"Port {port} is already used by another program on this machine.{hint}")
+        raise SystemExit(f"Port {port} is already used by another program on this machine.{hint}")
 
     def prepare(self) -> None:
-        call_command("check", stdout=self.stdout, stderr=self.stderr)
+        quiet = StringIO()  # the good news of each step; bad news stops us
+        call_command("check", stdout=quiet)
         call_command("migrate", interactive=False, verbosity=0)
-        call_command("keys", "check", stdout=self.stdout)
+        call_command("keys", "check", stdout=quiet)
         if static_is_stale():
             call_command("collectstatic", interactive=False, verbosity=0)
         if settings.DEMO:
