@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "referrals",
     "practice.kap",
     "crispy_forms",
+    "django.forms",  # its widget templates, for TemplatesSetting
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -145,6 +146,9 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_FORMS = {"login": "practice.sign_in.SignInForm"}
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "practice.adapters.ResetTokens"
+PASSWORD_RESET_TIMEOUT = 72 * 3600  # of an invitation; see ResetTokens
 ACCOUNT_RATE_LIMITS = {"login_failed": "20/m/ip,10/300s/key"}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -154,7 +158,7 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = LOOPBACK and not HTTPS
 USERSESSIONS_TRACK_ACTIVITY = False
 
 # --- Sessions and cookies --------------------------------------------------------------------------------------------
-SESSION_IDLE_S = 15 * 60  # 45 CFR 164.312(a)(2)(iii); computed on the server
+SESSION_IDLE_S = env.int("SESSION_IDLE_S", default=15 * 60)  # 45 CFR 164.312(a)(2)(iii); computed on the server
 SESSION_ABSOLUTE_S = 12 * 3600
 SESSION_COOKIE_AGE = SESSION_ABSOLUTE_S
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
