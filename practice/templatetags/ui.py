@@ -89,6 +89,13 @@ def signed(value: int | None) -> str:
 
 
 @register.filter
+def tel(number: str) -> str:
+    """Return a phone number as a link wants it: digits and a leading plus."""
+    digits = "".join(char for char in str(number) if char.isdecimal())
+    return f"+{digits}" if str(number).strip().startswith("+") else digits
+
+
+@register.filter
 def initials(name: object) -> str:
     """Return at most two letters: first and last word of a name."""
     words = str(name).split()
@@ -116,7 +123,7 @@ def control(field: BoundField) -> SafeString:
 
 
 @register.filter
-def parts(field: BoundField) -> list[dict]:  # type: ignore[type-arg]
+def parts(field: BoundField) -> list[dict[str, object]]:
     """Return the boxes of a field that has several, such as day, month and year; [] for any other."""
     return field.subwidgets[0].data.get("subwidgets", []) if hasattr(field.field.widget, "widgets") else []
 

@@ -84,7 +84,7 @@
   // Idle: a polite line two minutes before the lock, then the locked page. Unsaved words are kept until they are saved.
   var note = $('[data-idle-note]'), locked = b.dataset.lockedUrl, limit = (b.dataset.idle || 900) * 1000;
   function watch() {
-    var idle = Date.now() - active, words = idle < limit - 120000 ? '' : idle < limit || !unsaved ? note.dataset.idleNote : note.dataset.unsaved;
+    var idle = Date.now() - active, words = idle < limit - 120000 ? '' : unsaved ? note.dataset.unsaved : note.dataset.idleNote;
     if (note.textContent !== words) { note.textContent = words; note.parentNode.hidden = !words; }
     if (idle < limit) return;
     if (unsaved) b.classList.add('locked'); else w.location.replace(locked);
