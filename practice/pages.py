@@ -16,14 +16,14 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 
 from practice import audit
 from practice.access import Permission
-from practice.models import Client, Practice, SentForm
+from practice.models import Client, KeptForm, Practice, SentForm
 
 View = Callable[..., HttpResponse]
 
@@ -34,7 +34,7 @@ class Door:
     permission: Permission | None = None
 
 
-class OldForm(Exception):
+class OldForm(BadRequest):
     """The form has no key: it was not made by us, or long ago."""
 
 
@@ -96,11 +96,22 @@ def _once(view: View) -> View:
             response = view(request, *args, **kwargs)
             if response.status_code in (302, 303):
                 SentForm.objects.filter(key=key).update(landed=response["Location"][:300])
+                _forget_kept(request)
             else:
                 sent.delete()  # nothing was taken: the same form may be corrected and sent again
         return response
 
     return guarded
+
+
+def _forget_kept(request: HttpRequest) -> None:
+    """Text that was kept when a page locked is done with once it was taken."""
+    try:
+        kept = UUID(request.POST.get("kept", ""))
+    except ValueError:
+        return
+    if request.user.is_authenticated:
+        KeptForm.objects.filter(pk=kept, user=request.user).delete()
 
 
 def refused(request: HttpRequest) -> None:
