@@ -18,8 +18,10 @@ from practice.models import (
     AlertEvent,
     AlertNotice,
     Client,
+    Note,
     Notice,
     Practice,
+    PsychotherapyNote,
     SafetyContact,
     Site,
     Task,
@@ -353,6 +355,46 @@ def run_drill(*, by: User, at: datetime) -> Alert:
 def _close_drill(alert: Alert, by: User, at: datetime) -> None:
     Alert.objects.filter(pk=alert.pk).update(closed_at=at, closed_by=by, action=Alert.Action.NO_CHANGE)
     _event(alert, Kind.CLOSED, at, by=by, action="drill")
+
+
+# --- Notes, and open items that words finish --------------------------------------------------------------------------
+
+
+@transaction.atomic
+def write_note(*, by: User, client: Client, words: str, at: datetime, about: Note | None = None) -> Note:
+    """Add a note to the record; with `about`, an addendum to that note, which itself stays as it was."""
+    if not words.strip():
+        raise NotNow("Write the note first.")
+    note = Note(client=client, about=about, by=by, at=at)
+    note.body = words
+    note.save(force_insert=True)
+    audit.record("note.added", by=by, client=client, target=note, at=at, addendum=about is not None)
+    return note
+
+
+@transaction.atomic
+def write_psychotherapy_note(*, by: User, client: Client, words: str, at: datetime) -> PsychotherapyNote:
+    """Add a note that only its author will ever read (45 CFR 164.501)."""
+    if not words.strip():
+        raise NotNow("Write the note first.")
+    note = PsychotherapyNote(client=client, by=by, at=at)
+    note.body = words
+    note.save(force_insert=True)
+    audit.record("psychotherapy_note.added", by=by, client=client, target=note, at=at)
+    return note
+
+
+@transaction.atomic
+def finish_task(*, by: User, task: Task, words: str, at: datetime) -> None:
+    """Finish an open item by a person's words, which become a note in the record. Once; the second person reads who."""
+    if not words.strip():
+        raise NotNow("Write what was done.")
+    if not Task.objects.filter(pk=task.pk, done_at=None).update(done_at=at, done_by=by):
+        task.refresh_from_db()
+        raise NotNow(f"{task.done_by or 'The client'} finished this first.")
+    task.client.refresh_rank()
+    write_note(by=by, client=task.client, words=words, at=at)
+    audit.record("task.done", by=by, client=task.client, target=task, at=at, kind=task.kind)
 
 
 # --- The system itself -----------------------------------------------------------------------------------------------

@@ -1,0 +1,38 @@
+"""What the forms of staff pages share."""
+
+from typing import Any
+
+from crispy_forms.helper import FormHelper
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+LONGEST_WORDS = 4000
+
+
+class HouseForm(forms.Form):
+    """A form whose page gives it the form tag and the error summary; its ids are its own, so several fit on a page."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, auto_id=f"{type(self).__name__.lower()}_%s", **kwargs)
+        self.helper = FormHelper()
+        self.helper.form_tag = False
+        self.helper.disable_csrf = True
+        self.helper.form_show_errors = False
+
+
+class Moment(forms.DateTimeField):
+    """A day and a clock time in the practice's zone, as one control of the browser."""
+
+    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+    default_error_messages = {"invalid": _("Give a day and a time, such as 2026-11-20 09:30.")}
+
+
+def words_field(label: Any, missing: Any, **options: Any) -> forms.CharField:
+    """Several lines of words; `missing` is what to say when there are none."""
+    return forms.CharField(
+        label=label,
+        max_length=options.pop("max_length", LONGEST_WORDS),
+        widget=forms.Textarea({"rows": options.pop("rows", 3)}),
+        error_messages={"required": missing},
+        **options,
+    )

@@ -1,0 +1,530 @@
+"""Safety flags: the list by clock, one flag with its chain, and what a person does about it."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import F
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from practice import actions, audit, words
+from practice.access import Permission
+from practice.actions import NotNow
+from practice.clinical import escalation, table
+from practice.forms import HouseForm, Moment, words_field
+from practice.models import Alert, AlertEvent, AlertNotice, Client, SafetyContact
+from practice.pages import client_of, record_of, staff_page
+from practice.templatetags.ui import clock, moment
+from practice.views import rules
+from practice.views.chart import Panel, allowed, frame, named, open_flags
+
+Kind = AlertEvent.Kind
+
+FURTHEST_CHECK = timedelta(days=366)
+CLOSED_PER_PAGE = 50
+
+RUNG_WORDS = dict(
+    zip(escalation.RUNGS, (_("their therapist"), _("the backup"), _("the supervisor"), _("the admins")), strict=True)
+)
+
+# What a client may tap on a support page, by the code that is kept.
+TAPPED_WORDS = {
+    "call_988": _("Call 988"),
+    "text_988": _("Text 988"),
+    "chat_988": _("Chat with 988"),
+    "call_911": _("Call 911"),
+    "call_practice": _("Call the practice"),
+    "call_support": _("Call the person they trust"),
+    "call_trusted": _("Call the person they trust"),
+}
+
+
+# --- What is shown ---------------------------------------------------------------------------------------------------
+
+
+def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
+    """One card for each open flag, so that no flag hides another."""
+    flags = open_flags(client)
+    if not flags:
+        return None
+    may_act = Permission.ACT_ON_ALERT in allowed(request.user, client)
+    return Panel("practice/alerts_panel.html", {"cards": [card(flag, request.user, may_act, at) for flag in flags]})
+
+
+def card(flag: Alert, reader: Any, may_act: bool, at: datetime) -> dict[str, Any]:
+    """All that one flag says of itself: what was answered, which rule, what the client saw, who was told (D9)."""
+    args = [flag.client_id, flag.pk]
+    events = sorted(flag.events.all(), key=lambda e: e.at)
+    chips = []
+    if flag.left_at:
+        chips.append(_chip("log-out", gettext("Left after a safety answer, {time}").format(time=moment(flag.left_at))))
+    if flag.call_wanted_at:
+        chips.append(_chip("phone", gettext("Asked for a call, {time}").format(time=moment(flag.call_wanted_at))))
+    return {
+        "flag": flag,
+        "id": f"flag-{flag.pk}",
+        "title": gettext("Safety flag: {severity}").format(severity=flag.get_severity_display().lower()),
+        "when": gettext("Opened {when}").format(when=moment(flag.opened_at)),
+        "chips": chips,
+        "answers": [{"label": row.get("question", ""), "value": row.get("answer", "")} for row in flag.answers or []],
+        "seen": [line for event in events if (line := seen_words(event))],
+        "rules": [rule_words(rule) for rule in flag.rules],
+        "told": [told_words(event) for event in events if event.kind == Kind.TOLD],
+        "state": state_words(flag, reader, at),
+        "contacts": [contact_facts(contact, reader) for contact in flag.contacts.all()],
+        "notes": [event for event in events if event.kind == Kind.ADDED and event.words],
+        "url": reverse("alert", args=args),
+        "acknowledge_url": reverse("alert_acknowledge", args=args)
+        if may_act and flag.is_open and not flag.acknowledged_at
+        else "",
+        "may_act": may_act,
+    }
+
+
+def _chip(icon: str, text: str) -> dict[str, str]:
+    return {"tone": "safety-soft", "icon": icon, "text": text}
+
+
+def seen_words(event: AlertEvent) -> str:
+    """What the client saw or did, in one line; empty for an event of the practice."""
+    time = moment(event.at)
+    if event.kind == Kind.TAPPED:
+        what = str(event.facts.get("what", ""))
+        return gettext("Tapped “{what}”, {time}").format(
+            what=TAPPED_WORDS.get(what, what.replace("_", " ").capitalize()), time=time
+        )
+    said = {
+        Kind.SHOWN: gettext("Was shown 988 and the support page, {time}"),
+        Kind.CALL_WANTED: gettext("Asked to be called, {time}"),
+        Kind.CALL_UNWANTED: gettext("Took back the request for a call, {time}"),
+        Kind.LEFT: gettext("Left after a safety answer, {time}"),
+        Kind.CAME_BACK: gettext("Came back and went on, {time}"),
+    }.get(Kind(event.kind), "")
+    return said.format(time=time)
+
+
+def rule_words(rule: dict[str, str]) -> dict[str, str]:
+    """One reason for a flag: the rule's own words, or those of a reason that is no rule (views.rules.OWN)."""
+    known = {r.id: (r.id, r.reason, r.human_action) for r in table.rules()} | rules.OWN
+    name, reason, must = known.get(rule["id"], (rule["id"], "", ""))
+    return {
+        "name": str(name),
+        "version": rule.get("version", ""),
+        "reason": str(reason),
+        "must": str(must),
+        "url": reverse("rule", args=[rule["id"]]) if rule["id"] in known else "",
+    }
+
+
+def told_words(event: AlertEvent) -> str:
+    why = str(event.facts.get("why", ""))
+    label = AlertNotice.Why(why).label if why in AlertNotice.Why.values else why
+    return gettext("{name}, {why}, {time}").format(name=event.facts.get("name", ""), why=label, time=moment(event.at))
+
+
+def state_words(flag: Alert, reader: Any, at: datetime) -> str:
+    """Where the flag stands: closed, picked up, or waiting and who hears of it next."""
+    if flag.closed_at:
+        return gettext("Closed by {who}, {time}: {action}.").format(
+            who=named(flag.closed_by, reader), time=moment(flag.closed_at), action=flag.get_action_display()
+        )
+    if flag.acknowledged_at:
+        return gettext("Picked up by {who}, {time}, after {long}.").format(
+            who=named(flag.acknowledged_by, reader),
+            time=moment(flag.acknowledged_at),
+            long=words.length(flag.acknowledged_at - flag.opened_at),
+        )
+    waiting = gettext("Nobody has picked it up for {long}.").format(long=words.length(at - flag.opened_at))
+    if flag.climbs_at:
+        waiting += " " + gettext("Next: {who}, {time}.").format(
+            who=RUNG_WORDS[escalation.RUNGS[flag.rung + 1]], time=moment(flag.climbs_at)
+        )
+    return waiting
+
+
+def contact_facts(contact: SafetyContact, reader: Any) -> dict[str, Any]:
+    return {
+        "title": gettext("{what}, {time}, by {who}").format(
+            what=contact.get_reached_display(), time=moment(contact.at), who=named(contact.by, reader)
+        ),
+        "rows": [
+            {"label": gettext("Level"), "value": contact.get_level_display()},
+            {"label": gettext("Action"), "value": contact.action},
+            {"label": gettext("Plan"), "value": contact.plan},
+            {"label": gettext("Next check"), "value": moment(contact.next_check_at)},
+            {"label": gettext("Recorded"), "value": moment(contact.recorded_at)},
+        ],
+    }
+
+
+def chain(flag: Alert, reader: Any) -> list[dict[str, str]]:
+    """Every event in order, each in words: the story that a colleague reads the next morning (journeys, script 2)."""
+    return [
+        {"when": moment(event.at), "what": event_words(event, reader), "words": event.words}
+        for event in sorted(flag.events.all(), key=lambda e: e.at)
+    ]
+
+
+def event_words(event: AlertEvent, reader: Any) -> str:
+    if seen := seen_words(event).removesuffix(f", {moment(event.at)}"):
+        return gettext("Client: {what}").format(what=seen)
+    if event.kind == Kind.TOLD:
+        rung = RUNG_WORDS[escalation.RUNGS[min(event.facts.get("rung", 0), 3)]]
+        why = str(event.facts.get("why", ""))
+        label = AlertNotice.Why(why).label if why in AlertNotice.Why.values else why
+        return gettext("Told {name} ({why}; step: {rung})").format(
+            name=event.facts.get("name", ""), why=label, rung=rung
+        )
+    if event.kind == Kind.CONTACT:
+        reached = str(event.facts.get("reached", ""))
+        label = SafetyContact.Reached(reached).label if reached in SafetyContact.Reached.values else reached
+        return gettext("Contact recorded by {who}: {what}").format(who=named(event.by, reader), what=label)
+    label = str(event.get_kind_display())  # type: ignore[attr-defined]
+    rules = ", ".join(event.facts.get("rules", []))
+    label = f"{label} ({rules})" if rules else label
+    return gettext("{what}, by {who}").format(what=label, who=named(event.by, reader)) if event.by else label
+
+
+# --- The list --------------------------------------------------------------------------------------------------------
+
+
+@staff_page(Permission.SEE_ALERTS)
+def alerts(request: HttpRequest) -> HttpResponse:
+    """Open flags by clock, the one that waits longest for its next step first; then the closed ones, newest first."""
+    at = timezone.now()
+    seen = Alert.objects.visible_to(request.user, Permission.SEE_ALERTS).select_related(
+        "client", "acknowledged_by", "closed_by"
+    )
+    waiting = seen.open().order_by(F("acknowledged_at").asc(nulls_first=True), F("climbs_at").asc(nulls_first=True))
+    closed = Paginator(seen.filter(closed_at__isnull=False).order_by("-closed_at"), CLOSED_PER_PAGE)
+    page = closed.get_page(request.GET.get("page"))
+    audit.record("read.alerts", by=request.user)
+    return render(
+        request,
+        "practice/alerts.html",
+        {
+            "open": [_row(flag, request.user, at) for flag in waiting],
+            "closed": [_row(flag, request.user, at) for flag in page],
+            "page": page,
+        },
+    )
+
+
+def _row(flag: Alert, reader: Any, at: datetime) -> dict[str, Any]:
+    client = flag.client
+    chips = [("triangle-alert", gettext("Drill"))] if flag.is_drill else []
+    chips += [("log-out", gettext("Left after a safety answer"))] if flag.left_at else []
+    chips += [("phone", gettext("Asked for a call"))] if flag.call_wanted_at else []
+    return {
+        "id": flag.pk,
+        "name": client.name if client else gettext("Drill: a test flag, no client"),
+        "code": client.code if client else "",
+        "url": reverse("alert_open", args=[flag.pk]),
+        "severity": flag.get_severity_display(),
+        "chips": [_chip(icon, text) for icon, text in chips],
+        "opened": moment(flag.opened_at),
+        "state": state_words(flag, reader, at),
+        "waiting": flag.is_open and not flag.acknowledged_at,
+    }
+
+
+@staff_page(Permission.SEE_ALERTS)
+def alert_open(request: HttpRequest, alert: UUID) -> HttpResponse:
+    """Where the link in a message leads: the flag itself, or the list for people who may not read charts."""
+    flag = record_of(request, Alert, alert)
+    if flag.is_drill:
+        return redirect("drill_alert", flag.pk)
+    if Client.objects.visible_to(request.user, Permission.READ_CHART).filter(pk=flag.client_id).exists():
+        return redirect("alert", flag.client_id, flag.pk)
+    return redirect(f"{reverse('alerts')}#row-{flag.pk}")
+
+
+@staff_page(Permission.SEE_ALERTS)
+def drill_alert(request: HttpRequest, drill: UUID) -> HttpResponse:
+    flag = record_of(request, Alert, drill)
+    if not flag.is_drill:
+        raise Http404
+    if request.method == "POST":
+        picked_up(request, flag, timezone.now())
+        return redirect("drill_alert", flag.pk)
+    at = timezone.now()
+    flag = Alert.objects.visible_to(request.user, Permission.SEE_ALERTS).with_story().get(pk=flag.pk)
+    audit.record("read.drill", by=request.user, target=flag)
+    return render(
+        request,
+        "practice/drill_alert.html",
+        {"flag": flag, "chain": chain(flag, request.user), "state": state_words(flag, request.user, at)},
+    )
+
+
+# --- One flag --------------------------------------------------------------------------------------------------------
+
+
+class ContactForm(HouseForm):
+    reached = forms.ChoiceField(
+        label=_("Did you reach them?"),
+        choices=SafetyContact.Reached,
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose whether you reached them.")},
+    )
+    at = Moment(label=_("When"), error_messages={"required": _("Say when you tried.")})
+    level = forms.ChoiceField(
+        label=_("Level, by your own assessment"),
+        choices=SafetyContact.Level,
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose a level. “Could not assess” is one.")},
+    )
+    action = words_field(_("What you did"), _("Write what you did."))
+    plan = words_field(_("Plan"), _("Write the plan until the next check."))
+    next_check_at = Moment(label=_("Next check"), error_messages={"required": _("Say when somebody checks again.")})
+
+    def __init__(self, *args: Any, flag: Alert, now: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.flag, self.now = flag, now
+
+    def clean_at(self) -> datetime:
+        at: datetime = self.cleaned_data["at"]
+        if at > self.now:
+            raise forms.ValidationError(_("The contact cannot be in the future."))
+        if at < self.flag.opened_at.replace(second=0, microsecond=0):
+            raise forms.ValidationError(
+                gettext("The flag opened {when}. Give a time after that.").format(when=moment(self.flag.opened_at))
+            )
+        return at
+
+    def clean_next_check_at(self) -> datetime:
+        check: datetime = self.cleaned_data["next_check_at"]
+        if check <= self.now:
+            raise forms.ValidationError(_("The next check must be later than now."))
+        if check > self.now + FURTHEST_CHECK:
+            raise forms.ValidationError(_("The next check must be within a year."))
+        return check
+
+
+class CloseForm(HouseForm):
+    action = forms.ChoiceField(
+        label=_("Action"),
+        choices=Alert.Action,
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose what was done.")},
+    )
+    note = words_field(_("Why this flag can be closed"), _("Write a line on why this flag can be closed."))
+
+
+class AddForm(HouseForm):
+    words = words_field(_("Note"), _("Write what you want to add."))
+
+
+class CheckedForm(HouseForm):
+    words = words_field(_("What the check found"), _("Write what the check found."))
+
+
+FORM_NAMES: dict[type[forms.Form], str] = {
+    ContactForm: "contact",
+    CloseForm: "close",
+    AddForm: "add",
+    CheckedForm: "checked",
+}
+
+
+@staff_page(Permission.READ_CHART)
+def alert(request: HttpRequest, pk: UUID, alert: UUID) -> HttpResponse:
+    at = timezone.now()
+    flag = _flag(request, pk, alert)
+    audit.seen(request, flag.client, "alert", flag)
+    return _page(request, flag, at)
+
+
+def _flag(request: HttpRequest, pk: UUID, alert: UUID) -> Alert:
+    flag = record_of(request, Alert, alert)
+    if flag.client_id != pk:
+        raise Http404
+    found: Alert = Alert.objects.visible_to(request.user, request.permission).with_story().get(pk=alert)  # type: ignore[attr-defined]
+    return found
+
+
+def _page(request: HttpRequest, flag: Alert, at: datetime, wrong: forms.Form | None = None) -> HttpResponse:
+    """The page of one flag; `wrong` is the form that was sent with something missing."""
+    client = client_of(request, flag.client_id)
+    may_act = Permission.ACT_ON_ALERT in allowed(request.user, client)
+    checking = not flag.is_open and client.tasks.filter(kind="next_check", subject_id=flag.pk, done_at=None).exists()
+    offered: list[tuple[str, type[forms.Form], dict[str, Any]]] = []
+    if may_act and flag.is_open:
+        offered = [("contact", ContactForm, {"flag": flag, "now": at}), ("close", CloseForm, {})]
+    if may_act and checking:
+        offered = [("checked", CheckedForm, {})]
+    if may_act:
+        offered.append(("add", AddForm, {}))
+    initial = {"at": at}
+    shown = {name: form(initial=initial, **extra) for name, form, extra in offered}
+    if wrong is not None:  # kept even where it no longer fits, so that no typed word is lost
+        shown[FORM_NAMES[type(wrong)]] = wrong
+    return render(
+        request,
+        "practice/alert.html",
+        {
+            **frame(request, client, at),
+            "card": card(flag, request.user, may_act, at),
+            "chain": chain(flag, request.user),
+            "next_told": next_told(flag),
+            "forms": shown,
+            "urls": {name: reverse(f"alert_{name}", args=[flag.client_id, flag.pk]) for name in FORM_NAMES.values()},
+            "wrong": wrong,
+        },
+        status=400 if wrong else 200,
+    )
+
+
+def next_told(flag: Alert) -> str:
+    """Who hears of an unacknowledged flag next, by name, and when."""
+    if flag.acknowledged_at or not flag.is_open or not flag.climbs_at:
+        return ""
+    people = actions.rung_people(flag, flag.rung + 1, flag.climbs_at)
+    names = ", ".join(f"{user.name} ({AlertNotice.Why(why).label})" for user, why in people)
+    return gettext("{names}, {time}").format(names=names, time=moment(flag.climbs_at)) if names else ""
+
+
+@staff_page(Permission.ACT_ON_ALERT)
+def alert_acknowledge(request: HttpRequest, pk: UUID, alert: UUID) -> HttpResponse:
+    flag = _flag(request, pk, alert)
+    if request.method == "POST":
+        picked_up(request, flag, timezone.now())
+    return redirect("alert", pk, alert)
+
+
+def picked_up(request: HttpRequest, flag: Alert, at: datetime) -> None:
+    """Acknowledge, and say who has it: exactly one person wins, the other reads the winner's name."""
+    if actions.acknowledge(by=request.user, alert=flag, at=at):  # type: ignore[arg-type]
+        messages.success(request, gettext("You picked this up at {time}.").format(time=clock(flag.acknowledged_at)))
+    elif flag.acknowledged_by == request.user:
+        messages.info(
+            request, gettext("You have this already, since {time}.").format(time=moment(flag.acknowledged_at))
+        )
+    elif flag.acknowledged_by:
+        messages.info(
+            request,
+            gettext("{name} picked this up at {time}.").format(
+                name=flag.acknowledged_by.name, time=clock(flag.acknowledged_at)
+            ),
+        )
+    else:
+        messages.info(request, gettext("This flag is closed already."))
+
+
+def _act(
+    request: HttpRequest,
+    pk: UUID,
+    alert: UUID,
+    make: Callable[[Alert, datetime], forms.Form],
+    done: str,
+    act: Callable[[Alert, dict[str, Any], datetime], object],
+) -> HttpResponse:
+    """Take one of the forms of the page; a NotNow of the action becomes a sentence above the form."""
+    at = timezone.now()
+    flag = _flag(request, pk, alert)
+    if request.method != "POST":
+        return redirect("alert", pk, alert)
+    form = make(flag, at)
+    if not form.is_valid():
+        return _page(request, flag, at, wrong=form)
+    try:
+        act(flag, form.cleaned_data, at)
+    except NotNow as sentence:
+        form.add_error(None, str(sentence))
+        return _page(request, _flag(request, pk, alert), at, wrong=form)
+    messages.success(request, done)
+    if Client.objects.visible_to(request.user, Permission.READ_CHART).filter(pk=pk).exists():
+        return redirect("alert", pk, alert)
+    return redirect("alerts")  # who covered for a colleague no longer sees the client once the flag is closed
+
+
+@staff_page(Permission.ACT_ON_ALERT)
+def alert_contact(request: HttpRequest, pk: UUID, alert: UUID) -> HttpResponse:
+    return _act(
+        request,
+        pk,
+        alert,
+        lambda flag, at: ContactForm(request.POST, flag=flag, now=at),
+        gettext("Contact recorded."),
+        lambda flag, said, at: actions.record_contact(by=request.user, alert=flag, recorded_at=at, **said),  # type: ignore[arg-type]
+    )
+
+
+@staff_page(Permission.ACT_ON_ALERT)
+def alert_close(request: HttpRequest, pk: UUID, alert: UUID) -> HttpResponse:
+    return _act(
+        request,
+        pk,
+        alert,
+        lambda flag, at: CloseForm(request.POST),
+        gettext("Flag closed. The next check stays on the caseload until somebody records it."),
+        lambda flag, said, at: actions.close_alert(by=request.user, alert=flag, at=at, **said),  # type: ignore[arg-type]
+    )
+
+
+@staff_page(Permission.ACT_ON_ALERT)
+def alert_add(request: HttpRequest, pk: UUID, alert: UUID) -> HttpResponse:
+    return _act(
+        request,
+        pk,
+        alert,
+        lambda flag, at: AddForm(request.POST),
+        gettext("Added."),
+        lambda flag, said, at: actions.add_to_alert(by=request.user, alert=flag, at=at, **said),  # type: ignore[arg-type]
+    )
+
+
+@staff_page(Permission.ACT_ON_ALERT)
+def alert_checked(request: HttpRequest, pk: UUID, alert: UUID) -> HttpResponse:
+    return _act(
+        request,
+        pk,
+        alert,
+        lambda flag, at: CheckedForm(request.POST),
+        gettext("Check recorded."),
+        lambda flag, said, at: actions.finish_next_check(by=request.user, alert=flag, at=at, **said),  # type: ignore[arg-type]
+    )
+
+
+# --- A person's own flag ---------------------------------------------------------------------------------------------
+
+
+class FlagForm(HouseForm):
+    severity = forms.ChoiceField(
+        label=_("How pressing is it?"),
+        choices=[
+            (Alert.Severity.URGENT, _("Urgent: somebody must act now")),
+            (Alert.Severity.PRIORITY, _("Priority: the same working day")),
+            (Alert.Severity.ROUTINE, _("Routine: within one working day")),
+        ],
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose how pressing it is.")},
+    )
+    reason = words_field(
+        _("What you saw or heard"),
+        _("Write what you saw or heard."),
+        help_text=_("Colleagues who are told will read this on the flag. It is not in the message they get."),
+    )
+
+
+@staff_page(Permission.RAISE_FLAG)
+def flag_new(request: HttpRequest, pk: UUID) -> HttpResponse:
+    at = timezone.now()
+    client = client_of(request, pk)
+    form = FlagForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        actions.raise_manual_flag(by=request.user, client=client, at=at, **form.cleaned_data)  # type: ignore[arg-type]
+        messages.success(request, gettext("Flag raised. The people on call were told."))
+        return redirect("chart", pk)
+    audit.seen(request, client, "flag_form")
+    context = {**frame(request, client, at), "form": form}
+    return render(request, "practice/flag_new.html", context, status=400 if form.errors else 200)

@@ -1,0 +1,216 @@
+"""The chart: who this is, what is open, and the panels of every package in the order that practice.urls gives."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import get_language_info, gettext, ngettext
+
+from practice import audit
+from practice.access import Permission
+from practice.models import Alert, Client, SafetyContact, User
+from practice.pages import client_of, staff_page
+from practice.templatetags.ui import clock, full_day, moment
+
+MAIN, SIDE = "main", "side"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One part of the chart: a template, what it needs, and the column it stands in."""
+
+    template: str
+    context: Mapping[str, Any]
+    column: str = MAIN
+
+
+PanelOf = Callable[[HttpRequest, Client, datetime], Panel | None]
+
+
+@staff_page(Permission.READ_CHART)
+def page(request: HttpRequest, pk: UUID, panels: Sequence[PanelOf]) -> HttpResponse:
+    at = timezone.now()
+    client = client_of(request, pk)
+    audit.seen(request, client, "chart")
+    shown = [panel for make in panels if (panel := make(request, client, at))]
+    return render(
+        request,
+        "practice/chart.html",
+        {
+            **frame(request, client, at),
+            "panels": [panel for panel in shown if panel.column == MAIN],
+            "aside": [panel for panel in shown if panel.column == SIDE],
+        },
+    )
+
+
+def frame(request: HttpRequest, client: Client, at: datetime) -> dict[str, Any]:
+    """What stands above every page about one client: the bar of an open flag, and the storyboard."""
+    flags, may = open_flags(client), allowed(request.user, client)
+    return {
+        "client": client,
+        "bar": bar(flags, request.user, Permission.ACT_ON_ALERT in may),
+        "story": story(client, flags, may, at),
+    }
+
+
+def open_flags(client: Client) -> list[Alert]:
+    """The open alerts of this client with their story, the most pressing first. Asks the database once per client."""
+    if not hasattr(client, "flags_open"):
+        found = client.alerts.open().with_story()  # type: ignore[attr-defined]
+        client.flags_open = sorted(  # type: ignore[attr-defined]
+            found, key=lambda a: (a.acknowledged_at is not None, Alert.RANK[a.severity], a.opened_at)
+        )
+    return client.flags_open  # type: ignore[attr-defined,no-any-return]
+
+
+ASKED = (
+    Permission.ACT_ON_ALERT,
+    Permission.RAISE_FLAG,
+    Permission.WRITE_NOTE,
+    Permission.INVITE_CLIENT,
+    Permission.EDIT_CLIENT,
+)
+
+
+def allowed(user: Any, client: Client) -> set[Permission]:
+    """Which of the acts on a chart this person may do for this client. Asks the database once per client."""
+    if not hasattr(client, "allowed_acts"):
+        checks = {
+            p.name: Exists(Client.objects.visible_to(user, p).filter(pk=OuterRef("pk"))) for p in ASKED if user.may(p)
+        }
+        mine = Client.objects.visible_to(user).filter(pk=client.pk).annotate(**checks).values(*checks).first() or {}
+        client.allowed_acts = {Permission[name] for name in checks if mine.get(name)}  # type: ignore[attr-defined]
+    return client.allowed_acts  # type: ignore[attr-defined,no-any-return]
+
+
+def bar(flags: Sequence[Alert], user: Any, may_act: bool) -> dict[str, Any] | None:
+    """The bar above everything: the most pressing open flag, what is known of it, and the next step as its button."""
+    if not flags:
+        return None
+    flag = flags[0]
+    here = reverse("alert", args=[flag.client_id, flag.pk])
+    last = max(flag.contacts.all(), key=lambda c: c.recorded_at, default=None)
+    words = gettext("Safety flag, {severity}, opened {when}.").format(
+        severity=flag.get_severity_display().lower(), when=moment(flag.opened_at)
+    )
+    found: dict[str, Any] = {"url": here, "action": gettext("Open the flag")}
+    if last is not None:
+        said = {
+            SafetyContact.Reached.YES: gettext("Contact made {time} by {who}."),
+            SafetyContact.Reached.SOMEBODY: gettext("Spoke with someone close at {time}, by {who}."),
+        }.get(SafetyContact.Reached(last.reached), gettext("Tried at {time} by {who}, not reached yet."))
+        words += " " + said.format(time=clock(last.at), who=named(last.by, user))
+        words += " " + gettext("Next check {when}.").format(when=moment(last.next_check_at))
+    elif flag.acknowledged_at:
+        words += " " + gettext("Picked up by {who} at {time}. No contact recorded yet.").format(
+            who=named(flag.acknowledged_by, user), time=clock(flag.acknowledged_at)
+        )
+        if may_act:
+            found = {"url": f"{here}#contact", "action": gettext("Record contact")}
+    else:
+        words += " " + gettext("Nobody has picked it up yet.")
+        if may_act:
+            found["acknowledge"] = reverse("alert_acknowledge", args=[flag.client_id, flag.pk])
+    if len(flags) > 1:
+        words += " " + ngettext("{n} more flag is open.", "{n} more flags are open.", len(flags) - 1).format(
+            n=len(flags) - 1
+        )
+    return found | {"text": words}
+
+
+def named(person: User | None, reader: Any) -> str:
+    """A name inside a sentence: "you" for the reader."""
+    if person is None:
+        return gettext("nobody")
+    return gettext("you") if person == reader else person.name
+
+
+def story(client: Client, flags: Sequence[Alert], may: set[Permission], at: datetime) -> dict[str, Any]:
+    age = client.age(timezone.localdate(at))
+    meta = [
+        client.pronouns,
+        str(age) if age is not None else "",
+        gettext("born {day}").format(day=full_day(client.born)) if client.born else "",
+        client.code,
+    ]
+    chips = []
+    if flags:
+        chips.append({"tone": "safety", "icon": "octagon-alert", "text": gettext("Safety flag open")})
+    if client.status == Client.Status.DISCHARGED:
+        chips.append({"tone": "", "icon": "log-out", "text": client.get_status_display()})
+    facts = [
+        {"label": gettext("Reach by"), "value": reach_words(client)},
+        {"label": gettext("Trusted person"), "value": trusted_words(client)},
+        {"label": gettext("Safety plan"), "value": gettext("None yet")},
+        {"label": gettext("Allergies"), "value": client.allergies or gettext("Not known")},
+        {"label": gettext("Language"), "value": language_words(client)},
+        {"label": gettext("Next session"), "value": moment(client.next_session_at) or gettext("None booked")},
+    ]
+    return {
+        "name": client.name,
+        "meta": " · ".join(part for part in meta if part),
+        "chips": chips,
+        "facts": facts,
+        "actions": [
+            {"label": label, "url": reverse(url, args=[client.pk]), "icon": icon, "key": key}
+            for permission, label, url, icon, key in (
+                (Permission.WRITE_NOTE, gettext("Add note"), "notes", "notebook-pen", "n"),
+                (Permission.INVITE_CLIENT, gettext("Send a form"), "client_invite", "send", ""),
+                (Permission.RAISE_FLAG, gettext("Raise a flag"), "flag_new", "flag", ""),
+                (Permission.EDIT_CLIENT, gettext("Edit"), "client_edit", "pencil", ""),
+            )
+            if permission in may
+        ],
+    }
+
+
+def reach_words(client: Client) -> str:
+    """How to reach the client safely, with the voicemail rule: "Text or call 555 0142, no voicemail"."""
+    ways = []
+    if client.may_reach_by("sms"):
+        ways.append(gettext("text"))
+    if client.may_reach_by("voice"):
+        ways.append(gettext("call"))
+    said = []
+    if ways:
+        words = gettext(" or ").join(ways)
+        said.append(f"{words[0].upper()}{words[1:]} {client.phone}")
+        if "call" in ways or client.may_reach_by("voice"):
+            may_leave = bool((client.reach or {}).get("voicemail"))
+            said.append(gettext("voicemail is fine") if may_leave else gettext("no voicemail"))
+    if client.may_reach_by("email"):
+        said.append(gettext("e-mail {address}").format(address=client.email))
+    if note := (client.reach or {}).get("note"):
+        said.append(str(note))
+    return ", ".join(said) or gettext("No safe way known: ask at the next visit")
+
+
+def trusted_words(client: Client) -> str:
+    """The person the client trusts, their number, and when we may speak with them."""
+    person = client.contact("support") or client.contact("emergency")
+    if not person:
+        return gettext("None named")
+    rule = {
+        "yes": "",
+        "emergency": gettext("only in an emergency"),
+        "no": gettext("do not speak about their care"),
+    }.get(str(person.get("may_talk", "")), "")
+    name = str(person.get("name", ""))
+    if relation := person.get("relation"):
+        name = f"{name} ({relation})"
+    return ", ".join(part for part in (f"{name} {person.get('phone', '')}".strip(), rule) if part)
+
+
+def language_words(client: Client) -> str:
+    try:
+        return str(get_language_info(client.language)["name_local"]).capitalize()
+    except KeyError:
+        return client.language

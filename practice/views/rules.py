@@ -1,0 +1,140 @@
+"""One rule in words: what it reads, when it fires, what it does, who says so, and who signed for it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from practice.access import Permission
+from practice.clinical import fit, table
+from practice.models import ClinicalSignature, Practice
+from practice.pages import staff_page
+
+# Reasons for a flag that are not in the decision table, because nothing is computed: id -> (title, what, what to do).
+OWN: dict[str, tuple[Any, Any, Any]] = {
+    "manual": (
+        _("Raised by a person"),
+        _("A member of staff raised this flag in their own words. It takes the same path as any other flag."),
+        _("Read what they wrote, and act on it."),
+    ),
+    "safe-now": (
+        _("“Are you safe right now?”"),
+        _("The client answered “no” or “not sure” on the first page of a form."),
+        _("Contact the client now. The form stays open meanwhile."),
+    ),
+    "drill": (
+        _("Drill"),
+        _("Somebody pressed the drill button. There is no client behind it."),
+        _("Acknowledge it, so that the minutes are known."),
+    ),
+}
+MODALITY_WORDS = {
+    "infusion_clinic": _("infusion clinic"),
+    "hospital_pain_infusion": _("hospital or pain infusion"),
+    "kap": _("ketamine-assisted psychotherapy"),
+    "at_home_supervised": _("supervised care at home"),
+}
+CONFIDENCE_WORDS = {
+    "retrieved": _("read in the source"),
+    "secondary": _("read in a second-hand source"),
+    "recalled": _("from memory, not seen in a source"),
+    "own": _("our own default"),
+}
+SEVERITY_WORDS = {
+    "info": _("For information"),
+    "routine": _("Routine"),
+    "priority": _("Priority"),
+    "urgent": _("Urgent"),
+}
+OPERATOR_WORDS = {
+    ">=": _("{input} is {value} or more"),
+    ">": _("{input} is above {value}"),
+    "<=": _("{input} is {value} or less"),
+    "<": _("{input} is under {value}"),
+    "==": _("{input}: {value}"),
+    "in": _("{input}: {value}"),
+    "has": _("{input} include {value}"),
+    "missing": _("{input} is not known"),
+}
+
+
+def condition_words(when: table.Condition) -> dict[str, Any]:
+    """A condition as a tree of words: {"text", "members"}."""
+    if isinstance(when, table.Group):
+        text = gettext("All of these:") if when.kind == "all" else gettext("Any of these:")
+        return {"text": text, "members": [condition_words(member) for member in when.members]}
+    label = table.inputs()[when.input].label
+    text = str(OPERATOR_WORDS[when.op]).format(input=label, value=value_words(when.value))
+    return {"text": text, "members": []}
+
+
+def value_words(value: Any) -> str:
+    """A value of the decision table as a person says it."""
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    if isinstance(value, list | tuple | set | frozenset):
+        return gettext(" or ").join(value_words(each) for each in value) or gettext("none")
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value).replace("_", " ")
+
+
+def modality_words(modalities: Any) -> str:
+    return ", ".join(str(MODALITY_WORDS[m]) for m in modalities)
+
+
+def signed_by() -> ClinicalSignature | None:
+    """Who signed for the decision table as it is now."""
+    return ClinicalSignature.objects.filter(part="rules", version=fit.RULES_VERSION).select_related("by").first()
+
+
+def effects(rule: table.Rule) -> list[dict[str, str]]:
+    said = (
+        (gettext("Speaks for"), rule.supports),
+        (gettext("On hold until a person clears it"), rule.holds),
+        (gettext("Not suggested; a prescriber may decide otherwise with a reason"), rule.excludes),
+    )
+    return [{"label": label, "value": modality_words(modalities)} for label, modalities in said if modalities]
+
+
+def own_numbers(rule: table.Rule, overrides: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Where the practice uses its own number in place of the table's."""
+    return [
+        gettext("{input}: {mine} here, {theirs} in the table").format(
+            input=table.inputs()[name.split()[0]].label, mine=f"{mine:g}", theirs=f"{rule.thresholds[name]:g}"
+        )
+        for name, mine in overrides.get(rule.id, {}).items()
+        if name in rule.thresholds
+    ]
+
+
+@staff_page(Permission.SEE_CASELOAD)
+def rule(request: HttpRequest, rule: str) -> HttpResponse:
+    practice: Practice = request.practice  # type: ignore[attr-defined]
+    if rule in OWN:
+        title, what, must = OWN[rule]
+        return render(request, "practice/rule_own.html", {"id": rule, "title": title, "what": what, "must": must})
+    try:
+        found = table.rule(rule)
+    except ValueError:
+        raise Http404 from None
+    overrides = practice.rule_overrides or {}
+    return render(
+        request,
+        "practice/rule.html",
+        {
+            "rule": found,
+            "when": condition_words(table.tuned(found, overrides)),
+            "inputs": [table.inputs()[name] for name in found.inputs],
+            "severity": SEVERITY_WORDS[found.severity],
+            "severity_means": table.selection()["severities"][found.severity],
+            "effects": effects(found),
+            "own": own_numbers(found, overrides),
+            "confidence": CONFIDENCE_WORDS.get(found.confidence, found.confidence),
+            "stronger": ", ".join(found.superseded_by),
+            "signature": signed_by(),
+        },
+    )
