@@ -20,6 +20,7 @@ from practice.models import KeptForm
 
 Answer = Callable[[HttpRequest], HttpResponse]
 log = logging.getLogger("practice.request")
+CLEAR = '"cache", "storage"'
 
 # Form fields that are never kept: secrets, and what is made anew.
 NOT_KEPT = {"csrfmiddlewaretoken", "form_key", "password", "password1", "password2", "oldpassword", "code", "login"}
@@ -117,7 +118,10 @@ class SessionClock:
             return self.lock(request)
         if now - seen > 15 or "seen" not in request.session:
             request.session["seen"] = now
-        return self.get_response(request)
+        response = self.get_response(request)
+        if not request.user.is_authenticated:  # signed out just now: nothing of the chart stays in the browser
+            response["Clear-Site-Data"] = CLEAR
+        return response
 
     def lock(self, request: HttpRequest) -> HttpResponse:
         user, path = request.user, str(request.path)
@@ -127,7 +131,9 @@ class SessionClock:
             kept.save(force_insert=True)
         audit.record("session.locked", by=user)
         logout(request)
-        return HttpResponseRedirect(f"{reverse('account_login')}?{urlencode({'next': path, 'locked': '1'})}")
+        response = HttpResponseRedirect(f"{reverse('account_login')}?{urlencode({'next': path, 'locked': '1'})}")
+        response["Clear-Site-Data"] = CLEAR
+        return response
 
 
 class SecondFactor:

@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from practice import jobs
+from practice.middleware import CLEAR
 from practice.pages import public
 from practice.views.trouble import card
 
@@ -46,7 +47,7 @@ def leave(request: HttpRequest) -> HttpResponse:
     """End whatever is open on this device and go to a page that shows nothing of a person."""
     logout(request)
     response = HttpResponseRedirect(settings.LEAVE_URL, status=303)
-    response["Clear-Site-Data"] = '"cache", "storage"'
+    response["Clear-Site-Data"] = CLEAR
     return response
 
 
