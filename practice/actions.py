@@ -218,6 +218,8 @@ def acknowledge(*, by: User, alert: Alert, at: datetime) -> bool:
             _close_drill(alert, by, at)
         else:
             _keep_task(alert, at)
+    else:
+        audit.record("alert.acknowledged_late", by=by, client=alert.client_id, target=alert, at=at)
     return bool(won)
 
 

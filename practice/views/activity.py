@@ -68,6 +68,7 @@ ACTION_WORDS = {
     "alert.added": _("An answer was added to a safety flag"),
     "alert.climbed": _("A safety flag went to the next person"),
     "alert.acknowledged": _("Picked up a safety flag"),
+    "alert.acknowledged_late": _("Wanted to pick up a safety flag that somebody had"),
     "alert.contact": _("Recorded a safety contact"),
     "alert.closed": _("Closed a safety flag"),
     "alert.noted": _("Added a note to a safety flag"),

@@ -132,23 +132,28 @@ def told_words(event: AlertEvent) -> str:
 
 
 def state_words(flag: Alert, reader: Any, at: datetime) -> str:
-    """Where the flag stands: closed, picked up, or waiting and who hears of it next."""
-    if flag.closed_at:
-        return gettext("Closed by {who}, {time}: {action}.").format(
-            who=named(flag.closed_by, reader), time=moment(flag.closed_at), action=flag.get_action_display()
-        )
+    """Where the flag stands: who picked it up and closed it, or how long it waits and who hears of it next."""
+    said = []
     if flag.acknowledged_at:
-        return gettext("Picked up by {who}, {time}, after {long}.").format(
-            who=named(flag.acknowledged_by, reader),
-            time=moment(flag.acknowledged_at),
-            long=words.length(flag.acknowledged_at - flag.opened_at),
+        said.append(
+            gettext("Picked up by {who}, {time}, after {long}.").format(
+                who=named(flag.acknowledged_by, reader),
+                time=moment(flag.acknowledged_at),
+                long=words.length(flag.acknowledged_at - flag.opened_at),
+            )
         )
-    waiting = gettext("Nobody has picked it up for {long}.").format(long=words.length(at - flag.opened_at))
-    if flag.climbs_at:
-        waiting += " " + gettext("Next: {who}, {time}.").format(
-            who=RUNG_WORDS[escalation.RUNGS[flag.rung + 1]], time=moment(flag.climbs_at)
+    elif flag.is_open:
+        said.append(gettext("Nobody has picked it up for {long}.").format(long=words.length(at - flag.opened_at)))
+        if flag.climbs_at:
+            rung = RUNG_WORDS[escalation.RUNGS[flag.rung + 1]]
+            said.append(gettext("Next: {who}, {time}.").format(who=rung, time=moment(flag.climbs_at)))
+    if flag.closed_at and not flag.is_drill:
+        said.append(
+            gettext("Closed by {who}, {time}: {action}.").format(
+                who=named(flag.closed_by, reader), time=moment(flag.closed_at), action=flag.get_action_display()
+            )
         )
-    return waiting
+    return " ".join(said)
 
 
 def contact_facts(contact: SafetyContact, reader: Any) -> dict[str, Any]:
