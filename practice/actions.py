@@ -230,7 +230,8 @@ def record_contact(*, by: User, alert: Alert, recorded_at: datetime, **said: Any
         raise NotNow("A drill has nobody to call.")
     if not alert.is_open:
         raise NotNow("This flag was closed. Raise a new one, or add a note to it.")
-    acknowledge(by=by, alert=alert, at=recorded_at)
+    if not alert.acknowledged_at:
+        acknowledge(by=by, alert=alert, at=recorded_at)
     contact = SafetyContact(alert=alert, by=by, recorded_at=recorded_at)
     for name, value in said.items():
         setattr(contact, name, value)

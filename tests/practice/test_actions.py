@@ -116,9 +116,7 @@ def test_climb_tells_backup_supervisor_and_admin_by_elapsed_time(
     assert (alert.rung, alert.climbs_at) == (3, None)
 
 
-def test_climb_with_a_jumped_clock_tells_every_missed_rung_once(
-    sam: Client, ines: User, maya: User, rosa: User
-) -> None:
+def test_climb_with_a_jumped_clock_tells_each_missed_rung_once(sam: Client, ines: User, maya: User, rosa: User) -> None:
     maya.backup = ines
     maya.save()
     alert = raised(Client.objects.get(pk=sam.pk))
@@ -186,7 +184,7 @@ def test_contact_that_reached_the_client_ends_the_request_for_a_call(sam: Client
 
 def test_close_is_refused_before_a_contact_with_level_plan_and_next_check(sam: Client, maya: User) -> None:
     alert = raised(sam)
-    with pytest.raises(NotNow, match="Record a contact with a level, a plan and the next check first."):
+    with pytest.raises(NotNow, match="Record a contact with a level, a plan and the next check first"):
         actions.close_alert(by=maya, alert=alert, action="no_change", note="Fine", at=after(1))
     contact(maya, alert, after(2), reached="no", level="unknown")
     with pytest.raises(NotNow, match="Record a contact with a level"):
