@@ -85,7 +85,7 @@ def decide(picture: Picture, *, overrides: Overrides | None = None) -> Decision:
     holds = {m: tuple(rule.id for rule in fired if m in rule.holds) for m in modalities}
     excludes = {m: tuple(rule.id for rule in fired if m in rule.excludes) for m in modalities}
     open_ = [m for m in _order(picture) if supports[m] and not excludes[m]]
-    safety_path = any(rule.category == "safety" and rule.severity == "urgent" for rule in fired)
+    safety_path = any(_is_alarm(rule) for rule in fired)
     if open_:
         suggested = open_[0]
         status = HOLD if safety_path or holds[suggested] else DISCUSS
@@ -141,6 +141,10 @@ def _value(instrument: Instrument, result: Score, place: str) -> Any:
     return result.total
 
 
+def _is_alarm(rule: Rule) -> bool:
+    return rule.category == "safety" and rule.severity == "urgent"
+
+
 def _order(picture: Picture) -> list[str]:
     """Return the modalities, the one to suggest first in front."""
     order = list(table.selection()["order"])
@@ -162,7 +166,7 @@ def _unknowns(
     """Return the missing inputs that could still hold or exclude an open modality, or support a new one."""
     by_input: dict[str, list[str]] = {}
     for rule, holds in truth.items():
-        against = any(m in rule.holds or m in rule.excludes for m in open_)
+        against = any(m in rule.holds or m in rule.excludes for m in open_) or (open_ and _is_alarm(rule))
         in_favour = any(m not in open_ and not excludes[m] for m in rule.supports)
         if holds is None and (against or in_favour):
             for name in dict.fromkeys(table.missing_inputs(table.tuned(rule, overrides), picture)):

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from practice.clinical.instrument import DECLINED, Answers, Flag, Instrument, Item, Value, load
+from practice.clinical.instrument import DECLINED, Answers, Instrument, Item, Test, Value, load
 
 SEVERITIES = ("none", "info", "routine", "priority", "urgent")
 """From least to most pressing."""
@@ -252,35 +252,39 @@ def _flags(
     sex: str | None,
     completed: Collection[str],
 ) -> tuple[str, ...]:
-    return tuple(
-        flag.code
-        for flag in instrument.flags
-        if flag.unless_completed not in completed and _raised(flag, instrument, given, found, sex)
-    )
-
-
-def _raised(
-    flag: Flag, instrument: Instrument, given: Mapping[str, Value], found: Mapping[str, Any], sex: str | None
-) -> bool:
     reached = found.get("total")
     if reached is None and instrument.scoring.get("lower_bound_flags"):
         reached = found["lower_bound"]  # the answers given alone reach the cut-point
-    for test in flag.when:
-        kind, wanted = test.kind, test.wanted
-        if kind == "item":
-            value = given.get(test.link_id)
-            met = type(value) is int and value >= wanted
-        elif kind == "blank":
-            met = test.link_id not in given
-        elif kind == "total_at_least":
-            met = reached is not None and reached >= wanted
-        elif kind == "total_at_least_cut":
-            met = reached is not None and reached >= cut(instrument, wanted, sex)
-        else:
-            met = found.get(kind) == wanted
-        if met:
-            return True
-    return False
+    raised = []
+    for flag in instrument.flags:
+        if flag.unless_completed in completed:
+            continue
+        for test in flag.when:
+            if _met(test, instrument, given, found, reached, sex):
+                raised.append(flag.code)
+                break
+    return tuple(raised)
+
+
+def _met(
+    test: Test,
+    instrument: Instrument,
+    given: Mapping[str, Value],
+    found: Mapping[str, Any],
+    reached: float | None,
+    sex: str | None,
+) -> bool:
+    kind, wanted = test.kind, test.wanted
+    if kind == "item":
+        value = given.get(test.link_id)
+        return type(value) is int and bool(value >= wanted)
+    if kind == "blank":
+        return test.link_id not in given
+    if kind == "total_at_least":
+        return reached is not None and bool(reached >= wanted)
+    if kind == "total_at_least_cut":
+        return reached is not None and reached >= cut(instrument, wanted, sex)
+    return bool(found.get(kind) == wanted)
 
 
 def _safety(instrument: Instrument, given: Mapping[str, Value]) -> tuple[tuple[str, int | None], ...]:

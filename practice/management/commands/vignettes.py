@@ -4,7 +4,7 @@ import json
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -326,7 +326,10 @@ def _moment(value: object) -> date | datetime:
     """Return a calendar day, or a moment when a time of day is given."""
     if isinstance(value, str):
         try:
-            return datetime.fromisoformat(value) if "T" in value else date.fromisoformat(value)
+            if "T" not in value:
+                return date.fromisoformat(value)
+            moment = datetime.fromisoformat(value)
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         except ValueError:
             pass
     raise ValueError("A date is written like 2026-03-02.")
