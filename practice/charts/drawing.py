@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from django.utils.dateformat import format as format_date
-from django.utils.html import format_html, format_html_join
+from django.utils.html import conditional_escape, escape
 from django.utils.safestring import SafeString
 from django.utils.translation import pgettext
 
@@ -20,17 +20,17 @@ def long_day(on: date) -> str:
     return format_date(on, pgettext("in a sentence", "M j, Y"))
 
 
-def element(name: str, inside: object = "", **attributes: object) -> SafeString:
-    """Return one element. An underscore in an attribute's name is a hyphen, at its end nothing; "" leaves it out."""
-    pairs = (
-        (key.rstrip("_").replace("_", "-"), number(value) if isinstance(value, int | float) else value)
+def element(name: str, inside: str = "", **attributes: object) -> SafeString:
+    """Return one element. An underscore in an attribute's name is a hyphen, at its end nothing; "" leaves it out.
+
+    Every value is escaped here and only here; the names are ours.
+    """
+    flat = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{number(value) if isinstance(value, int | float) else escape(value)}"'
         for key, value in attributes.items()
         if value != ""
     )
-    flat = format_html_join("", ' {}="{}"', pairs)
-    if inside == "":
-        return format_html("<{}{}/>", name, flat)
-    return format_html("<{}{}>{}</{}>", name, flat, inside, name)
+    return SafeString(f"<{name}{flat}/>" if inside == "" else f"<{name}{flat}>{conditional_escape(inside)}</{name}>")
 
 
 def wrapped(words: str, room: float, font: float) -> list[str]:
@@ -73,7 +73,7 @@ class Drawing:
             self.marks.append(element("path", class_=css, d=d))
 
     def svg(self, css: str, width: float, height: float, **attributes: object) -> SafeString:
-        inside = format_html_join("", "{}", ((mark,) for mark in self.marks))
+        inside = SafeString("".join(self.marks))  # made by element(), so escaped
         box = f"0 0 {number(width)} {number(height)}"
         return element("svg", inside, class_=css, viewBox=box, **attributes)
 
@@ -89,5 +89,5 @@ class Drawing:
         return self.svg(css, width, height, role="img", aria_labelledby=labels, font_size=font)
 
 
-def _title(words: str) -> object:
+def _title(words: str) -> str:
     return element("title", words) if words else ""

@@ -1,5 +1,6 @@
 """Totals over time, with the treatment below."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -116,10 +117,12 @@ def clear_x(
     The leftmost of near ties. `avoid` is a vertical line that the label must not cross.
     """
 
+    along = [x for x, _y in line]
+
     def distance(x: float) -> float:
         if avoid is not None and abs(x - avoid) < half + 4:
             return 0
-        heights = (_height_at(line, x + k * half / 6) for k in range(-6, 7))
+        heights = (_height_at(line, along, x + k * half / 6) for k in range(-6, 7))
         return min((abs(height - (y - 7)) for height in heights if height is not None), default=99)
 
     best, best_x, x = -1.0, low + half, low + half
@@ -131,11 +134,13 @@ def clear_x(
     return best_x
 
 
-def _height_at(line: Sequence[Corner], x: float) -> float | None:
-    for (x0, y0), (x1, y1) in pairwise(line):
-        if x0 <= x <= x1:
-            return y0 + (y1 - y0) * (x - x0) / ((x1 - x0) or 1)
-    return None
+def _height_at(line: Sequence[Corner], along: Sequence[float], x: float) -> float | None:
+    """Return the height of the line at `x`; `along` holds the x of its corners, from left to right."""
+    if not line or not along[0] <= x <= along[-1]:
+        return None
+    after = max(1, bisect_left(along, x))
+    (x0, y0), (x1, y1) = line[after - 1], line[min(after, len(line) - 1)]
+    return y0 + (y1 - y0) * (x - x0) / ((x1 - x0) or 1)
 
 
 def _days(

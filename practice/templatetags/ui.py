@@ -24,6 +24,7 @@ def icon_names() -> frozenset[str]:
 
 
 @register.simple_tag
+@cache
 def icon(name: str, classes: str = "") -> SafeString:
     """Return one icon of the sprite, hidden from screen readers: words always stand beside it."""
     if name not in icon_names():
