@@ -27,19 +27,21 @@ log = logging.getLogger("practice.jobs")
 
 LEASE = timedelta(seconds=150)  # longer than CELERY_TASK_TIME_LIMIT
 MAX_ATTEMPTS = 8
+LONGEST_WAIT_S = 120  # what failed because something was away is done two minutes after it is back
 TASK_MODULES = ("practice.tasks", "intake.tasks", "referrals.tasks", "practice.kap.tasks")
 
 Work = Callable[[str], Callable[[], None] | None]
 _kinds: dict[str, Work] = {}
+_attempts: dict[str, int] = {}
 _wake = threading.Event()
 _outgoing: "queue.SimpleQueue[str]" = queue.SimpleQueue()
 _carrier_lock = threading.Lock()
 _carrier: threading.Thread | None = None
 
 
-def job(kind: str) -> Callable[[Work], Work]:
+def job(kind: str, *, attempts: int = MAX_ATTEMPTS) -> Callable[[Work], Work]:
     def register(work: Work) -> Work:
-        _kinds[kind] = work
+        _kinds[kind], _attempts[kind] = work, attempts
         return work
 
     return register
@@ -117,10 +119,10 @@ def _complete(row: Job) -> bool:
 def _put_off(row: Job, trouble: Exception) -> None:
     name = type(trouble).__name__
     log.warning("job failed", extra={"job": str(row.pk), "kind": row.kind, "trouble": name, "attempts": row.attempts})
-    dead = row.attempts >= MAX_ATTEMPTS
+    dead = row.attempts >= _attempts.get(row.kind, MAX_ATTEMPTS)
     Job.objects.filter(pk=row.pk, token=row.token, state=Job.State.DUE).update(
         state=Job.State.DEAD if dead else Job.State.DUE,
-        run_at=timezone.now() + timedelta(seconds=min(5 * 3**row.attempts, 3600)),
+        run_at=timezone.now() + timedelta(seconds=min(5 * 3 ** min(row.attempts, 5), LONGEST_WAIT_S)),
         lease_until=None,
         trouble=name,
     )

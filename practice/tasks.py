@@ -12,6 +12,7 @@ from practice.models import Job, KeptForm, Notice, SentForm
 
 KEEP_FORMS = timedelta(days=2)
 KEEP_JOBS = timedelta(days=30)
+DELIVERY_ATTEMPTS = 720  # about a day at jobs.LONGEST_WAIT_S: a mail server may be away for a night
 
 
 @shared_task(name="practice.run_job")
@@ -26,7 +27,7 @@ def tick() -> None:
     write_slots(timezone.now())
 
 
-@jobs.job("deliver_notice")
+@jobs.job("deliver_notice", attempts=DELIVERY_ATTEMPTS)
 def deliver_notice(ref: str) -> Callable[[], None] | None:
     notice = Notice.objects.get(pk=ref)
     if notice.state != Notice.State.WAITING:
@@ -39,7 +40,7 @@ def deliver_notice(ref: str) -> Callable[[], None] | None:
         notices.deliver(notice)
     except Exception as trouble:
         Notice.objects.filter(pk=ref).update(trouble=type(trouble).__name__)
-        if notice.attempts + 1 >= jobs.MAX_ATTEMPTS:
+        if notice.attempts + 1 >= DELIVERY_ATTEMPTS:
             Notice.objects.filter(pk=ref).update(state=Notice.State.FAILED)
         raise
 
