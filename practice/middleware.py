@@ -39,7 +39,8 @@ class SecurityHeaders:
         response = self.get_response(request)
         response.setdefault("Content-Security-Policy", self.csp)
         response.setdefault("X-Content-Type-Options", "nosniff")
-        response.setdefault("Referrer-Policy", "no-referrer")
+        # `no-referrer` would make browsers post "Origin: null". A link's page tells even us only the origin: its path is a key.
+        response.setdefault("Referrer-Policy", "strict-origin" if request.path.startswith("/p/") else "same-origin")
         response.setdefault("X-Frame-Options", "DENY")
         response.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         response.setdefault("Cross-Origin-Resource-Policy", "same-origin")
