@@ -163,7 +163,12 @@ def _change(given: Data) -> dict[str, Any]:
     else:
         found = change(load(key), baseline, now)
     worse = found.reliable_worsening
-    return {**asdict(found), "reliable_deterioration": worse, "worsening": found.worsening_review}
+    return {
+        **asdict(found),
+        "reliable_deterioration": worse,
+        "deterioration": worse,
+        "worsening": found.worsening_review,
+    }
 
 
 def _trials(given: Data) -> dict[str, Any]:
