@@ -1,0 +1,71 @@
+"""Agreements as data: one TOML file per text and version. A signature keeps the fingerprint of what was shown."""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "agreements"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    key: str
+    text: str
+    ack: str
+    """The words beside the box of a point that is acknowledged by itself; empty for the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    title: str
+    line: str
+    """The part in one plain line."""
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    key: str
+    version: str
+    language: str
+    title: str
+    basis: str
+    summary: str
+    sign: str
+    """What the signature says."""
+    parts: tuple[Part, ...]
+    sha256: str
+
+    @property
+    def acknowledgements(self) -> tuple[Point, ...]:
+        return tuple(point for part in self.parts for point in part.points if point.ack)
+
+
+@cache
+def load(key: str, version: str) -> Agreement:
+    """Raises ValueError when there is no such text."""
+    path = FOLDER / f"{key}.{version}.toml"
+    if path not in FOLDER.glob("*.toml"):
+        raise ValueError(f"There is no agreement called {key!r} in version {version!r}.")
+    raw = path.read_bytes()
+    data = tomllib.loads(raw.decode("utf-8"))
+    return Agreement(
+        key=data["key"],
+        version=data["version"],
+        language=data["language"],
+        title=data["title"],
+        basis=data["basis"],
+        summary=data["summary"],
+        sign=data["sign"],
+        parts=tuple(
+            Part(
+                row["title"],
+                row["line"],
+                tuple(Point(point["key"], point["text"], point.get("ack", "")) for point in row["points"]),
+            )
+            for row in data["sections"]
+        ),
+        sha256=hashlib.sha256(raw).hexdigest(),
+    )

@@ -1,0 +1,273 @@
+"""Packets as data: one TOML file per packet and version, read once and never changed after release.
+
+A packet is an ordered list of pages. A page is one question, a few that belong together, rows of the same few, one item
+of an instrument, or an agreement. `Page.slug` is the name under which its answer is kept.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from practice.clinical.instrument import Instrument, Item
+from practice.clinical.instrument import load as load_instrument
+
+FOLDER = Path(__file__).parent / "packets"
+UNSET: Any = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    code: str
+    label: str
+    fact: Any = UNSET
+    """What choosing this says in the words of the decision table; UNSET says nothing."""
+    zone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    key: str
+    label: str
+    type: str
+    """choice, select, checks, text, words, name, tel, email, date or number."""
+    hint: str = ""
+    choices: tuple[Choice, ...] = ()
+    required: bool = False
+    minimum: int | None = None
+    maximum: int | None = None
+    fact: str = ""
+    none: str = ""
+    """Label of the box that says "none of these"."""
+    autocomplete: str = ""
+
+    def choice(self, code: Any) -> Choice | None:
+        return next((choice for choice in self.choices if choice.code == str(code)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    slug: str
+    section: str
+    kind: str
+    """one, group, rows or agreement."""
+    text: str
+    fields: tuple[Field, ...] = ()
+    hint: str = ""
+    stem: str = ""
+    required: bool = False
+    missing: str = ""
+    """What to say when a required page has no answer."""
+    one_of: tuple[str, ...] = ()
+    none: str = ""
+    row: str = ""
+    fact: str = ""
+    applies: str = ""
+    recent: Mapping[str, Any] = field(default_factory=dict)
+    safety: bool = False
+    positive: tuple[str, ...] = ()
+    show_when: Mapping[str, Any] = field(default_factory=dict)
+    instrument: str = ""
+    version: str = ""
+    link_id: str = ""
+    agreement: str = ""
+
+    @property
+    def definition(self) -> Instrument:
+        return load_instrument(self.instrument, self.version)
+
+    @property
+    def item(self) -> Item:
+        return self.definition.item(self.link_id)
+
+    @property
+    def only(self) -> Field:
+        """The field of a page with one question."""
+        return self.fields[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    key: str
+    title: str
+    minutes: int
+    why: str
+    pages: tuple[Page, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Packet:
+    key: str
+    version: str
+    language: str
+    title: str
+    sections: tuple[Section, ...]
+    by_slug: Mapping[str, Page]
+
+    @property
+    def pages(self) -> Iterator[Page]:
+        return (page for section in self.sections for page in section.pages)
+
+    @property
+    def minutes(self) -> int:
+        return sum(section.minutes for section in self.sections)
+
+    @property
+    def asks_about_suicide(self) -> bool:
+        return any(page.safety for page in self.pages)
+
+    def section(self, key: str) -> Section:
+        return next(section for section in self.sections if section.key == key)
+
+    def instruments(self) -> list[Instrument]:
+        """The instruments of this packet, in order."""
+        found = {page.instrument: page.definition for page in self.pages if page.instrument}
+        return list(found.values())
+
+
+@cache
+def load(key: str, version: str | None = None) -> Packet:
+    """Return one packet; without `version`, its newest. Raises ValueError when there is none such."""
+    versions = _versions().get(key, {})
+    if not versions:
+        raise ValueError(f"There is no packet called {key!r}.")
+    if version is None:
+        return load(key, max(versions, key=int))
+    if version not in versions:
+        raise ValueError(f"There is no version {version!r} of the packet {key!r}.")
+    return _read(versions[version])
+
+
+@cache
+def all_packets() -> tuple[Packet, ...]:
+    """Return the newest version of every packet, by key."""
+    return tuple(load(key) for key in sorted(_versions(), reverse=True))
+
+
+@cache
+def _versions() -> dict[str, dict[str, Path]]:
+    found: dict[str, dict[str, Path]] = {}
+    for path in sorted(FOLDER.glob("*.toml")):
+        key, version = path.stem.rsplit(".", 1)
+        found.setdefault(key, {})[version] = path
+    return found
+
+
+def _read(path: Path) -> Packet:
+    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    shared = data.get("options", {})
+    sections = []
+    for row in data["sections"]:
+        pages: list[Page] = []
+        for page in row["pages"]:
+            pages += _pages({"show_when": row.get("show_when", {}), **page}, row["key"], shared)
+        sections.append(Section(row["key"], row["title"], row["minutes"], row["why"], tuple(pages)))
+    by_slug = {page.slug: page for section in sections for page in section.pages}
+    if len(by_slug) != sum(len(section.pages) for section in sections):
+        raise ValueError(f"{path.name}: two pages have the same name.")
+    return Packet(data["key"], data["version"], data["language"], data["title"], tuple(sections), by_slug)
+
+
+def _pages(row: dict[str, Any], section: str, shared: dict[str, Any]) -> list[Page]:
+    if "instrument" in row:
+        return [_item_page(row, section, item) for item in _items(row)]
+    if "agreement" in row:
+        from intake.agreement import load as load_agreement
+
+        title = load_agreement(row["agreement"], row["version"]).title
+        return [
+            Page(
+                slug=f"agreement--{row['agreement'].replace('_', '-')}",
+                section=section,
+                kind="agreement",
+                text=title,
+                agreement=row["agreement"],
+                version=row["version"],
+                required=row.get("required", False),
+                missing=title,
+                show_when=row["show_when"],
+            )
+        ]
+    kind = "rows" if row.get("type") == "rows" else "group" if "fields" in row else "one"
+    fields = row["fields"] if "fields" in row else [{**row, "key": "answer", "label": row["text"]}]
+    return [
+        Page(
+            slug=row["slug"],
+            section=section,
+            kind=kind,
+            text=row["text"],
+            fields=tuple(_field(each, shared) for each in fields),
+            hint=row.get("hint", ""),
+            required=row.get("required", False),
+            missing=row.get("missing", ""),
+            one_of=tuple(row.get("one_of", ())),
+            none=row.get("none", ""),
+            row=row.get("row", ""),
+            fact=row.get("fact", ""),
+            applies=row.get("applies", ""),
+            recent=row.get("recent", {}),
+            safety=row.get("safety", False),
+            positive=tuple(row.get("positive", ())),
+            show_when=row["show_when"],
+        )
+    ]
+
+
+def _items(row: dict[str, Any]) -> list[Item]:
+    instrument = load_instrument(row["instrument"], row["version"])
+    return [instrument.item(link_id) for link_id in row["items"]] if "items" in row else list(instrument.items)
+
+
+def _item_page(row: dict[str, Any], section: str, item: Item) -> Page:
+    instrument = load_instrument(row["instrument"], row["version"])
+    ends = item.anchors or row.get("anchors", ())
+    hint = item.hint
+    if ends and item.options:
+        hint = f"{item.options[0].label} = {ends[0]}, {item.options[-1].label} = {ends[1]}"
+    return Page(
+        slug=f"{instrument.key}--{item.link_id.rsplit('-', 1)[1]}",
+        section=section,
+        kind="one",
+        text=item.text,
+        fields=(
+            Field(
+                key="answer",
+                label=item.text,
+                type="choice" if item.options else "number",
+                hint=hint,
+                choices=tuple(Choice(option.code, option.label) for option in item.options),
+                minimum=item.minimum,
+                maximum=item.maximum,
+            ),
+        ),
+        hint=hint,
+        stem=row.get("stems", {}).get(item.link_id, row.get("stem", instrument.instructions)),
+        safety=item.safety,
+        show_when=row["show_when"],
+        instrument=instrument.key,
+        version=instrument.version,
+        link_id=item.link_id,
+    )
+
+
+def _field(row: dict[str, Any], shared: dict[str, Any]) -> Field:
+    options = row.get("options", ())
+    rows = shared[options] if isinstance(options, str) else options
+    return Field(
+        key=row["key"],
+        label=row["label"],
+        type=row.get("type", "text"),
+        hint=row.get("hint", ""),
+        choices=tuple(
+            Choice(choice["code"], choice["label"], choice.get("fact", UNSET), choice.get("zone", ""))
+            for choice in rows
+        ),
+        required=row.get("required", False),
+        minimum=row.get("minimum"),
+        maximum=row.get("maximum"),
+        fact=row.get("fact", "") if row["key"] != "answer" else "",
+        none=row.get("none", ""),
+        autocomplete=row.get("autocomplete", ""),
+    )
