@@ -1,0 +1,228 @@
+"""Which pages a client sees, in which order, and what their answers say. Pure: packet and answers in, pages out."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Protocol
+
+from intake.packet import UNSET, Field, Packet, Page
+from practice.clinical.instrument import Answers as ItemAnswers
+from practice.clinical.instrument import Value, load
+from practice.clinical.risk import CSSRS
+from practice.clinical.scoring import Score, score
+
+
+class Reply(Protocol):
+    """An answer as kept: a value, or passed over on purpose."""
+
+    skipped: bool
+
+    @property
+    def value(self) -> Any: ...
+
+
+Replies = Mapping[str, Reply]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the pages hang on besides the answers."""
+
+    screen_everyone: bool = False
+    alerted: bool = False
+    """A suicidal sign was given in this sitting, whatever it was changed to since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page stands: section n of m, question k of l."""
+
+    section: int
+    sections: int
+    title: str
+    question: int
+    questions: int
+
+    @property
+    def share(self) -> float:
+        return (self.question - 1) / self.questions
+
+
+def value_of(replies: Replies, slug: str) -> Any:
+    reply = replies.get(slug)
+    return None if reply is None or reply.skipped else reply.value
+
+
+# --- Which pages -----------------------------------------------------------------------------------------------------
+
+
+def pages(packet: Packet, replies: Replies, world: World) -> list[Page]:
+    """Return the pages to show, given the answers so far."""
+    items: dict[str, ItemAnswers] = {}
+    found = []
+    for page in packet.pages:
+        if page.show_when and not _holds(page.show_when, packet, replies, world):
+            continue
+        if page.instrument:
+            given = items.setdefault(page.instrument, item_answers(packet, page.instrument, replies))
+            if not page.item.applies(given):
+                continue
+        found.append(page)
+    return found
+
+
+def _holds(condition: Mapping[str, Any], packet: Packet, replies: Replies, world: World) -> bool:
+    if "any" in condition:
+        return any(_holds(each, packet, replies, world) for each in condition["any"])
+    if "sign" in condition:
+        return world.alerted or suicidal_sign(packet, replies)
+    if "screen_everyone" in condition:
+        return world.screen_everyone
+    if "instrument" in condition:
+        return score_of(packet, condition["instrument"], replies).band in condition["band"]
+    value = value_of(replies, condition["page"])
+    return value not in condition["not_in"] if "not_in" in condition else value in condition["in"]
+
+
+def suicidal_sign(packet: Packet, replies: Replies) -> bool:
+    """Whether any safety answer stands above "no", or the C-SSRS was begun (what was begun is not taken away)."""
+    return any(is_sign(page, value_of(replies, page.slug)) for page in packet.pages if page.safety) or any(
+        page.slug in replies for page in packet.pages if page.instrument == CSSRS
+    )
+
+
+def is_sign(page: Page, value: Any) -> bool:
+    """Whether this answer to a safety page is above "no"."""
+    if value is None or not page.safety:
+        return False
+    return value in page.positive if page.positive else value != 0
+
+
+def next_open(shown: Sequence[Page], replies: Replies, after: str = "") -> Page | None:
+    """Return the first page without an answer after the page `after`, else the first of all, else None."""
+    slugs = [page.slug for page in shown]
+    start = slugs.index(after) + 1 if after in slugs else 0
+    return next((page for page in [*shown[start:], *shown[:start]] if page.slug not in replies), None)
+
+
+def following(shown: Sequence[Page], slug: str) -> Page | None:
+    slugs = [page.slug for page in shown]
+    at = slugs.index(slug) + 1 if slug in slugs else 0
+    return shown[at] if at < len(shown) else None
+
+
+def preceding(shown: Sequence[Page], slug: str) -> Page | None:
+    slugs = [page.slug for page in shown]
+    at = slugs.index(slug) if slug in slugs else 0
+    return shown[at - 1] if at else None
+
+
+def place(packet: Packet, shown: Sequence[Page], page: Page) -> Place:
+    """Return where `page` stands. The last section is the check."""
+    keys = list(dict.fromkeys(each.section for each in shown))
+    here = [each.slug for each in shown if each.section == page.section]
+    return Place(
+        section=keys.index(page.section) + 1,
+        sections=len(keys) + 1,
+        title=packet.section(page.section).title,
+        question=here.index(page.slug) + 1,
+        questions=len(here),
+    )
+
+
+def minutes_left(packet: Packet, shown: Sequence[Page], replies: Replies) -> int:
+    """Return the minutes of the sections that still have a question open, at least 1."""
+    keys = {page.section for page in shown if page.slug not in replies}
+    return max(1, sum(section.minutes for section in packet.sections if section.key in keys))
+
+
+def is_answered(page: Page, reply: Reply | None) -> bool:
+    """Whether a required page has all that it needs."""
+    if reply is None or reply.skipped or reply.value in (None, "", {}):
+        return False
+    if page.kind != "group":
+        return True
+    value = reply.value
+    if page.one_of and not any(value.get(key) for key in page.one_of):
+        return False
+    return all(value.get(each.key) for each in page.fields if each.required)
+
+
+def missing(shown: Iterable[Page], replies: Replies) -> list[Page]:
+    """Return the required pages that still lack an answer."""
+    return [page for page in shown if page.required and not is_answered(page, replies.get(page.slug))]
+
+
+# --- What the answers say --------------------------------------------------------------------------------------------
+
+
+def item_answers(packet: Packet, instrument: str, replies: Replies) -> dict[str, Value | None]:
+    """Return the answers to one instrument by link id; None where it was skipped, absent where it is blank."""
+    return {
+        page.link_id: value_of(replies, page.slug)
+        for page in packet.pages
+        if page.instrument == instrument and page.slug in replies
+    }
+
+
+def score_of(packet: Packet, instrument: str, replies: Replies, **known: Any) -> Score:
+    version = next(page.version for page in packet.pages if page.instrument == instrument)
+    return score(load(instrument, version), item_answers(packet, instrument, replies), **known)
+
+
+def words(page: Page, value: Any) -> list[str]:
+    """Return an answer in the words in which it was given, one line each; [] when there is none."""
+    if page.kind == "agreement":
+        return ["Signed"] if value else []
+    if page.kind == "one":
+        return _said(page.only, value)
+    if page.kind == "rows":
+        if value == [] and page.none:
+            return [page.none]
+        return ["; ".join(_labelled(page.fields, row)) for row in value or [] if row]
+    return _labelled(page.fields, value or {})
+
+
+def _labelled(fields: Iterable[Field], row: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{each.label.rstrip('?:')}: {', '.join(said)}" for each in fields if (said := _said(each, row.get(each.key)))
+    ]
+
+
+def _said(one: Field, value: Any) -> list[str]:
+    if value is None or value == "":
+        return []
+    if one.type == "checks":
+        return [choice.label for choice in one.choices if choice.code in value] or ([one.none] if one.none else [])
+    if one.choices:
+        choice = one.choice(value)
+        return [choice.label if choice else str(value)]
+    return [str(value)]
+
+
+def facts(packet: Packet, shown: Iterable[Page], replies: Replies, today: date) -> dict[str, Any]:
+    """Return what the answers say in the words of the decision table. What is unsure stays unknown."""
+    found: dict[str, Any] = {}
+    for page in shown:
+        value = value_of(replies, page.slug)
+        if value is None:
+            continue
+        if page.fact and page.only.type == "checks":
+            found[page.fact] = [choice.fact for choice in page.only.choices if choice.code in value]
+        elif page.fact:
+            choice = page.only.choice(value)
+            if choice is not None and choice.fact is not UNSET:
+                found[page.fact] = choice.fact
+        elif page.kind == "group" and _is_recent(page, value, today):
+            found |= {one.fact: value[one.key] for one in page.fields if one.fact and value.get(one.key) is not None}
+    if "mood_stabilizer" in found.get("meds", ()):
+        found.setdefault("mood_stabilizer", True)
+    return found
+
+
+def _is_recent(page: Page, value: Mapping[str, Any], today: date) -> bool:
+    """Whether a reading is young enough to count; a page without such a limit always is."""
+    if not page.recent:
+        return True
+    on = value.get(page.recent["field"])
+    return bool(on) and timedelta(0) <= today - date.fromisoformat(on) <= timedelta(days=page.recent["days"])

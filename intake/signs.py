@@ -1,0 +1,128 @@
+"""Safety signs of a sitting: which safety rules the answers fire, from the first answer on. Pure.
+
+Rules are those of practice/clinical/rules/1-safety.toml, run on what was said so far. A question that was not reached
+yet is not a blank; one that was skipped is. Nothing here waits for a total, a pre-screen or the end of the form.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from intake.flow import Replies, is_sign, item_answers, score_of, value_of, words
+from intake.packet import Packet, Page
+from practice.clinical import table
+from practice.clinical.risk import CSSRS
+from practice.clinical.scoring import worst
+
+PROVED = ("low", "moderate", "high")
+SKIPPED_RULE = "SR-07"
+NOT_SAFE = {"id": "safe-now", "version": "1"}  # "Are you safe right now?" answered no or not sure
+ITEM9 = ("phq-9", "phq9-9")
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    severity: str
+    rules: tuple[dict[str, str], ...]
+
+    @property
+    def ids(self) -> set[str]:
+        return {rule["id"] for rule in self.rules}
+
+
+def fired(packet: Packet, shown: Sequence[Page], replies: Replies, *, final: bool = False) -> Fired | None:
+    """Return what the safety answers fire, None when nothing. `final`: the form was sent, so a blank is a blank."""
+    found = picture(packet, shown, replies, final=final)
+    holding = [rule for rule in table.rules() if rule.category == "safety" and table.evaluate(rule.when, found)]
+    ids = {rule.id for rule in holding}
+    kept = [rule for rule in holding if not ids.intersection(rule.superseded_by)]
+    rules = [{"id": rule.id, "version": rule.version} for rule in kept]
+    severities = [rule.severity for rule in kept]
+    for page in shown:
+        if not page.positive:
+            continue
+        if is_sign(page, value_of(replies, page.slug)):
+            rules.insert(0, dict(NOT_SAFE))
+            severities.append("urgent")
+        elif _is_blank(page, replies, final) and SKIPPED_RULE not in ids:
+            skipped = table.rule(SKIPPED_RULE)
+            rules.append({"id": skipped.id, "version": skipped.version})
+            severities.append(skipped.severity)
+    return Fired(worst(severities), tuple(rules)) if rules else None
+
+
+def picture(packet: Packet, shown: Sequence[Page], replies: Replies, *, final: bool) -> dict[str, Any]:
+    """Return the safety inputs of the decision table as far as they are known."""
+    found: dict[str, Any] = {}
+    item9 = next((page for page in shown if (page.instrument, page.link_id) == ITEM9), None)
+    if item9 is not None:
+        value = value_of(replies, item9.slug)
+        if value is not None:
+            found["phq9_item9"] = value
+        elif _is_blank(item9, replies, final):
+            found["phq9_item9"] = "unanswered"
+    asked = [page for page in shown if page.instrument == CSSRS]
+    if asked:
+        pending = not final and any(page.slug not in replies for page in asked)
+        blank = any(_is_blank(page, replies, final) for page in asked)
+        level = score_of(packet, CSSRS, replies).level
+        if level in PROVED or not pending:
+            found["cssrs_level"] = level
+        found["cssrs_incomplete"] = blank
+    return found
+
+
+def _is_blank(page: Page, replies: Replies, final: bool) -> bool:
+    reply = replies.get(page.slug)
+    return final if reply is None else reply.skipped or reply.value is None
+
+
+def level(packet: Packet, shown: Sequence[Page], replies: Replies) -> str:
+    """Return which support page fits: high, moderate, low, skipped or "" (ux section 4). Never shown to the client."""
+    if any(is_sign(page, value_of(replies, page.slug)) for page in shown if page.positive):
+        return "high"
+    found = picture(packet, shown, replies, final=False)
+    item9, cssrs = found.get("phq9_item9"), found.get("cssrs_level")
+    complete = cssrs is not None and not found.get("cssrs_incomplete")
+    thoughts = item9 if isinstance(item9, int) else 0
+    if cssrs == "high" or (thoughts >= 2 and not complete):
+        return "high"
+    if cssrs == "moderate" or (thoughts and not complete):
+        return "moderate"
+    if cssrs == "low" or thoughts:
+        return "low"
+    skipped = any(_is_blank(page, replies, False) for page in shown if page.safety)
+    return "skipped" if skipped else ""
+
+
+def is_bridge(packet: Packet, shown: Sequence[Page], replies: Replies) -> bool:
+    """Whether item 9 has just said yes and the further questions have not begun: the bridge page comes first."""
+    said = item_answers(packet, "phq-9", replies).get("phq9-9") if packet.by_slug.get("phq-9--9") else None
+    asked = [page for page in shown if page.instrument == CSSRS]
+    return bool(said) and bool(asked) and not any(page.slug in replies for page in asked)
+
+
+def is_asking(shown: Sequence[Page], replies: Replies) -> bool:
+    """Whether a question of the C-SSRS is still open."""
+    return any(page.instrument == CSSRS and page.slug not in replies for page in shown)
+
+
+def lines(shown: Sequence[Page], replies: Replies) -> list[dict[str, Any]]:
+    """Return the safety answers so far as an alert keeps them: the question's wording and the answer's label."""
+    found = []
+    for page in shown:
+        reply = replies.get(page.slug)
+        if not page.safety or reply is None:
+            continue
+        said = words(page, None if reply.skipped else reply.value)
+        found.append(
+            {
+                "instrument": page.instrument,
+                "link_id": page.link_id or page.slug,
+                "question": page.text,
+                "answer": ", ".join(said) if said else "Skipped on purpose",
+                "positive": is_sign(page, None if reply.skipped else reply.value),
+                "at": reply.at.isoformat() if hasattr(reply, "at") else "",
+            }
+        )
+    return found
