@@ -1,0 +1,42 @@
+"""The copy of a signed agreement that a client may keep."""
+
+from zoneinfo import ZoneInfo
+
+from intake import agreement
+from intake.models import Signature
+from practice import pdf
+from practice.models import Practice
+
+
+def agreement_copy(signature: Signature) -> bytes:
+    """Return the PDF of what was signed: the exact text, who signed it as what, and when."""
+    text = agreement.load(signature.document, signature.version)
+    practice = Practice.get()
+    signed_at = signature.signed_at.astimezone(ZoneInfo(practice.zone))
+    return pdf.render(
+        "agreement",
+        {
+            "practice": practice.name,
+            "title": text.title,
+            "summary": text.summary,
+            "parts": [
+                {
+                    "title": part.title,
+                    "line": part.line,
+                    "points": [
+                        {"text": point.text, "ack": point.ack if point.key in signature.acknowledged else ""}
+                        for point in part.points
+                    ],
+                }
+                for part in text.parts
+            ],
+            "sign": text.sign,
+            "name": signature.typed_name,
+            "relation": str(signature.get_relation_display()),
+            "signed_at": f"{signed_at:%B} {signed_at.day}, {signed_at:%Y at %H:%M %Z}",
+            "version": text.version,
+            "language": text.language,
+            "fingerprint": signature.text_sha256,
+            "same_text": signature.text_sha256 == text.sha256,
+        },
+    )
