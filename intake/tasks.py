@@ -1,1 +1,16 @@
 """Jobs of this package, registered by name."""
+
+from django.utils import timezone
+
+from intake import actions
+from practice import jobs
+
+
+@jobs.job("chase_intakes")
+def chase_intakes(ref: str) -> None:
+    actions.chase(at=timezone.now())
+
+
+@jobs.job("watch_leaving")
+def watch_leaving(ref: str) -> None:
+    actions.watch_leaving(at=timezone.now())

@@ -1,0 +1,618 @@
+"""Writes over several models of intake: sending a packet, a client's answers, signing, submitting, chasing."""
+
+import hmac
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+
+from intake import flow, packet, signs
+from intake.agreement import Agreement
+from intake.models import Answer, Assessment, Intake, Invitation, Signature
+from intake.models.packets import CODE_LIFE, LINK_LIFE, LOCK, TRIES, digest
+from intake.packet import Packet, Page
+from intake.signals import assessment_submitted
+from practice import audit, coverage, notices
+from practice.actions import NotNow, client_did, raise_alert
+from practice.clinical import risk
+from practice.clinical.scoring import Score
+from practice.models import Alert, AlertEvent, Client, Practice, Task, User
+
+Kind = AlertEvent.Kind
+State = Invitation.State
+CHASE_AFTER = (timedelta(days=2), timedelta(days=5))  # then nobody is written to again; staff see "form not back"
+GIVE_UP_AFTER = timedelta(days=7)
+RESEND_AFTER = timedelta(minutes=10)
+IDLE = timedelta(seconds=settings.SESSION_IDLE_S)
+LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no letter that looks like a number
+
+
+# --- Sending ---------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def invite(*, by: User | None, client: Client, key: str, at: datetime) -> Invitation:
+    """Send a packet by the ways that are safe for the client. Raises NotNow with what is missing."""
+    wanted = packet.load(key)
+    may_send(client, wanted)
+    if client.invitations.filter(packet=key, state__in=OPEN, expires_at__gt=at).exists():
+        raise NotNow("This packet was sent and is not back yet. Send the link again instead.")
+    invitation = Invitation(
+        client=client,
+        packet=wanted.key,
+        packet_version=wanted.version,
+        created_by=by,
+        created_at=at,
+        sent_at=at,
+        expires_at=at + LINK_LIFE,
+    )
+    invitation.token_digest = digest(invitation.token)
+    invitation.save(force_insert=True)
+    _send(invitation, "invitation")
+    audit.record("invitation.sent", by=by, client=client, target=invitation, at=at, packet=key)
+    return invitation
+
+
+OPEN = (State.SENT, State.OPENED, State.IN_PROGRESS)
+
+
+def may_send(client: Client, wanted: Packet) -> None:
+    """Raise NotNow when this packet cannot be sent to this client now."""
+    practice = Practice.get()
+    if client.status == Client.Status.DISCHARGED:
+        raise NotNow("This client was discharged. Take them back into care first.")
+    if wanted.asks_about_suicide and not coverage.shifts():
+        raise NotNow("Nobody is on call. Fill the coverage roster first: this packet asks about suicide.")
+    if wanted.asks_about_suicide and not practice.answer_calls_nobody:
+        raise NotNow("Confirm in the practice's settings what happens after a safety answer. Clients read it.")
+    if not any(client.may_reach_by(channel) for channel in notices.TEMPLATES["invitation"]):
+        raise NotNow("There is no safe way to send this: add an e-mail or a phone that the client marked as safe.")
+
+
+def _send(invitation: Invitation, template: str) -> list[str]:
+    wanted = packet.load(invitation.packet, invitation.packet_version)
+    return notices.tell_client(invitation.client, template, link=notices.link(invitation.path), minutes=wanted.minutes)
+
+
+@transaction.atomic
+def resend(*, by: User | Client | None, invitation: Invitation, at: datetime) -> list[str]:
+    """Make the link new, so that older ones stop working, and send it. Returns the channels used."""
+    if invitation.state not in OPEN:
+        raise NotNow("This packet is finished or was taken back. Send a new one.")
+    if not any(invitation.client.may_reach_by(channel) for channel in notices.TEMPLATES["invitation"]):
+        raise NotNow("There is no safe way to send this: add an e-mail or a phone that the client marked as safe.")
+    invitation.renew(at)
+    invitation.sent_at, invitation.reminders, invitation.reminded_at = at, 0, None
+    invitation.save(update_fields=["generation", "token_digest", "expires_at", "sent_at", "reminders", "reminded_at"])
+    audit.record("invitation.resent", by=by, client=invitation.client, target=invitation, at=at)
+    return _send(invitation, "invitation")
+
+
+@transaction.atomic
+def withdraw(*, by: User, invitation: Invitation, at: datetime) -> None:
+    """Take a packet back: its link and every browser that holds it stop working at once. Answers given are kept."""
+    if not Invitation.objects.filter(pk=invitation.pk, state__in=OPEN).update(state=State.WITHDRAWN):
+        raise NotNow("This packet is finished or was taken back already.")
+    invitation.refresh_from_db()
+    Task.finish(invitation.client, "unfinished", at=at, by=by, subject_id=invitation.pk)
+    audit.record("invitation.withdrawn", by=by, client=invitation.client, target=invitation, at=at)
+
+
+def chase(*, at: datetime) -> int:
+    """Remind of unfinished forms on days 2 and 5, then stop; after a week staff see that the form is not back."""
+    told = 0
+    late = Invitation.objects.filter(state__in=OPEN, sent_at__lte=at - CHASE_AFTER[0], expires_at__gt=at)
+    for pk in list(late.exclude(client__status=Client.Status.DISCHARGED).values_list("pk", flat=True)):
+        with transaction.atomic():
+            row = Invitation.objects.select_for_update(of=("self",)).select_related("client").get(pk=pk)
+            if row.state not in OPEN or row.sent_at is None:
+                continue
+            age, sent = at - row.sent_at, row.reminders
+            due = sum(age >= after for after in CHASE_AFTER)
+            if sent < due:
+                row.reminders, row.reminded_at = due, at
+                row.save(update_fields=["reminders", "reminded_at"])
+                used = _send(row, "reminder")
+                audit.record("invitation.reminded", by=None, client=row.client, target=row, at=at, channels=used)
+                told += 1
+            if age >= GIVE_UP_AFTER and not row.client.tasks.filter(kind="unfinished", subject_id=row.pk).exists():
+                Task.open(row.client, "unfinished", at=at, subject_id=row.pk, packet=row.packet)
+                audit.record("invitation.not_back", by=None, client=row.client, target=row, at=at)
+    return told
+
+
+# --- Coming in -------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def open_link(*, invitation: Invitation, at: datetime) -> None:
+    """The button of the link was pressed. Nothing is spent by it."""
+    if invitation.state != State.SENT:
+        return
+    if Invitation.objects.filter(pk=invitation.pk, state=State.SENT).update(state=State.OPENED, opened_at=at):
+        audit.record("invitation.opened", by=invitation.client, client=invitation.client, target=invitation, at=at)
+        invitation.refresh_from_db(fields=["state", "opened_at"])
+
+
+@transaction.atomic
+def start(*, invitation: Invitation, at: datetime) -> Intake:
+    """Begin the sitting in this browser. One begun elsewhere gives way while it has no answer; else NotNow."""
+    row = Invitation.objects.select_for_update(of=("self",)).select_related("client").get(pk=invitation.pk)
+    before = Intake.objects.filter(invitation=row).first()
+    if before is not None:
+        if before.saved_at is not None or before.answers.exists():
+            raise NotNow("These forms were begun in another browser.")
+        before.delete()
+    sitting = Intake(client=row.client, invitation=row, language=row.client.language, started_at=at)
+    sitting.save(force_insert=True)
+    row.state, row.return_digest = State.IN_PROGRESS, _code_digest(row, return_code(sitting))
+    row.opened_at = row.opened_at or at
+    row.save(update_fields=["state", "return_digest", "opened_at"])
+    audit.record("intake.started", by=row.client, client=row.client, target=sitting, at=at)
+    return sitting
+
+
+def return_code(sitting: Intake) -> str:
+    """The code that opens this sitting on another device: shown at the start. Made from the link key, not stored."""
+    _, key = settings.KEY_RING.current("link")
+    number = int.from_bytes(hmac.new(key, f"return|{sitting.pk}".encode(), sha256).digest()[:8], "big")
+    letters = ""
+    for _place in range(8):
+        number, at = divmod(number, len(LETTERS))
+        letters += LETTERS[at]
+    return f"{letters[:4]}-{letters[4:]}"
+
+
+def _code_digest(invitation: Invitation, code: str) -> str:
+    plain = "".join(letter for letter in code.upper() if letter.isalnum())
+    return digest(f"{invitation.pk}|{plain}")
+
+
+def private_channels(invitation: Invitation) -> list[str]:
+    """Where a one-time code may go: what the client said is safe and read by nobody else."""
+    client = invitation.client
+    private = (client.reach or {}).get("private", [])
+    return [str(each) for each in notices.TEMPLATES["code"] if each in private and client.may_reach_by(each)]
+
+
+@transaction.atomic
+def send_code(*, invitation: Invitation, channel: str, at: datetime) -> bool:
+    """Send a one-time code to a private channel. Returns whether one went out (never twice within a minute)."""
+    row = Invitation.objects.select_for_update(of=("self",)).select_related("client").get(pk=invitation.pk)
+    fresh = row.code_expires_at is not None and row.code_expires_at - CODE_LIFE > at - timedelta(minutes=1)
+    if channel not in private_channels(row) or fresh or is_shut(row, at):
+        return False
+    code = f"{secrets.randbelow(10**6):06d}"
+    row.code_digest, row.code_expires_at = _code_digest(row, code), at + CODE_LIFE
+    row.save(update_fields=["code_digest", "code_expires_at"])
+    notices.tell_client(row.client, "code", channels=(channel,), code=code)
+    audit.record("invitation.code_sent", by=row.client, client=row.client, target=row, at=at, channel=channel)
+    return True
+
+
+def is_shut(invitation: Invitation, at: datetime) -> bool:
+    return invitation.locked_until is not None and at < invitation.locked_until
+
+
+@transaction.atomic
+def try_code(*, invitation: Invitation, code: str, at: datetime) -> bool:
+    """Return whether the code opens this sitting. Five wrong ones close it for a while, and staff are told."""
+    row = Invitation.objects.select_for_update(of=("self",)).select_related("client__therapist").get(pk=invitation.pk)
+    if is_shut(row, at):
+        return False
+    typed = _code_digest(row, code[:40])
+    once = row.code_digest if row.code_expires_at and at < row.code_expires_at else ""
+    right = [hmac.compare_digest(typed, kept) for kept in (row.return_digest, once) if kept]
+    if any(right):
+        row.tries, row.locked_until, row.code_digest, row.code_expires_at = 0, None, "", None
+        row.save(update_fields=["tries", "locked_until", "code_digest", "code_expires_at"])
+        audit.record("intake.unlocked", by=row.client, client=row.client, target=row, at=at)
+        return True
+    row.tries += 1
+    if row.tries >= TRIES:
+        row.tries, row.locked_until, row.code_digest, row.code_expires_at = 0, at + LOCK, "", None
+        _tell_locked(row, at)
+    row.save(update_fields=["tries", "locked_until", "code_digest", "code_expires_at"])
+    audit.record("intake.wrong_code", by=row.client, client=row.client, target=row, at=at, outcome="refused")
+    return False
+
+
+def _tell_locked(row: Invitation, at: datetime) -> None:
+    told = {user.pk: user for user in (row.client.therapist, row.created_by) if user and user.is_active}
+    for user in told.values():
+        notices.tell_staff(user, "locked", link=notices.link(reverse("home")))
+    Task.open(row.client, "todo", at=at, subject_id=row.pk, reason="wrong_codes")
+    audit.record("invitation.locked", by=None, client=row.client, target=row, at=at)
+
+
+@transaction.atomic
+def come_back(*, sitting: Intake, at: datetime) -> None:
+    """Note on the flag that the client is back, when they had left after a safety answer."""
+    alert = alert_of(sitting)
+    if alert is not None and alert.is_open and alert.left_at:
+        client_did(client=sitting.client, alert=alert, kind=Kind.CAME_BACK, at=at)
+
+
+# --- Answering -------------------------------------------------------------------------------------------------------
+
+
+def replies_of(sitting: Intake) -> dict[str, Answer]:
+    return {row.question: row for row in sitting.answers.all()}
+
+
+def packet_of(sitting: Intake) -> Packet:
+    return packet.load(sitting.invitation.packet, sitting.invitation.packet_version)
+
+
+def alert_of(sitting: Intake) -> Alert | None:
+    """The newest safety flag of this sitting."""
+    found: Alert | None = Alert.objects.filter(source_id=sitting.pk).order_by("-opened_at").first()
+    return found
+
+
+def world(practice: Practice, alert: Alert | None) -> flow.World:
+    gave_sign = alert is not None and any(rule != signs.SKIPPED_RULE for rule in alert.rule_ids)
+    return flow.World(screen_everyone=practice.screen_everyone, alerted=gave_sign)
+
+
+@transaction.atomic
+def save_answer(
+    *, by: Client, sitting: Intake, page: Page, value: Any, at: datetime, skipped: bool = False
+) -> Alert | None:
+    """Keep one answer with all that follows from it. Returns the safety flag that this answer raised or added to.
+
+    One transaction: the answer, the flag with the answers so far, who is told, the audit row. Changing an answer later
+    never lowers or closes a flag. Raises NotNow when the answers were sent already.
+    """
+    row = Intake.objects.select_for_update(of=("self",)).get(pk=sitting.pk)
+    if row.submitted_at is not None:
+        raise NotNow("Your answers were sent already.")
+    replies = replies_of(row)
+    reply = replies.get(page.slug) or Answer(intake=row, question=page.slug)
+    said = None if skipped else value
+    is_new = reply._state.adding
+    if is_new or reply.skipped != skipped or reply.value != said:
+        reply.value, reply.skipped, reply.at = said, skipped, at
+        reply.save(force_insert=is_new)
+        replies[page.slug] = reply
+        Intake.objects.filter(pk=row.pk).update(saved_at=at, at_page=page.slug)
+        sitting.saved_at, sitting.at_page = at, page.slug
+        audit.record("answer.saved", by=by, client=by, target=row, at=at, question=page.slug)
+        if page.applies in APPLIED_AT_ONCE:
+            APPLIED_AT_ONCE[page.applies](by, said)
+    return _watch(by, sitting, replies, at) if page.safety else None
+
+
+def _watch(
+    client: Client, sitting: Intake, replies: dict[str, Answer], at: datetime, final: bool = False
+) -> Alert | None:
+    """Raise or add to the flag of this sitting by what the safety answers say now."""
+    wanted, alert = packet_of(sitting), alert_of(sitting)
+    shown = flow.pages(wanted, replies, world(Practice.get(), alert))
+    found = signs.fired(wanted, shown, replies, final=final)
+    if found is None:
+        return None
+    if alert is not None and alert.left_at and not final:
+        client_did(client=client, alert=alert, kind=Kind.CAME_BACK, at=at)
+    if alert is not None and not alert.is_open and _is_covered(sitting, found):
+        return None
+    return raise_alert(
+        by=client,
+        client=client,
+        source=Alert.Source.INTAKE,
+        source_id=sitting.pk,
+        severity=found.severity,
+        rules=found.rules,
+        answers=signs.lines(shown, replies),
+        at=at,
+    )
+
+
+def _is_covered(sitting: Intake, found: signs.Fired) -> bool:
+    """Whether flags of this sitting that a person has closed already say all of this."""
+    closed = list(Alert.objects.filter(source_id=sitting.pk))
+    known = {rule for alert in closed for rule in alert.rule_ids}
+    worst = min(Alert.RANK[alert.severity] for alert in closed)
+    return found.ids <= known and Alert.RANK[found.severity] >= worst
+
+
+def _keep_reach(client: Client, said: Any) -> None:
+    """What is safe counts at once: reminders and codes obey it before the form is sent."""
+    row = Client.objects.select_for_update().get(pk=client.pk)
+    codes = said or []
+    if said is not None:
+        row.reach = (row.reach or {}) | {each: each in codes for each in ("sms", "email", "voice", "voicemail")}
+        _save_identity(client, row, "reach")
+
+
+def _keep_private(client: Client, said: Any) -> None:
+    row = Client.objects.select_for_update().get(pk=client.pk)
+    row.reach = (row.reach or {}) | {"private": list(said or [])}
+    _save_identity(client, row, "reach")
+
+
+def _keep_contact(client: Client, said: Any) -> None:
+    row = Client.objects.select_for_update().get(pk=client.pk)
+    given = {key: value for key, value in (said or {}).items() if key in ("phone", "email") and value}
+    changed = {key for key, value in given.items() if getattr(row, key) != value}
+    if not changed:
+        return
+    row.set_identity(**given)
+    if row.reach:  # a new number or mailbox is not private until the client says so
+        gone = {{"phone": "sms", "email": "email"}[key] for key in changed}
+        row.reach |= {"private": [each for each in row.reach.get("private", []) if each not in gone]}
+    _save_identity(client, row, "phone", "email", "phone_index", "email_index", "reach")
+
+
+def _save_identity(client: Client, row: Client, *fields: str) -> None:
+    row.save(update_fields=fields)
+    for field in fields:
+        setattr(client, field, getattr(row, field))
+    audit.record("client.updated", by=client, client=client, target=client, fields=sorted(fields))
+
+
+APPLIED_AT_ONCE = {"reach": _keep_reach, "private": _keep_private, "contact": _keep_contact}
+
+
+@transaction.atomic
+def sign_consent(
+    *,
+    by: Client,
+    sitting: Intake,
+    page: Page,
+    agreement: Agreement,
+    typed_name: str,
+    relation: str,
+    acknowledged: list[str],
+    device: str,
+    at: datetime,
+) -> Signature:
+    """Keep a signature with the exact text; a second press gives the first one back."""
+    first: Signature | None = sitting.signatures.filter(document=agreement.key, version=agreement.version).first()
+    if first is not None:
+        return first
+    missing = {point.key for point in agreement.acknowledgements} - set(acknowledged)
+    if missing or not typed_name.strip():
+        raise NotNow("Tick each box and type your name to sign.")
+    signature = Signature(
+        client=by,
+        intake=sitting,
+        document=agreement.key,
+        version=agreement.version,
+        language=agreement.language,
+        text_sha256=agreement.sha256,
+        acknowledged=acknowledged,
+        relation=relation,
+        signed_at=at,
+    )
+    signature.typed_name, signature.device = typed_name, device
+    signature.save(force_insert=True)
+    audit.record("consent.signed", by=by, client=by, target=signature, at=at, document=agreement.key)
+    save_answer(by=by, sitting=sitting, page=page, value="signed", at=at)
+    return signature
+
+
+@transaction.atomic
+def ask_for_call(*, by: Client, sitting: Intake, wanted: bool, when: str, at: datetime) -> None:
+    """The client asks to be called, or takes that back. Stands on the caseload, and on the flag when there is one."""
+    alert = alert_of(sitting)
+    if alert is not None and alert.is_open:
+        client_did(client=by, alert=alert, kind=Kind.CALL_WANTED if wanted else Kind.CALL_UNWANTED, at=at, when=when)
+    elif wanted:
+        Task.open(by, "call_me", at=at, due_at=coverage.next_opening(at, Practice.get()))
+        notices.tell_client(by, "call_me", channels=("sms",), when=when)
+        audit.record("client.call_wanted", by=by, client=by, target=sitting, at=at)
+    else:
+        Task.finish(by, "call_me", at=at, by=None)
+        audit.record("client.call_unwanted", by=by, client=by, target=sitting, at=at)
+
+
+@transaction.atomic
+def say_where(*, by: Client, sitting: Intake, words: str, at: datetime) -> None:
+    """Keep where the client says they are, on the flag: offered on the support page, asked of nobody."""
+    alert = alert_of(sitting)
+    if alert is None or not alert.is_open:
+        return
+    alert = Alert.objects.select_for_update().get(pk=alert.pk)
+    kept = [row for row in alert.answers or [] if row["link_id"] != "where"]
+    alert.answers = [
+        *kept,
+        {
+            "instrument": "",
+            "link_id": "where",
+            "question": "Where are you right now?",
+            "answer": words,
+            "positive": False,
+            "at": at.isoformat(),
+        },
+    ]
+    alert.save(update_fields=["answers"])
+    client_did(client=by, alert=alert, kind=Kind.TAPPED, at=at, what="where")
+
+
+@transaction.atomic
+def stop(*, by: Client, sitting: Intake, at: datetime) -> None:
+    """The client stops for now. After a safety answer that is shown to staff at once."""
+    alert = alert_of(sitting)
+    if alert is not None and alert.is_open and sitting.submitted_at is None:
+        client_did(client=by, alert=alert, kind=Kind.LEFT, at=at)
+
+
+def watch_leaving(*, at: datetime) -> int:
+    """Mark sittings that went quiet after a safety answer and were not sent."""
+    found = 0
+    quiet = Intake.objects.filter(
+        submitted_at=None,
+        saved_at__lte=at - IDLE,
+        pk__in=Alert.objects.filter(source=Alert.Source.INTAKE, closed_at=None, left_at=None).values("source_id"),
+    ).select_related("client")
+    for sitting in quiet:
+        alert = alert_of(sitting)
+        if alert is None or not alert.is_open or alert.left_at:
+            continue
+        if alert.events.filter(kind=Kind.CAME_BACK, at__gt=at - IDLE).exists():
+            continue
+        client_did(client=sitting.client, alert=alert, kind=Kind.LEFT, at=at)
+        found += 1
+    return found
+
+
+# --- Sending the answers ---------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def submit(*, by: Client, sitting: Intake, at: datetime) -> Intake:
+    """Take the answers in: scores, flags, facts, the client's details, what is to do. One transaction; twice is once.
+
+    Raises NotNow when a required page has no answer.
+    """
+    row = Intake.objects.select_for_update(of=("self",)).select_related("invitation").get(pk=sitting.pk)
+    if row.submitted_at is not None:
+        return row
+    client = Client.objects.select_for_update(of=("self",)).select_related("therapist").get(pk=by.pk)
+    practice, wanted, replies = Practice.get(), packet_of(row), replies_of(row)
+    shown = flow.pages(wanted, replies, world(practice, alert_of(row)))
+    if flow.missing(shown, replies):
+        raise NotNow("Some answers that we need are still missing.")
+    today = at.astimezone(ZoneInfo(practice.zone)).date()
+    _update_client(client, wanted, shown, replies)
+    row.submitted_at = row.saved_at = at
+    row.skipped = [page.slug for page in shown if page.slug in replies and replies[page.slug].skipped]
+    row.completed_by = flow.value_of(replies, "filled-by") or "client"
+    row.facts = flow.facts(wanted, shown, replies, today) | _signed_facts(row)
+    row.version += 1
+    row.save()
+    alert = _watch(client, row, replies, at, final=True)
+    if alert is not None and alert.left_at:
+        client_did(client=client, alert=alert, kind=Kind.CAME_BACK, at=at)
+    found = signs.fired(wanted, shown, replies, final=True)
+    for key, result in scores_of(wanted, shown, replies, client.age(today)).items():
+        _keep_score(row, key, result, replies, found, at, today)
+    _note_phq9(client, row, at, today)
+    Invitation.objects.filter(pk=row.invitation_id).update(state=State.DONE, code_digest="", code_expires_at=None)
+    row.invitation.state = State.DONE
+    Task.finish(client, "unfinished", at=at, by=None, subject_id=row.invitation_id)
+    Task.open(client, "new_intake", at=at, subject_id=row.pk, due_at=coverage.read_by(at, practice), packet=wanted.key)
+    assessment_submitted.send(sender=Intake, intake=row, at=at)
+    audit.record("intake.submitted", by=client, client=client, target=row, at=at, skipped=len(row.skipped))
+    return row
+
+
+def scores_of(wanted: Packet, shown: list[Page], replies: flow.Replies, age: int | None) -> dict[str, Score]:
+    """Score every instrument that was asked. The C-SSRS goes first: its end answers a flag of another."""
+    keys = sorted({page.instrument for page in shown if page.instrument}, key=lambda key: (key != risk.CSSRS, key))
+    found: dict[str, Score] = {}
+    for key in keys:
+        done = {risk.CSSRS} if risk.cssrs_completed(found) else set()
+        found[key] = flow.score_of(wanted, key, replies, age=age, completed=done)
+    return found
+
+
+def _keep_score(
+    row: Intake,
+    key: str,
+    result: Score,
+    replies: Mapping[str, Answer],
+    found: signs.Fired | None,
+    at: datetime,
+    today: Any,
+) -> None:
+    wanted = packet_of(row)
+    pages = [page for page in wanted.pages if page.instrument == key]
+    times = [replies[page.slug].at for page in pages if page.slug in replies]
+    definition = pages[0].definition
+    details = {"mds": result.mds, "ods": result.ods, "provisional": result.provisional}
+    assessment = Assessment(
+        client=row.client,
+        intake=row,
+        instrument=key,
+        instrument_version=definition.version,
+        wording_sha256=definition.wording_sha256,
+        language=row.language,
+        total=None if result.total is None else Decimal(str(result.total)),
+        estimated=result.estimated,
+        lower_bound=None if result.lower_bound is None else Decimal(result.lower_bound),
+        band=result.band or "",
+        level=result.level or "",
+        flags=list(result.flags),
+        complete=result.complete,
+        safety=any(value for _, value in result.safety),
+        details={name: value for name, value in details.items() if value is not None}
+        | ({"clusters": dict(result.clusters)} if result.clusters else {})
+        | {"status": result.status, "missing": list(result.missing)},
+        rules=list(found.rules) if found and definition.safety_items else [],
+        taken_at=at,
+        taken_on=today,
+        seconds=int((max(times) - min(times)).total_seconds()) if times else None,
+    )
+    assessment.answers = flow.item_answers(wanted, key, replies)
+    assessment.save(force_insert=True)
+
+
+def _note_phq9(client: Client, row: Intake, at: datetime, today: Any) -> None:
+    phq9 = row.assessments.filter(instrument="phq-9").first()
+    if phq9 is None:
+        client.last_heard_at = at
+        Client.objects.filter(pk=client.pk).update(last_heard_at=at)
+        return
+    client.note_phq9(today, None if phq9.total is None else int(phq9.total), phq9.safety, at)
+
+
+def _signed_facts(row: Intake) -> dict[str, Any]:
+    asked = any(page.agreement == "ketamine" for page in packet_of(row).pages)
+    return {"ketamine_consent_signed": row.signatures.filter(document="ketamine").exists()} if asked else {}
+
+
+def _update_client(client: Client, wanted: Packet, shown: list[Page], replies: flow.Replies) -> None:
+    """Carry over who the client says they are. What they left out stays as it was."""
+    names = flow.value_of(replies, "names") or {}
+    place = flow.value_of(replies, "place") or {}
+    fields: dict[str, Any] = {
+        "name_used": names.get("used"),
+        "legal_name": names.get("legal"),
+        "pronouns": flow.value_of(replies, "pronouns"),
+        "birth_date": flow.value_of(replies, "birth-date"),
+        "address": place.get("address"),
+        "allergies": flow.value_of(replies, "allergies"),
+    }
+    contacts = list(client.contacts or [])
+    for page in shown:
+        person = flow.value_of(replies, page.slug) if page.applies in ("emergency", "support") else None
+        if person:
+            relation = page.fields[1].choice(person.get("relation", ""))
+            contacts = [each for each in contacts if each.get("role") != page.applies]
+            contacts.append(
+                {
+                    "role": page.applies,
+                    "name": person.get("name", ""),
+                    "relation": relation.label if relation else "",
+                    "phone": person.get("phone", ""),
+                    "may_talk": person.get("may_talk", "no"),
+                }
+            )
+    if contacts:
+        fields["contacts"] = contacts
+    given = {name: value for name, value in fields.items() if value}
+    zone = _zone(wanted, place)
+    if zone:
+        client.zone = zone
+    if client.status == Client.Status.INVITED:
+        client.status = Client.Status.ACTIVE
+    client.set_identity(**given)
+    client.version += 1
+    client.save_identity()
+    if given:
+        audit.record("client.updated", by=client, client=client, target=client, fields=sorted(given))
+
+
+def _zone(wanted: Packet, place: Mapping[str, Any]) -> str:
+    page = wanted.by_slug.get("place")
+    choice = page.fields[0].choice(place.get("state")) if page else None
+    return choice.zone if choice else ""
