@@ -1,0 +1,197 @@
+"""The client's doors: which browser may see and save which sitting.
+
+A session holds {"invitation", "intake", "at", "since"}; nothing of it is in an address. Fifteen minutes without an act
+lock it, counted here: a page that is sent after that is still saved, then locked; no page is shown. A browser gets in
+by pressing the button of a link while nothing is answered, and after that by the return code or a one-time code.
+"""
+
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+
+from intake.models import Intake, Invitation
+from practice.models import Client, Practice
+from practice.pages import View, client_door, once
+
+KEY = "link"
+QUIET_S = 30  # an act within this time of the last one does not rewrite the session
+
+
+@dataclass
+class Link:
+    """Who is at the door: the invitation that this browser opened, and how far it may see."""
+
+    invitation: Invitation
+    intake: Intake | None
+    locked: bool
+    receipt: bool
+    """The answers were sent and this browser did not give them: it sees that they arrived, nothing else."""
+
+    @property
+    def client(self) -> Client:
+        return self.invitation.client
+
+
+def see_other(name: str, *args: Any, query: str = "") -> HttpResponseRedirect:
+    """303 to a page by its name, so that no browser repeats a POST."""
+    response = HttpResponseRedirect(reverse(name, args=args) + query)
+    response.status_code = 303
+    return response
+
+
+def client_page(view: View) -> View:
+    """A page of a client on this device. POSTs are one transaction and taken once."""
+    return _door(view, keeps=False, twice=False)
+
+
+def keeping_page(view: View) -> View:
+    """A client page whose POST is saved even when the session has just locked (write-only: `request.link.locked`)."""
+    return _door(view, keeps=True, twice=False)
+
+
+def autosave(view: View) -> View:
+    """Like `keeping_page`, for what a script sends while somebody types: it may come any number of times."""
+    return _door(view, keeps=True, twice=True)
+
+
+def link_page(view: View) -> View:
+    """The steps before: opening a link, the code, a new link."""
+    taken_once = once(view)
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        with _practice_time():
+            return taken_once(request, *args, **kwargs)
+
+    return client_door(guarded, "link")
+
+
+def _door(view: View, *, keeps: bool, twice: bool) -> View:
+    inner = view if twice else once(view)
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        link = link_of(request)
+        if link is None or (link.locked and not (keeps and request.method == "POST" and link.intake)):
+            return HttpResponse(status=423) if twice else see_other("my_locked")
+        request.link = link  # type: ignore[attr-defined]
+        with _practice_time():
+            response = inner(request, *args, **kwargs)
+        if link.locked:
+            return HttpResponse(status=423) if twice else see_other("my_locked")
+        return response
+
+    return client_door(guarded, "client")
+
+
+def _practice_time() -> Any:
+    return timezone.override(ZoneInfo(Practice.get().zone))
+
+
+# --- Sessions --------------------------------------------------------------------------------------------------------
+
+
+def admit(request: HttpRequest, invitation: Invitation, intake: Intake | None, *, receipt: bool = False) -> None:
+    """Let this browser in, under a new session id."""
+    request.session.cycle_key()
+    now = timezone.now().timestamp()
+    request.session[KEY] = {
+        "invitation": str(invitation.pk),
+        "intake": str(intake.pk) if intake else "",
+        "at": now,
+        "since": now,
+        "receipt": receipt,
+    }
+
+
+def wait(request: HttpRequest, invitation: Invitation) -> None:
+    """This browser pressed the button of a link that is already answered elsewhere: it needs a code."""
+    admit(request, invitation, None)
+    request.session[KEY]["locked"] = True
+    request.session.modified = True
+
+
+def lock(request: HttpRequest) -> None:
+    if KEY in request.session:
+        request.session[KEY]["locked"] = True
+        request.session.modified = True
+
+
+def held(request: HttpRequest) -> Invitation | None:
+    """The invitation this browser holds, locked or not; None when there is none or it was withdrawn."""
+    mine = request.session.get(KEY)
+    if not mine:
+        return None
+    found: Invitation | None = (
+        Invitation.objects.select_related("client__therapist", "intake").filter(pk=mine["invitation"]).first()
+    )
+    return None if found is None or found.state == Invitation.State.WITHDRAWN else found
+
+
+def link_of(request: HttpRequest) -> Link | None:
+    """Return what this browser may see, and count this as an act. What is locked stays so until a code opens it."""
+    invitation = held(request)
+    if invitation is None:
+        return None
+    mine = request.session[KEY]
+    now = timezone.now().timestamp()
+    intake = intake_of(invitation)
+    if mine["intake"]:
+        if intake is None or str(intake.pk) != mine["intake"]:
+            intake, mine["locked"] = None, True  # begun anew in another browser before anything was answered
+            request.session.modified = True
+    elif intake is not None and not mine["receipt"]:
+        if intake.saved_at is None:
+            intake = None  # begun elsewhere, nothing answered: this browser may still begin
+        else:
+            mine["locked"] = True
+            request.session.modified = True
+    idle, age = now - mine["at"], now - mine["since"]
+    if not mine.get("locked") and (idle > settings.SESSION_IDLE_S or age > settings.SESSION_ABSOLUTE_S):
+        lock(request)
+    locked = bool(mine.get("locked"))
+    if not locked and idle > QUIET_S:
+        mine["at"] = now
+        request.session.modified = True
+    return Link(invitation, intake, locked, mine["receipt"])
+
+
+def intake_of(invitation: Invitation) -> Intake | None:
+    try:
+        return invitation.intake
+    except Intake.DoesNotExist:
+        return None
+
+
+# --- Pages -----------------------------------------------------------------------------------------------------------
+
+
+def show(
+    request: HttpRequest, template: str, context: dict[str, Any] | None = None, *, status: int = 200
+) -> HttpResponse:
+    """Render a client page with what its frame needs."""
+    link: Link | None = getattr(request, "link", None)
+    frame: dict[str, Any] = {"home_url": "/"}
+    if link is not None and not link.locked:
+        frame = {
+            "home_url": reverse("my_start"),
+            "later_url": "" if link.receipt else reverse("my_later"),
+            "locked_url": reverse("my_locked"),
+            "call_me_url": "" if link.receipt else reverse("my_call_me"),
+            "idle_s": settings.SESSION_IDLE_S,
+            "therapist": called(link.client),
+            "link": link,
+        }
+    return render(request, template, frame | (context or {}), status=status)
+
+
+def called(client: Client) -> str:
+    """How the person who reads the answers is called: the therapist's first name, else the practice."""
+    return client.therapist.first_name if client.therapist else Practice.get().display_name

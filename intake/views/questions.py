@@ -1,0 +1,208 @@
+"""One question per page: show it, keep the answer, go on."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from intake import actions, agreement, flow, signs
+from intake.doors import Link, autosave, keeping_page, see_other, show
+from intake.forms import SignForm, form_for
+from intake.packet import Packet, Page
+from intake.views import support
+from practice.actions import NotNow
+from practice.clinical.risk import CSSRS
+from practice.models import Alert, Practice
+
+
+class Sitting:
+    """What every page of questions needs, fetched once."""
+
+    def __init__(self, link: Link, slug: str) -> None:
+        if link.intake is None:
+            raise Http404
+        self.link, self.intake = link, link.intake
+        self.at = timezone.now()
+        self.practice = Practice.get()
+        self.today = self.at.astimezone(ZoneInfo(self.practice.zone)).date()
+        self.packet: Packet = actions.packet_of(self.intake)
+        self.replies = actions.replies_of(self.intake)
+        self.alert: Alert | None = actions.alert_of(self.intake)
+        self.shown = flow.pages(self.packet, self.replies, actions.world(self.practice, self.alert))
+        found = self.packet.by_slug.get(slug)
+        if found is None:
+            raise Http404
+        self.page: Page = found
+
+    @property
+    def is_shown(self) -> bool:
+        return self.page in self.shown
+
+    def keep(self, value: Any, *, skipped: bool = False) -> set[str]:
+        """Save; return the ids of the safety rules that this answer newly fired."""
+        before = set(self.alert.rule_ids) if self.alert else set()
+        alert = actions.save_answer(
+            by=self.link.client, sitting=self.intake, page=self.page, value=value, skipped=skipped, at=self.at
+        )
+        self.replies = actions.replies_of(self.intake)
+        if alert is not None:
+            self.alert = alert
+            self.shown = flow.pages(self.packet, self.replies, actions.world(self.practice, alert))
+            return set(alert.rule_ids) - before
+        self.shown = flow.pages(self.packet, self.replies, actions.world(self.practice, self.alert))
+        return set()
+
+
+@keeping_page
+def my_page(request: HttpRequest, page: str) -> HttpResponse:
+    link: Link = request.link  # type: ignore[attr-defined]
+    if link.intake is None:
+        return see_other("my_start")
+    if link.intake.submitted_at is not None:
+        return see_other("my_done")
+    here = Sitting(link, page)
+    if not here.is_shown:
+        return onward(here)
+    if here.page.kind == "agreement":
+        return _agreement(request, here)
+    if request.method != "POST":
+        return _show(request, here, _form(here, extra=int("add" in request.GET)))
+    if "skip" in request.POST and not here.page.required:
+        return _after(request, here, here.keep(None, skipped=True), skipped=True)
+    form = _form(here, data=request.POST, draft="add" in request.POST)
+    if not form.is_valid():
+        return _show(request, here, form)
+    return _after(request, here, here.keep(form.answer()))
+
+
+def _form(here: Sitting, **how: Any) -> Any:
+    value = flow.value_of(here.replies, here.page.slug) if how.get("data") is None else None
+    return form_for(here.page, today=here.today, value=value, **how)
+
+
+def _show(request: HttpRequest, here: Sitting, form: Any) -> HttpResponse:
+    page, section = here.page, here.packet.section(here.page.section)
+    reply = here.replies.get(page.slug)
+    before = flow.preceding(here.shown, page.slug)
+    came_from = request.POST.get("from") or request.GET.get("from", "")
+    return show(
+        request,
+        "intake/question.html",
+        {
+            "page": page,
+            "form": form,
+            "wrong": form.is_bound and not form.is_valid(),
+            "place": flow.place(here.packet, here.shown, page),
+            "why": section.why,
+            "why_open": section.pages[0].slug == page.slug,
+            "back_url": reverse("my_check")
+            if came_from == "check"
+            else (reverse("my_page", args=[before.slug]) if before else reverse("my_start")),
+            "from_check": came_from == "check",
+            "saved_at": reply.at if reply else None,
+            "was_skipped": bool(reply and reply.skipped),
+            "notice": page.definition.licence.notice if page.instrument else "",
+            "asks_safety": page.safety,
+            "calls_nobody": here.practice.answer_calls_nobody,
+            "everyone": page.slug == "phq-9--9" or here.practice.screen_everyone,
+            "until": here.link.invitation.expires_at,
+        },
+    )
+
+
+def _after(request: HttpRequest, here: Sitting, new_rules: set[str], *, skipped: bool = False) -> HttpResponse:
+    """Go on: to the support page when this answer calls for it, back to the check, or to the next page."""
+    page = here.page
+    if "add" in request.POST:
+        return see_other("my_page", page.slug, query="?add=1#rows-end")
+    if page.safety and here.alert is not None and _calls_for_support(here, new_rules, skipped):
+        support.note_shown(here.intake, here.alert, here.packet, here.shown, here.replies, here.at)
+        return see_other("my_support")
+    if request.POST.get("from") == "check":
+        return see_other("my_check")
+    return onward(here)
+
+
+def _calls_for_support(here: Sitting, new_rules: set[str], skipped: bool) -> bool:
+    page = here.page
+    if page.instrument == CSSRS and not signs.is_asking(here.shown, here.replies):
+        return bool(signs.level(here.packet, here.shown, here.replies))
+    if skipped:
+        return signs.SKIPPED_RULE in new_rules
+    return page.instrument != CSSRS and flow.is_sign(page, flow.value_of(here.replies, page.slug))
+
+
+def onward(here: Sitting) -> HttpResponse:
+    """The page after this one, and the check after the last."""
+    page = flow.following(here.shown, here.page.slug) if here.is_shown else flow.next_open(here.shown, here.replies)
+    return see_other("my_page", page.slug) if page else see_other("my_check")
+
+
+@autosave
+def my_save(request: HttpRequest, page: str) -> HttpResponse:
+    """What a script sends while somebody answers: 204 saved, 422 not yet an answer, 409 sent already, 423 locked."""
+    link: Link = request.link  # type: ignore[attr-defined]
+    if request.method != "POST":
+        return HttpResponse(status=405)
+    if link.intake is None:
+        return HttpResponse(status=409)
+    here = Sitting(link, page)
+    if link.intake.submitted_at is not None or here.page.kind == "agreement" or not here.is_shown:
+        return HttpResponse(status=409)
+    form = _form(here, data=request.POST, draft=True)
+    if not form.is_valid():
+        return HttpResponse(status=422)
+    value = form.answer()
+    if value is None and here.page.slug not in here.replies:
+        return HttpResponse(status=204)  # nothing was said yet
+    try:
+        actions.save_answer(by=link.client, sitting=here.intake, page=here.page, value=value, at=here.at)
+    except NotNow:
+        return HttpResponse(status=409)
+    return HttpResponse(status=204)
+
+
+def _agreement(request: HttpRequest, here: Sitting) -> HttpResponse:
+    text = agreement.load(here.page.agreement, here.page.version)
+    signed = here.intake.signatures.filter(document=text.key, version=text.version).first()
+    if request.method == "POST" and "skip" in request.POST and not here.page.required and signed is None:
+        return _after(request, here, here.keep(None, skipped=True), skipped=True)
+    form = SignForm(text, request.POST if request.method == "POST" and signed is None else None)
+    if request.method == "POST" and (signed is not None or form.is_valid()):
+        if signed is None:
+            actions.sign_consent(
+                by=here.link.client,
+                sitting=here.intake,
+                page=here.page,
+                agreement=text,
+                typed_name=form.cleaned_data["typed_name"],
+                relation=form.cleaned_data["relation"],
+                acknowledged=form.acknowledged,
+                device=f"{request.origin} {request.headers.get('User-Agent', '')}"[:300],  # type: ignore[attr-defined]
+                at=here.at,
+            )
+        return see_other("my_check") if request.POST.get("from") == "check" else onward(here)
+    before = flow.preceding(here.shown, here.page.slug)
+    came_from = request.POST.get("from") or request.GET.get("from", "")
+    section = here.packet.section(here.page.section)
+    return show(
+        request,
+        "intake/agreement.html",
+        {
+            "page": here.page,
+            "text": text,
+            "form": form,
+            "wrong": form.is_bound and not form.is_valid(),
+            "signed": signed,
+            "place": flow.place(here.packet, here.shown, here.page),
+            "why": section.why,
+            "why_open": section.pages[0].slug == here.page.slug,
+            "back_url": reverse("my_check")
+            if came_from == "check"
+            else (reverse("my_page", args=[before.slug]) if before else reverse("my_start")),
+            "from_check": came_from == "check",
+            "today": here.at,
+        },
+    )

@@ -1,0 +1,113 @@
+"""Check the answers, send them, and what comes after."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from intake import actions, agreement, copies, flow
+from intake.doors import Link, called, client_page, see_other, show
+from intake.packet import Page
+from practice import audit, coverage
+from practice.actions import NotNow
+from practice.models import Practice
+
+SKIPPED = "Skipped: you would like to talk about this in person"
+
+
+@client_page
+def my_check(request: HttpRequest) -> HttpResponse:
+    link: Link = request.link  # type: ignore[attr-defined]
+    sitting = link.intake
+    if sitting is None:
+        return see_other("my_start")
+    if sitting.submitted_at is not None:
+        return see_other("my_done")
+    at, practice = timezone.now(), Practice.get()
+    wanted, replies = actions.packet_of(sitting), actions.replies_of(sitting)
+    shown = flow.pages(wanted, replies, actions.world(practice, actions.alert_of(sitting)))
+    lacking = flow.missing(shown, replies)
+    keys = list(dict.fromkeys(page.section for page in shown))
+    return show(
+        request,
+        "intake/check.html",
+        {
+            "groups": [
+                (wanted.section(key).title, [_row(page, replies) for page in shown if page.section == key])
+                for key in keys
+            ],
+            "lacking": [{"text": page.missing or page.text, "href": _change(page)} for page in lacking],
+            "number": len(keys) + 1,
+            "read_by": coverage.read_by(at, practice),
+            "last_url": reverse("my_page", args=[shown[-1].slug]),
+        },
+    )
+
+
+def _change(page: Page) -> str:
+    return reverse("my_page", args=[page.slug]) + "?from=check"
+
+
+def _row(page: Page, replies: flow.Replies) -> dict[str, Any]:
+    reply = replies.get(page.slug)
+    said = flow.words(page, flow.value_of(replies, page.slug))
+    return {
+        "label": page.text,
+        "value": gettext(SKIPPED) if reply is not None and reply.skipped else "\n".join(said),
+        "url": _change(page),
+    }
+
+
+@client_page
+def my_send(request: HttpRequest) -> HttpResponse:
+    link: Link = request.link  # type: ignore[attr-defined]
+    if request.method != "POST" or link.intake is None:
+        return see_other("my_check")
+    try:
+        actions.submit(by=link.client, sitting=link.intake, at=timezone.now())
+    except NotNow as trouble:
+        messages.error(request, str(trouble))
+        return see_other("my_check")
+    return see_other("my_done")
+
+
+@client_page
+def my_done(request: HttpRequest) -> HttpResponse:
+    link: Link = request.link  # type: ignore[attr-defined]
+    sitting = link.intake
+    if sitting is None or sitting.submitted_at is None:
+        return see_other("my_start")
+    practice = Practice.get()
+    signed = [] if link.receipt else list(sitting.signatures.order_by("signed_at"))
+    return show(
+        request,
+        "intake/done.html",
+        {
+            "therapist": called(link.client),
+            "sent_at": sitting.submitted_at,
+            "read_by": coverage.read_by(sitting.submitted_at, practice),
+            "copies": [
+                {"url": reverse("my_copy", args=[row.pk]), "title": agreement.load(row.document, row.version).title}
+                for row in signed
+            ],
+            "flagged": not link.receipt and actions.alert_of(sitting) is not None,
+            "receipt": link.receipt,
+        },
+    )
+
+
+@client_page
+def my_copy(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The signed agreement as a PDF, in the browser that signed it (or after the code)."""
+    link: Link = request.link  # type: ignore[attr-defined]
+    found = link.intake.signatures.filter(pk=pk).first() if link.intake and not link.receipt else None
+    if found is None:
+        raise Http404
+    audit.record("copy.downloaded", by=link.client, client=link.client, target=found, document=found.document)
+    response = HttpResponse(copies.agreement_copy(found), content_type="application/pdf")
+    response["Content-Disposition"] = f'attachment; filename="agreement-{found.document.replace("_", "-")}.pdf"'
+    return response
