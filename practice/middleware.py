@@ -1,14 +1,12 @@
 """What happens around every request. Each class does one thing; the order is in settings.MIDDLEWARE."""
 
-import logging
-import secrets
 from collections.abc import Callable
 from datetime import timedelta
 
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib.auth import logout
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import resolve, reverse
@@ -19,7 +17,6 @@ from practice import audit
 from practice.models import KeptForm
 
 Answer = Callable[[HttpRequest], HttpResponse]
-log = logging.getLogger("practice.request")
 CLEAR = '"cache", "storage"'
 
 # Form fields that are never kept: secrets, and what is made anew.
@@ -39,7 +36,8 @@ class SecurityHeaders:
         response = self.get_response(request)
         response.setdefault("Content-Security-Policy", self.csp)
         response.setdefault("X-Content-Type-Options", "nosniff")
-        # `no-referrer` would make browsers post "Origin: null". A link's page tells even us only the origin: its path is a key.
+        # `no-referrer` would make browsers post "Origin: null". A link's page tells even us only the origin: its path
+        # is a key.
         response.setdefault("Referrer-Policy", "strict-origin" if request.path.startswith("/p/") else "same-origin")
         response.setdefault("X-Frame-Options", "DENY")
         response.setdefault("Cross-Origin-Opener-Policy", "same-origin")
@@ -68,34 +66,29 @@ def kept_fields(request: HttpRequest) -> list[list[str]]:
 class DatabaseTrouble:
     """A database that is away, full or read-only gives 503 with the typed text kept on the page, never 500."""
 
-    TROUBLE = (OperationalError, InterfaceError)
-
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        try:
-            return self.get_response(request)
-        except self.TROUBLE as trouble:
-            return self.answer(request, trouble)
+        if request.path == reverse("help_now"):  # before the session: that is in the database, too
+            from practice.views.public import help_html
+
+            return HttpResponse(help_html())
+        return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if isinstance(exception, self.TROUBLE) or is_storage(exception):
-            return self.answer(request, exception)
-        return None
-
-    def answer(self, request: HttpRequest, trouble: Exception) -> HttpResponse:
+        """Trouble in a view. Trouble in a middleware (reading the session) comes to views.trouble.server_error."""
         from practice.views.trouble import not_saved
 
-        log.error("database trouble", extra={"trouble": type(trouble).__name__, "error_id": secrets.token_hex(4)})
-        connection.close()
-        return not_saved(request)
+        return not_saved(request, exception) if is_database_trouble(exception) else None
 
 
-def is_storage(trouble: Exception) -> bool:
+def is_database_trouble(exception: BaseException | None) -> bool:
     """PostgreSQL says "read-only" and "no space" through other classes of DatabaseError."""
-    cause = trouble.__cause__
-    return isinstance(trouble, DatabaseError) and type(cause).__name__ in {"ReadOnlySqlTransaction", "DiskFull"}
+    if isinstance(exception, (OperationalError, InterfaceError)):
+        return True
+    cause = exception.__cause__ if isinstance(exception, DatabaseError) else None
+    return type(cause).__name__ in {"ReadOnlySqlTransaction", "DiskFull"}
 
 
 class SessionClock:
@@ -103,8 +96,6 @@ class SessionClock:
 
     Client sessions have the same idle lock, kept by their own door (practice.pages.client_page).
     """
-
-    BACKGROUND = {"queue_state"}  # pages that scripts poll do not extend a session
 
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response

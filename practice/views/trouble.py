@@ -1,17 +1,24 @@
 """Pages for when something is wrong: each says what to do, keeps what was typed, and shows where to get help now."""
 
+import logging
+import sys
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
-from practice.middleware import kept_fields
+from practice.middleware import is_database_trouble, kept_fields
+
+log = logging.getLogger("practice.request")
 
 
-def not_saved(request: HttpRequest) -> HttpResponse:
+def not_saved(request: HttpRequest, trouble: BaseException | None) -> HttpResponse:
     """503 without touching the database: the typed text stands on the page and can be sent again."""
+    log.error("database trouble", extra={"trouble": type(trouble).__name__, "error_id": _error_id()})
+    connection.close()
     fields = kept_fields(request) if request.method == "POST" else []
     html = render_to_string(
         "503.html", {"fields": fields, "path": request.path, "csrf_token": request.META.get("CSRF_COOKIE", "")}
@@ -38,6 +45,9 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    trouble = sys.exc_info()[1]
+    if is_database_trouble(trouble):
+        return not_saved(request, trouble)
     return HttpResponse(render_to_string("500.html", {"error_id": _error_id()}), status=500)
 
 
