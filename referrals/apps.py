@@ -3,3 +3,9 @@ from django.apps import AppConfig
 
 class ReferralsConfig(AppConfig):
     name = "referrals"
+
+    def ready(self) -> None:
+        from intake.signals import assessment_submitted
+        from referrals.receivers import on_assessment_submitted
+
+        assessment_submitted.connect(on_assessment_submitted, dispatch_uid="referrals.suggest")

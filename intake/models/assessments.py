@@ -1,9 +1,12 @@
 from __future__ import annotations
 
-from django.db import models
+from datetime import datetime
 
+from django.db import models, transaction
+
+from practice import audit
 from practice.clinical.instrument import Instrument, load
-from practice.models import Client, ClientRecord
+from practice.models import Client, ClientRecord, User
 from practice.sealed import SealedJSON
 
 
@@ -80,3 +83,11 @@ class Assessment(ClientRecord):
     def definition(self) -> Instrument:
         """The instrument in the version that was answered."""
         return load(self.instrument, self.instrument_version)
+
+    @transaction.atomic
+    def mark_read(self, *, by: User, at: datetime) -> bool:
+        """Note that this person read it. The first reader stays; returns whether that was this one."""
+        won = Assessment.objects.filter(pk=self.pk, read_at=None).update(read_at=at, read_by=by)
+        self.refresh_from_db(fields=["read_at", "read_by"])
+        audit.record("assessment.read", by=by, client=self.client_id, target=self, at=at, first=bool(won))
+        return bool(won)

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from practice.models import Client, ClientRecord
+from practice import audit
+from practice.models import Client, ClientRecord, Task, User
 from practice.sealed import SealedJSON
 
 if TYPE_CHECKING:
@@ -166,6 +167,16 @@ class Intake(ClientRecord):
 
     def __str__(self) -> str:
         return f"{self.invitation.packet} {self.started_at:%Y-%m-%d}"
+
+    @transaction.atomic
+    def mark_read(self, *, by: User, at: datetime) -> bool:
+        """Note that this person read the whole sitting, and finish that item. The first reader stays."""
+        unread = Intake.objects.filter(pk=self.pk, read_at=None, submitted_at__isnull=False)
+        won = unread.update(read_at=at, read_by=by)
+        self.refresh_from_db(fields=["read_at", "read_by"])
+        Task.finish(self.client, "new_intake", at=at, by=by, subject_id=self.pk)
+        audit.record("intake.read", by=by, client=self.client_id, target=self, at=at, first=bool(won))
+        return bool(won)
 
 
 class Answer(ClientRecord):

@@ -42,9 +42,11 @@ TAPPED_WORDS = {
     "text_988": _("Text 988"),
     "chat_988": _("Chat with 988"),
     "call_911": _("Call 911"),
-    "call_practice": _("Call the practice"),
-    "call_support": _("Call the person they trust"),
-    "call_trusted": _("Call the person they trust"),
+    "support_call": _("Call the person they trust"),
+    "support_text": _("Text the person they trust"),
+    "practice_call": _("Call the practice"),
+    "help_now": _("I need help now"),
+    "where": _("Where are you right now?"),
 }
 
 
@@ -83,6 +85,7 @@ def card(flag: Alert, reader: Any, may_act: bool, at: datetime) -> dict[str, Any
         "contacts": [contact_facts(contact, reader) for contact in flag.contacts.all()],
         "notes": [event for event in events if event.kind == Kind.ADDED and event.words],
         "url": reverse("alert", args=args),
+        "answers_url": reverse("intake_read", args=[flag.client_id, flag.source_id]) if flag.source_id else "",
         "acknowledge_url": reverse("alert_acknowledge", args=args)
         if may_act and flag.is_open and not flag.acknowledged_at
         else "",

@@ -1,0 +1,194 @@
+"""How scores moved over time beside the treatment that was given (C7), and when they turned (C10)."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from dateutil.relativedelta import relativedelta
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from intake.models import Assessment
+from intake.views import reading
+from practice.charts import NARROW, PANEL, WIDE, Band, Point, Treatment, describe, trend
+from practice.clinical.change import compare
+from practice.clinical.instrument import Instrument, load
+from practice.kap.models import Plan, Session
+from practice.kap.views import plans
+from practice.models import Client
+from practice.templatetags.ui import full_day
+from practice.views.chart import Panel
+from referrals.models import CourseSession
+from referrals.views.courses import courses
+
+RANGES = {
+    "3m": (_("3 months"), relativedelta(months=3)),
+    "12m": (_("12 months"), relativedelta(months=12)),
+    "all": (_("All"), None),
+}
+DEFAULT_RANGE = "12m"
+MAIN_MEASURE = "phq-9"
+SMALL_MEASURES = ("gad-7", "pcl-5")
+
+
+def panel(request: HttpRequest, client: Client, at: datetime) -> Panel:
+    today = timezone.localdate(at)
+    chosen = request.GET.get("range", DEFAULT_RANGE)
+    chosen = chosen if chosen in RANGES else DEFAULT_RANGE
+    back = RANGES[chosen][1]
+    by_measure = series(reading.assessments(client))
+    treatment = treatment_of(client)
+    all_days = [row.taken_on for rows in by_measure.values() for row in rows] + treatment.days()
+    start = today - back if back else min([*all_days, today])
+    end = max([today, *treatment.boosters_due])
+    main = by_measure.get(MAIN_MEASURE, [])
+    context: dict[str, Any] = {
+        "tabs": [
+            {"label": label, "url": f"?range={key}#trend", "current": key == chosen}
+            for key, (label, _back) in RANGES.items()
+        ],
+        "name": reading.short_title(load(MAIN_MEASURE)),
+        "milestones": milestones(main),
+    }
+    shown = [row for row in main if start <= row.taken_on <= end]
+    if shown:
+        axis = {"start": start, "end": end, "today": today, "treatment": treatment}
+        context |= {
+            "wide": draw(main, WIDE, "phq9-w", axis),
+            "narrow": draw(main, NARROW, "phq9-n", axis),
+            "legend": legend(shown, treatment, start, end),
+            "columns": [gettext("Date"), gettext("Score"), gettext("Band"), gettext("Safety question")],
+            "numbers": [number_row(row) for row in shown],
+        }
+    small = {key: by_measure.get(key, []) for key in SMALL_MEASURES}
+    context["small"] = [
+        {
+            "name": reading.short_title(rows[-1].definition),
+            "chart": draw(rows, PANEL, f"{key}-z", {"start": start, "end": end, "today": today}),
+        }
+        for key, rows in small.items()
+        if any(start <= row.taken_on <= end for row in rows)
+    ]
+    return Panel("kap/trend_panel.html", context)
+
+
+def series(newest_first: Sequence[Assessment]) -> dict[str, list[Assessment]]:
+    """Assessments by instrument, oldest first."""
+    found: dict[str, list[Assessment]] = {}
+    for row in reversed(newest_first):
+        found.setdefault(row.instrument, []).append(row)
+    return found
+
+
+def total_of(row: Assessment) -> float | None:
+    return None if row.total is None else float(row.total)
+
+
+def bands_of(definition: Instrument) -> list[Band]:
+    """(lowest, highest, name) of each band with a fixed limit."""
+    known = [band for band in definition.bands if band.minimum is not None]
+    highest = definition.scoring.get("maximum", 0)
+    ends = [*(float(band.minimum or 0) - 1 for band in known[1:]), float(highest)]
+    return [(float(band.minimum or 0), end, band.label) for band, end in zip(known, ends, strict=True)]
+
+
+def draw(rows: Sequence[Assessment], size: Any, chart_id: str, axis: dict[str, Any]) -> Any:
+    definition = rows[-1].definition
+    rules = definition.change
+    baseline = next((total for row in rows if (total := total_of(row)) is not None), None)
+    points = [Point(row.taken_on, total_of(row), row.safety) for row in rows]
+    fall = rules.get("response_fall_pct")
+    return trend(
+        points,
+        name=reading.short_title(definition),
+        bands=bands_of(definition),
+        maximum=float(definition.scoring["maximum"]),
+        minimum=float(definition.scoring.get("minimum", 0)),
+        baseline=baseline,
+        response=baseline * (1 - fall / 100) if baseline and fall else None,
+        remission_below=rules.get("remission_below"),
+        size=size,
+        chart_id=chart_id,
+        description=describe(reading.short_title(definition), points),
+        **axis,
+    )
+
+
+def milestones(rows: Sequence[Assessment]) -> list[str]:
+    """When the scores first showed response and remission, and last a reliable worsening, each with its day."""
+    known = [(row.taken_on, total) for row in rows if (total := total_of(row)) is not None]
+    if not known:
+        return []
+    rules, (first_on, baseline) = rows[-1].definition.change, known[0]
+    said = [gettext("Baseline {total} on {day}.").format(total=f"{baseline:g}", day=full_day(first_on))]
+    response = remission = worsening = None
+    best = baseline
+    for on, total in known[1:]:
+        since_first = compare(rules, baseline, total)
+        if response is None and since_first.response:
+            response = gettext("Response (half or less of the baseline): {total} on {day}.").format(
+                total=f"{total:g}", day=full_day(on)
+            )
+        if remission is None and since_first.remission and baseline >= rules["remission_below"]:
+            remission = gettext("Remission (under {line}): {total} on {day}.").format(
+                line=f"{rules['remission_below']:g}", total=f"{total:g}", day=full_day(on)
+            )
+        if compare(rules, best, total).reliable_worsening:
+            worsening = gettext("Reliable worsening: {total} on {day}, {difference} above the lowest before.").format(
+                total=f"{total:g}", day=full_day(on), difference=f"{total - best:g}"
+            )
+        best = min(best, total)
+    return [*said, *(words for words in (response, remission, worsening) if words)]
+
+
+def treatment_of(client: Client) -> Treatment:
+    """What was given and what is due, from the courses elsewhere and the plans here."""
+    infusions = [
+        [session.on for session in course.sessions.all() if session.state == CourseSession.State.DONE]  # type: ignore[attr-defined]
+        for course in courses(client)
+    ]
+    weekly: list[date] = []
+    intensives: list[tuple[date, date]] = []
+    boosters_done: list[date] = []
+    boosters_due: list[date] = []
+    for plan in plans.plans(client):
+        done = plans.days([dose for dose in plans.doses(plan) if dose.state == Session.State.DONE])
+        if plan.shape == Plan.Shape.WEEKLY:
+            weekly += done
+        elif plan.shape == Plan.Shape.INTENSIVE and done:
+            intensives.append((min(done), max(done)))
+        elif plan.shape == Plan.Shape.BOOSTER:
+            boosters_done += done
+            if plan.due_on and not done and plan.state == Plan.State.UNDER_WAY:
+                boosters_due.append(plan.due_on)
+    return Treatment(
+        courses=[days for days in infusions if days],
+        sessions=weekly,
+        intensives=intensives,
+        boosters_done=boosters_done,
+        boosters_due=boosters_due,
+    )
+
+
+def legend(rows: Sequence[Assessment], treatment: Treatment, start: date, end: date) -> dict[str, Any]:
+    def drawn(days: Sequence[date]) -> bool:
+        return any(start <= day <= end for day in days)
+
+    spans = [day for span in treatment.intensives for day in span]
+    return {
+        "safety": any(row.safety for row in rows),
+        "infusions": drawn([day for course in treatment.courses for day in course]),
+        "kap": drawn([*treatment.sessions, *spans, *treatment.boosters_done]),
+        "booster": drawn(treatment.boosters_due),
+    }
+
+
+def number_row(row: Assessment) -> list[str]:
+    return [
+        full_day(row.taken_on),
+        reading.score_words(row),
+        reading.band_words(row),
+        gettext("positive") if row.safety else gettext("no"),
+    ]

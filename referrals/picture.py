@@ -1,0 +1,85 @@
+"""What is known of a client now, in the words of the decision table, and since when each part is known."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from intake import trials
+from intake.models import Assessment, Intake
+from practice.clinical import fit, table, windows
+from practice.clinical import trials as clinical_trials
+from practice.clinical.risk import CSSRS
+from practice.clinical.scoring import Score, score
+from practice.models import Client
+
+
+@dataclass(frozen=True)
+class Known:
+    inputs: dict[str, Any]
+    dates: dict[str, str]
+    """The day, as ISO text, on which each input was said; absent for what the record itself says."""
+
+
+def known(client: Client, today: date) -> Known:
+    """Return what the current answers of this client say, the newest of each kind. What is old or unsure is missing."""
+    facts, dates = _facts(client)
+    age = client.age(today)
+    facts |= {"age": age, "prescriber_linked": client.prescriber_id is not None}
+    current = _current(client.assessments.order_by("-taken_at"), today)  # type: ignore[attr-defined]
+    scores = _scores(current, age)
+    inputs = {name: value for name, value in fit.picture(scores, facts).items() if _fits(name, value)}
+    for key, result in scores.items():
+        for name in fit.picture({key: result}, {}):
+            dates[name] = current[key].taken_on.isoformat()
+    return Known(inputs, {name: day for name, day in dates.items() if name in inputs})
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Whether the table takes this value. One that it does not take is unknown, and stops no form from being sent."""
+    try:
+        table.check_picture({name: value})
+    except ValueError:
+        return False
+    return value is not None
+
+
+def _current(newest_first: Iterable[Assessment], today: date) -> dict[str, Assessment]:
+    """The newest answers to each instrument that still speak for today."""
+    found: dict[str, Assessment] = {}
+    for row in newest_first:
+        if row.instrument not in found and windows.is_current(row.instrument, row.taken_on, today):
+            found[row.instrument] = row
+    screen = found.get(CSSRS)
+    newer_sign = screen and any(row.safety and row.taken_at > screen.taken_at for row in found.values())
+    if screen and newer_sign and not screen.safety:
+        del found[CSSRS]  # an all-clear from before a newer sign does not answer for that sign
+    return found
+
+
+def _scores(current: dict[str, Assessment], age: int | None) -> dict[str, Score]:
+    done = {CSSRS} if CSSRS in current and current[CSSRS].details.get("status") == "complete" else set()
+    return {key: score(row.definition, row.answers, age=age, completed=done) for key, row in current.items()}
+
+
+def _facts(client: Client) -> tuple[dict[str, Any], dict[str, str]]:
+    """Facts of all sittings that were sent, the newest word on each, and trials that staff have confirmed."""
+    facts: dict[str, Any] = {}
+    dates: dict[str, str] = {}
+    sent = list(client.intakes.filter(submitted_at__isnull=False).order_by("submitted_at"))  # type: ignore[attr-defined]
+    for sitting in sent:
+        for name, value in (sitting.facts or {}).items():
+            if name in windows.PASSING and sitting is not sent[-1]:
+                continue
+            facts[name], dates[name] = value, sitting.submitted_at.date().isoformat()
+        if sitting.trials_confirmed_at is not None:
+            facts["failed_adequate_trials"] = confirmed_trials(sitting)
+            dates["failed_adequate_trials"] = sitting.trials_confirmed_at.date().isoformat()
+    return facts, dates
+
+
+def confirmed_trials(sitting: Intake) -> int:
+    """How many of the trials told in this sitting failed although they were adequate."""
+    answer = sitting.answers.filter(question=trials.PAGE).first()
+    rows = None if answer is None or answer.skipped else answer.value
+    return clinical_trials.count(trials.from_rows(rows)).failed_adequate
