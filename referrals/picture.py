@@ -72,14 +72,15 @@ def _facts(client: Client) -> tuple[dict[str, Any], dict[str, str]]:
             if name in windows.PASSING and sitting is not sent[-1]:
                 continue
             facts[name], dates[name] = value, sitting.submitted_at.date().isoformat()
-        if sitting.trials_confirmed_at is not None:
-            facts["failed_adequate_trials"] = confirmed_trials(sitting)
+        if sitting.trials_confirmed_at is not None and (failed := confirmed_trials(sitting)) is not None:
+            facts["failed_adequate_trials"] = failed
             dates["failed_adequate_trials"] = sitting.trials_confirmed_at.date().isoformat()
     return facts, dates
 
 
-def confirmed_trials(sitting: Intake) -> int:
-    """How many of the trials told in this sitting failed although they were adequate."""
+def confirmed_trials(sitting: Intake) -> int | None:
+    """How many of the trials told in this sitting failed although they were adequate; None when none were told of."""
     answer = sitting.answers.filter(question=trials.PAGE).first()
-    rows = None if answer is None or answer.skipped else answer.value
-    return clinical_trials.count(trials.from_rows(rows)).failed_adequate
+    if answer is None or answer.skipped or answer.value is None:
+        return None
+    return clinical_trials.count(trials.from_rows(answer.value)).failed_adequate

@@ -216,7 +216,7 @@ def trials_confirm(request: HttpRequest, pk: UUID, intake: UUID) -> HttpResponse
             messages.error(request, str(sentence))
         else:
             words = gettext("Confirmed. The rules count these trials from now on.")
-            already = gettext("{who} confirmed these already.").format(
+            already = gettext("Confirmed already, by {who}.").format(
                 who=named(sitting.trials_confirmed_by, request.user)
             )
             messages.success(request, words if first else already)
