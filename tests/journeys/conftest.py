@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import Client as Browser
-from playwright.sync_api import BrowserContext, Page, sync_playwright
 from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import BrowserContext, Page, Request, sync_playwright
 
 from practice import jobs
 from practice.models import Practice, User
@@ -69,11 +69,12 @@ def window(chromium: Chromium, up: str) -> Iterator[Callable[..., Page]]:
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(10_000)
-        page.trouble = []  # type: ignore[attr-defined]
-        page.on("pageerror", lambda error: page.trouble.append(f"script: {error}"))  # type: ignore[attr-defined]
-        page.on("console", lambda m: page.trouble.append(m.text) if "Content Security Policy" in m.text else None)  # type: ignore[attr-defined]
-        page.on("dialog", lambda d: (page.trouble.append(f"dialog: {d.message}"), d.dismiss()))  # type: ignore[attr-defined]
-        page.on("request", lambda r: page.trouble.append(f"foreign: {r.url}") if not r.url.startswith((up, "data:", "blob:")) and r.is_navigation_request() is False else None)  # type: ignore[attr-defined]
+        trouble: list[str] = []
+        page.trouble = trouble  # type: ignore[attr-defined]
+        page.on("pageerror", lambda error: trouble.append(f"script: {error}"))
+        page.on("console", lambda m: trouble.append(m.text) if "Content Security Policy" in m.text else None)
+        page.on("dialog", lambda d: (trouble.append(f"dialog: {d.message}"), d.dismiss()))
+        page.on("request", lambda r: None if _is_ours(r, up) else trouble.append(f"foreign: {r.url}"))
         return page
 
     yield open_window
@@ -81,6 +82,11 @@ def window(chromium: Chromium, up: str) -> Iterator[Callable[..., Page]]:
         for page in context.pages:
             assert getattr(page, "trouble", []) == []
         context.close()
+
+
+def _is_ours(request: Request, up: str) -> bool:
+    """Everything a page loads comes from one origin; only a person's own step leads elsewhere."""
+    return request.url.startswith((up, "data:", "blob:")) or request.is_navigation_request()
 
 
 @pytest.fixture
@@ -91,7 +97,13 @@ def staff_window(window: Callable[..., Page], up: str) -> Callable[..., Page]:
         page = window(size, **options)
         browser = sign_in(Browser(), user)
         page.context.add_cookies(
-            [{"name": settings.SESSION_COOKIE_NAME, "value": browser.cookies[settings.SESSION_COOKIE_NAME].value, "url": up}]
+            [
+                {
+                    "name": settings.SESSION_COOKIE_NAME,
+                    "value": browser.cookies[settings.SESSION_COOKIE_NAME].value,
+                    "url": up,
+                }
+            ]
         )
         return page
 
@@ -108,6 +120,15 @@ def violations(page: Page) -> list[str]:
 def sideways(page: Page) -> int:
     """How many pixels the page scrolls sideways (0 is right)."""
     return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+def wide(page: Page) -> Any:
+    """What stands out of the page at its right edge, or has text cut."""
+    return page.evaluate(
+        "[...document.querySelectorAll('main *:not(.vh)')].filter(e => e.getBoundingClientRect().right > innerWidth + 1"
+        " || (getComputedStyle(e).overflowX === 'hidden' && e.scrollWidth > e.clientWidth + 1))"
+        ".map(e => e.tagName + '.' + e.className).slice(0, 8)"
+    )
 
 
 @pytest.fixture
