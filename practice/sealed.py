@@ -50,9 +50,13 @@ def normalise(text: str) -> str:
 
 
 def blind(purpose: str, text: str) -> str:
-    """Return 32 hex digits that are equal for equal (normalised) texts and tell nothing without the index key."""
+    """Return 32 hex digits that are equal for equal (normalised) texts and tell nothing without the index key.
+
+    A phone number is its last ten digits, however it was written.
+    """
     _, key = settings.KEY_RING.current("index")
-    return hmac.new(key, f"{purpose}|{normalise(text)}".encode(), hashlib.sha256).hexdigest()[:32]
+    plain = "".join(c for c in text if c.isdecimal())[-10:] if purpose == "phone" else normalise(text)
+    return hmac.new(key, f"{purpose}|{plain}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
 class Sealed:

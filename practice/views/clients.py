@@ -1,0 +1,222 @@
+"""Who a client is and how to reach them: the form that staff fill in and correct."""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.core.validators import RegexValidator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from practice import audit
+from practice.access import Permission
+from practice.forms import HouseForm
+from practice.models import Client, User
+from practice.pages import client_of, staff_page
+
+OLDEST_BIRTH = date(1900, 1, 1)
+CHANNELS = (
+    ("email", _("E-mail")),
+    ("sms", _("Text message")),
+    ("voice", _("Phone call")),
+    ("voicemail", _("Voicemail")),
+)
+MAY_TALK = (
+    ("", _("Not said")),
+    ("yes", _("Yes, we may talk with them about care")),
+    ("emergency", _("Only in an emergency")),
+    ("no", _("No, do not call them")),
+)
+CONTACTS = (("emergency", _("Emergency contact")), ("support", _("Support person")))
+phone_like = RegexValidator(
+    r"^\+?[\d\s().-]{7,32}(?:\s*(?:x|ext\.?)\s*\d{1,6})?$", _("Write the phone number in digits, such as 202 555 0142.")
+)
+
+
+def text(label: Any, longest: int = 80, **options: Any) -> forms.CharField:
+    return forms.CharField(label=label, max_length=longest, required=options.pop("required", False), **options)
+
+
+class PersonForm(HouseForm):
+    """Name and ways to reach somebody: what an invitation needs."""
+
+    name_used = text(
+        _("Name used"),
+        required=True,
+        error_messages={"required": _("Write the name they use.")},
+        help_text=_("Shown everywhere."),
+    )
+    email = forms.EmailField(label=_("E-mail"), max_length=160, required=False)
+    phone = text(_("Mobile phone"), 40, validators=[phone_like])
+    channels = forms.MultipleChoiceField(
+        label=_("Safe ways to reach them"),
+        choices=CHANNELS,
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        initial=[name for name, _label in CHANNELS[:3]],
+        help_text=_("Only tick what the client said is safe. They can change it on their first form."),
+    )
+    reach_note = text(_("What to know before you call"), 200, help_text=_("Such as: do not call in the evening."))
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or {}
+        if "email" in self.fields and not (said.get("email") or said.get("phone") or self.errors):
+            self.add_error("email", _("Write an e-mail or a mobile phone, so that the link can reach them."))
+        return said
+
+    def reach(self, before: dict[str, Any] | None = None) -> dict[str, Any]:
+        ticked = self.cleaned_data["channels"]
+        return {
+            **(before or {}),
+            **{name: name in ticked for name, _label in CHANNELS},
+            "note": self.cleaned_data["reach_note"],
+        }
+
+
+class ClientForm(PersonForm):
+    legal_name = text(_("Legal name"))
+    pronouns = text(_("Pronouns"), 40)
+    birth_date = forms.DateField(
+        label=_("Birth date"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date", "autocomplete": "off"}, format="%Y-%m-%d"),
+        error_messages={"invalid": _("Write the date as year, month, day, such as 1993-03-08.")},
+    )
+    address = text(_("Address"), 240)
+    version = forms.IntegerField(widget=forms.HiddenInput, min_value=1, max_value=2**31 - 1)
+
+    field_order = ["name_used", "legal_name", "pronouns", "birth_date", "email", "phone", "address"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for role, label in CONTACTS:
+            self.fields[f"{role}_name"] = text(label)
+            self.fields[f"{role}_relation"] = text(_("Relation"), 40)
+            self.fields[f"{role}_phone"] = text(_("Phone"), 40, validators=[phone_like])
+            self.fields[f"{role}_may_talk"] = forms.ChoiceField(
+                label=_("May we talk with them?"), choices=MAY_TALK, required=False
+            )
+            for part in ("relation", "phone", "may_talk"):
+                self.fields[f"{role}_{part}"].label = f"{label}: {self.fields[f'{role}_{part}'].label}"
+
+    def clean_birth_date(self) -> date | None:
+        born: date | None = self.cleaned_data["birth_date"]
+        if born and not OLDEST_BIRTH <= born <= timezone.localdate():
+            raise forms.ValidationError(_("Write the day they were born: a day in the past."))
+        return born
+
+    @classmethod
+    def initial_of(cls, client: Client) -> dict[str, Any]:
+        reach = client.reach or {}
+        found = {name: getattr(client, name) for name in PLAIN} | {
+            "birth_date": client.born,
+            "channels": [name for name, _label in CHANNELS if reach.get(name, True)],
+            "reach_note": reach.get("note", ""),
+            "version": client.version,
+        }
+        for role, _label in CONTACTS:
+            contact = client.contact(role) or {}
+            found |= {f"{role}_{part}": contact.get(part, "") for part in ("name", "relation", "phone", "may_talk")}
+        return found
+
+    def identity(self, client: Client) -> dict[str, Any]:
+        """The sealed fields as they shall be."""
+        said = self.cleaned_data
+        kept = [c for c in client.contacts or [] if c.get("role") not in dict(CONTACTS)]
+        for role, _label in CONTACTS:
+            contact = {part: said[f"{role}_{part}"] for part in ("name", "relation", "phone", "may_talk")}
+            if contact["name"] or contact["phone"]:
+                kept.append({**(client.contact(role) or {}), "role": role, **contact})
+        return {name: said[name] for name in PLAIN} | {
+            "birth_date": said["birth_date"].isoformat() if said["birth_date"] else "",
+            "reach": self.reach(client.reach),
+            "contacts": kept,
+        }
+
+
+PLAIN = ("name_used", "legal_name", "pronouns", "email", "phone", "address")
+
+
+@staff_page(Permission.EDIT_CLIENT)
+def client_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+    client = client_of(request, pk)
+    if request.method != "POST":
+        audit.seen(request, client, "identity")
+        return _page(request, client, ClientForm(initial=ClientForm.initial_of(client)))
+    form = ClientForm(request.POST)
+    if not form.is_valid():
+        return _page(request, client, form, status=400)
+    client = Client.objects.select_for_update().get(pk=client.pk)
+    if client.version != form.cleaned_data["version"]:
+        return _conflict(request, client, form)
+    changed = revise(client, form.identity(client), by=request.user)
+    messages.success(request, gettext("Saved.") if changed else gettext("Nothing was different."))
+    return redirect(back_to(request.user, client))
+
+
+def revise(client: Client, identity: dict[str, Any], by: User) -> list[str]:
+    """Save who somebody is under a new version. Returns the names of the fields that changed."""
+    changed = sorted(name for name, value in identity.items() if (getattr(client, name) or "") != (value or ""))
+    if changed:
+        client.set_identity(**identity)
+        client.version += 1
+        client.save_identity()
+    audit.record("client.edited", by=by, client=client, target=client, fields=changed)
+    return changed
+
+
+def back_to(user: User, client: Client) -> str:
+    """The page of this client that this person may read."""
+    charted = Client.objects.visible_to(user, Permission.READ_CHART).filter(pk=client.pk).exists()
+    return client.get_absolute_url() if charted else reverse("client_edit", args=[client.pk])
+
+
+def _page(request: HttpRequest, client: Client, form: ClientForm, status: int = 200) -> HttpResponse:
+    context = {"client": client, "form": form, "back": back_to(request.user, client)}
+    return render(request, "practice/client_edit.html", context, status=status)
+
+
+def _conflict(request: HttpRequest, client: Client, form: ClientForm) -> HttpResponse:
+    """Somebody saved first: both texts, and the choice which one stays."""
+    theirs = ClientForm(initial=ClientForm.initial_of(client))
+    return render(
+        request,
+        "practice/conflict.html",
+        {
+            "title": gettext("Somebody changed this first"),
+            "rows": list(differences(form, theirs)),
+            "fields": [(name, value) for name, values in request.POST.lists() for value in values if name not in KEYS],
+            "version": client.version,
+            "again": request.path,
+        },
+        status=409,
+    )
+
+
+KEYS = {"csrfmiddlewaretoken", "form_key", "version"}
+
+
+def differences(mine: forms.Form, theirs: forms.Form) -> Iterable[dict[str, str]]:
+    for name, field in mine.fields.items():
+        if name == "version":
+            continue
+        yours, others = mine.cleaned_data.get(name), theirs.get_initial_for_field(field, name)
+        if (yours or "") != (others or ""):
+            yield {"label": str(field.label), "mine": shown(field, yours), "theirs": shown(field, others)}
+
+
+def shown(field: forms.Field, value: Any) -> str:
+    """A value of a form in the words of its form."""
+    if isinstance(field, forms.BooleanField):
+        return gettext("Yes") if value else gettext("No")
+    if isinstance(field, forms.ChoiceField):
+        chosen = [str(v) for v in (value if isinstance(value, list) else [value])]
+        return ", ".join(str(label) for code, label in field.choices if str(code) in chosen) or gettext("Empty")
+    return str(value) if value not in (None, "") else gettext("Empty")
