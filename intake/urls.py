@@ -1,5 +1,39 @@
 """The client side and the therapist side of intake."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from intake.views import inviting, opening, questions, reading, sending, support
+
+urlpatterns: list[URLPattern] = [
+    # --- the client
+    path("p/<str:token>/", opening.link_open, name="link_open"),
+    path("my/code/", opening.link_code, name="link_code"),
+    path("my/new-link/", opening.link_new, name="link_new"),
+    path("my/locked/", opening.my_locked, name="my_locked"),
+    path("my/", opening.my_start, name="my_start"),
+    path("my/later/", opening.my_later, name="my_later"),
+    path("my/q/<slug:page>/", questions.my_page, name="my_page"),
+    path("my/save/<slug:page>/", questions.my_save, name="my_save"),
+    path("my/support/", support.my_support, name="my_support"),
+    path("my/tapped/", support.my_tapped, name="my_tapped"),
+    path("my/call-me/", support.my_call_me, name="my_call_me"),
+    path("my/check/", sending.my_check, name="my_check"),
+    path("my/send/", sending.my_send, name="my_send"),
+    path("my/done/", sending.my_done, name="my_done"),
+    path("my/copies/<uuid:pk>/", sending.my_copy, name="my_copy"),
+    # --- staff
+    path("clients/<uuid:pk>/assessments/<uuid:assessment>/", reading.assessment, name="assessment"),
+    path("clients/<uuid:pk>/assessments/<uuid:assessment>/read/", reading.assessment_read, name="assessment_read"),
+    path("clients/<uuid:pk>/intakes/<uuid:intake>/", reading.intake_read, name="intake_read"),
+    path("clients/<uuid:pk>/agreements/<uuid:signature>/", reading.agreement_copy, name="agreement_copy"),
+    path("clients/new/", inviting.client_new, name="client_new"),
+    path("clients/<uuid:pk>/invite/", inviting.client_invite, name="client_invite"),
+    path(
+        "clients/<uuid:pk>/invitations/<uuid:invitation>/resend/", inviting.invitation_resend, name="invitation_resend"
+    ),
+    path(
+        "clients/<uuid:pk>/invitations/<uuid:invitation>/withdraw/",
+        inviting.invitation_withdraw,
+        name="invitation_withdraw",
+    ),
+]

@@ -1,0 +1,314 @@
+"""The staff side of invitations: invite somebody, see what became of what was sent, send it again, take it back."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from intake import actions, packet
+from intake.models import Invitation
+from practice import audit, notices
+from practice.access import GRANTS, REACH, Permission, Reach, Role
+from practice.actions import NotNow, admit
+from practice.forms import HouseForm
+from practice.models import Client, Notice, Practice, Site, User
+from practice.pages import client_of, staff_page
+from practice.sealed import blind
+from practice.templatetags.ui import day, moment
+from practice.views.chart import SIDE, Panel, allowed
+from practice.views.clients import PersonForm, back_to
+
+ON_CHART = 4
+LISTED = 50
+State = Invitation.State
+
+
+def packets() -> list[tuple[str, str]]:
+    return [
+        (each.key, gettext("{title}, about {n} minutes").format(title=each.title, n=each.minutes))
+        for each in packet.all_packets()
+    ]
+
+
+class PacketForm(HouseForm):
+    packet = forms.ChoiceField(label=_("What to send"), choices=packets, widget=forms.RadioSelect)
+
+
+# --- Somebody new ----------------------------------------------------------------------------------------------------
+
+
+class NewClientForm(PersonForm):
+    language = forms.ChoiceField(label=_("Language of the forms and messages"), choices=settings.LANGUAGES)
+    therapist = forms.ModelChoiceField(
+        label=_("Therapist"),
+        queryset=User.objects.none(),
+        empty_label=_("Choose a therapist"),
+        error_messages={"required": _("Choose their therapist.")},
+    )
+    site = forms.ModelChoiceField(
+        label=_("Site"),
+        queryset=Site.objects.none(),
+        empty_label=_("Choose a site"),
+        error_messages={"required": _("Choose the site.")},
+    )
+    packet = forms.ChoiceField(label=_("What to send"), choices=packets, widget=forms.RadioSelect)
+    another = forms.BooleanField(
+        label=_("This is another person. Invite them too."), required=False, widget=forms.HiddenInput
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user, self.same = user, Client.objects.none()
+        able = therapists(user)
+        self.fields["therapist"].queryset = able  # type: ignore[attr-defined]
+        self.fields["site"].queryset = sites(user)  # type: ignore[attr-defined]
+        self.fields["packet"].initial = packets()[0][0]
+        for name in ("therapist", "site"):
+            found = list(self.fields[name].queryset[:2])  # type: ignore[attr-defined]
+            if len(found) == 1 or (name == "therapist" and user in found and Reach.OWN in reach(user)):
+                self.fields[name].initial = user if name == "therapist" and user in found else found[0]
+            if len(found) == 1:
+                self.fields[name].empty_label = None  # type: ignore[attr-defined]
+        if len(settings.LANGUAGES) == 1:
+            self.fields["language"].widget = forms.HiddenInput()
+            self.fields["language"].initial = settings.LANGUAGES[0][0]
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean()
+        therapist, site = said.get("therapist"), said.get("site")
+        if therapist and site and not therapist.sites.filter(pk=site.pk).exists():
+            self.add_error("site", gettext("{name} does not work at this site.").format(name=therapist.name))
+        self.same = Client.objects.visible_to(self.user).filter(alike(said))
+        if self.same.exists():
+            self.fields["another"].widget = forms.CheckboxInput()
+            if not said.get("another"):
+                self.add_error(
+                    "another",
+                    _("You have a client with this e-mail or phone. Open them, or tick that this is another person."),
+                )
+        return said
+
+
+def alike(said: dict[str, Any]) -> Q:
+    """The same e-mail or phone, by their keyed index."""
+    found = Q(pk__in=[])
+    if said.get("email"):
+        found |= Q(email_index=blind("email", said["email"]))
+    if said.get("phone"):
+        found |= Q(phone_index=blind("phone", said["phone"]))
+    return found
+
+
+def reach(user: User) -> set[Reach]:
+    return {REACH[role] for role in user.roles if Permission.INVITE_CLIENT in GRANTS[role]}
+
+
+def therapists(user: User) -> QuerySet[User]:
+    """For whom this person may invite: themselves, their team, their sites' therapists, or any."""
+    everyone = User.objects.with_role(Role.THERAPIST)
+    held = reach(user)
+    if Reach.PRACTICE in held:
+        return everyone
+    asked = Q(pk__in=[])
+    if Reach.OWN in held:
+        asked |= Q(pk=user.pk)
+    if Reach.TEAM in held:
+        asked |= Q(supervisor=user) | Q(pk=user.pk)
+    if Reach.SITE in held:
+        asked |= Q(sites__in=user.sites.all())
+    return everyone.filter(asked).distinct()
+
+
+def sites(user: User) -> QuerySet[Site]:
+    """The sites at which they may: all, their own, or those of the people they may invite for."""
+    if Reach.PRACTICE in reach(user):
+        return Site.objects.all()
+    return Site.objects.filter(Q(staff=user) | Q(staff__in=therapists(user).values("pk"))).distinct()
+
+
+@staff_page(Permission.INVITE_CLIENT)
+def client_new(request: HttpRequest) -> HttpResponse:
+    form = NewClientForm(request.POST or None, user=request.user)
+    if request.method == "POST" and form.is_valid():
+        try:
+            client = _admit_and_invite(request.user, form, timezone.now())
+        except NotNow as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(
+                request, gettext("Sent to {name}. You see here when it is opened.").format(name=client.name)
+            )
+            return redirect("client_invite", client.pk)
+    context = {
+        "form": form,
+        "same": list(form.same[:5]),
+        "previews": previews(request.practice, form["packet"].value()),
+    }
+    return render(request, "intake/client_new.html", context, status=400 if form.errors else 200)
+
+
+@transaction.atomic
+def _admit_and_invite(user: User, form: NewClientForm, at: datetime) -> Client:
+    """Both or neither. Says nothing of clients whom this person may not see; the audit trail counts them."""
+    said = form.cleaned_data
+    elsewhere = Client.objects.filter(alike(said)).exclude(pk__in=form.same.values("pk")).count()
+    client = admit(
+        by=user,
+        site=said["site"],
+        therapist=said["therapist"],
+        at=at,
+        name_used=said["name_used"],
+        email=said["email"],
+        phone=said["phone"],
+        reach=form.reach(),
+        language=said["language"],
+    )
+    if elsewhere:
+        audit.record("client.possible_duplicate", by=user, client=client, target=client, others=elsewhere)
+    actions.invite(by=user, client=client, key=said["packet"], at=at)
+    return client
+
+
+def previews(practice: Practice, key: str) -> list[dict[str, str]]:
+    """What the client will read, word for word, with the place where the link stands."""
+    known = {each.key: each for each in packet.all_packets()}
+    minutes = (known.get(key) or packet.all_packets()[0]).minutes
+    link = notices.link("/p/…/")
+    shown = []
+    for channel in notices.TEMPLATES["invitation"]:
+        subject, body = notices.render("invitation", channel, {"link": link, "minutes": minutes}, practice)
+        shown.append({"channel": str(Notice.Channel(channel).label), "subject": subject, "body": body})
+    return shown
+
+
+# --- What was sent ---------------------------------------------------------------------------------------------------
+
+
+@staff_page(Permission.INVITE_CLIENT)
+def client_invite(request: HttpRequest, pk: UUID) -> HttpResponse:
+    at, client = timezone.now(), client_of(request, pk)
+    form = PacketForm(request.POST or None, initial={"packet": "check-in" if client.invitations.exists() else "intake"})  # type: ignore[attr-defined]
+    if request.method == "POST" and form.is_valid():
+        try:
+            with transaction.atomic():
+                actions.invite(by=request.user, client=client, key=form.cleaned_data["packet"], at=at)
+        except NotNow as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, gettext("Sent."))
+            return redirect("client_invite", client.pk)
+    if request.method != "POST":
+        audit.seen(request, client, "invitations")
+    context = {
+        "client": client,
+        "form": form,
+        "rows": rows(client, at, LISTED),
+        "ways": _ways(client),
+        "previews": previews(request.practice, form["packet"].value()),
+        "back": back_to(request.user, client),
+    }
+    return render(request, "intake/client_invite.html", context, status=400 if form.errors else 200)
+
+
+def _ways(client: Client) -> list[str]:
+    """By which ways a message goes out now."""
+    names = {"email": gettext("e-mail"), "sms": gettext("text message")}
+    return [names[str(channel)] for channel in notices.TEMPLATES["invitation"] if client.may_reach_by(channel)]
+
+
+def _invitation(request: HttpRequest, pk: UUID, invitation: UUID) -> Invitation:
+    found: Invitation = Invitation.objects.get_for(request.user, request.permission, invitation)
+    if found.client_id != pk:
+        raise Http404
+    return found
+
+
+@staff_page(Permission.INVITE_CLIENT)
+def invitation_resend(request: HttpRequest, pk: UUID, invitation: UUID) -> HttpResponse:
+    row = _invitation(request, pk, invitation)
+    if request.method == "POST":
+        _try(request, gettext("Sent again with a new link. The old link has stopped working."),
+             lambda: actions.resend(by=request.user, invitation=row, at=timezone.now()))  # fmt: skip
+    return redirect("client_invite", pk)
+
+
+@staff_page(Permission.INVITE_CLIENT)
+def invitation_withdraw(request: HttpRequest, pk: UUID, invitation: UUID) -> HttpResponse:
+    row = _invitation(request, pk, invitation)
+    if request.method == "POST":
+        _try(request, gettext("Taken back. The link has stopped working; answers given so far are kept."),
+             lambda: actions.withdraw(by=request.user, invitation=row, at=timezone.now()))  # fmt: skip
+    return redirect("client_invite", pk)
+
+
+def _try(request: HttpRequest, done: str, act: Any) -> None:
+    try:
+        act()
+    except NotNow as refusal:
+        messages.warning(request, str(refusal))
+    else:
+        messages.success(request, done)
+
+
+def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
+    """What was sent to this client and how far it came, newest first."""
+    found = rows(client, at, ON_CHART)
+    may_send = Permission.INVITE_CLIENT in allowed(request.user, client)
+    if not found and not may_send:
+        return None
+    return Panel("intake/invitations_panel.html", {"client": client, "rows": found, "may_send": may_send}, SIDE)
+
+
+def rows(client: Client, at: datetime, limit: int) -> list[dict[str, Any]]:
+    sent = client.invitations.select_related("intake", "created_by").order_by("-created_at")[:limit]  # type: ignore[attr-defined]
+    lost = set(
+        Notice.objects.filter(client=client, template__in=["invitation", "reminder"], state=Notice.State.FAILED)
+        .order_by("-created_at")
+        .values_list("created_at", flat=True)[:LISTED]
+    )
+    return [_row(invitation, at, lost) for invitation in sent]
+
+
+def _row(invitation: Invitation, at: datetime, lost: set[datetime]) -> dict[str, Any]:
+    sitting = getattr(invitation, "intake", None)
+    is_open = invitation.state in actions.OPEN
+    since = invitation.sent_at or invitation.created_at
+    return {
+        "invitation": invitation,
+        "title": packet.load(invitation.packet, invitation.packet_version).title,
+        "state": State(invitation.state).label,
+        "words": _story(invitation, sitting, at),
+        "by": invitation.created_by,
+        "open": is_open,
+        "late": is_open and not invitation.is_live(at),
+        "lost": is_open and any(when >= since for when in lost),
+    }
+
+
+def _story(invitation: Invitation, sitting: Any, at: datetime) -> str:
+    """Return "Sent Wed Nov 18, opened Thu Nov 19. 2 reminders sent."."""
+    said = [gettext("Sent {day}").format(day=day(invitation.sent_at or invitation.created_at))]
+    if invitation.opened_at:
+        said.append(gettext("opened {day}").format(day=day(invitation.opened_at)))
+    if sitting and sitting.submitted_at:
+        said.append(gettext("finished {when}").format(when=moment(sitting.submitted_at)))
+    elif sitting and sitting.saved_at:
+        said.append(gettext("last answer {when}").format(when=moment(sitting.saved_at)))
+    story = ", ".join(said) + "."
+    if invitation.reminders and invitation.state in actions.OPEN:
+        story += " " + ngettext("{n} reminder sent.", "{n} reminders sent.", invitation.reminders).format(
+            n=invitation.reminders
+        )
+    if invitation.state in actions.OPEN and not invitation.is_live(at):
+        story += " " + gettext("The link ran out {day}.").format(day=day(invitation.expires_at))
+    return story
