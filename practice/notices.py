@@ -10,7 +10,6 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.utils.html import urlize
 
 from practice import jobs
 from practice.models import Client, Practice, User
@@ -29,6 +28,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "climbed": (Channel.EMAIL, Channel.SMS),  # S2
     "system": (Channel.EMAIL,),  # S5
     "staff_invitation": (Channel.EMAIL,),
+    "account": (Channel.EMAIL,),  # what the sign-in pages have to say: reset a password, a factor was changed
     "locked": (Channel.EMAIL,),  # wrong codes, told to staff
 }
 
@@ -91,5 +91,5 @@ def deliver(notice: Notice) -> None:
     mail = EmailMultiAlternatives(
         subject, text, settings.DEFAULT_FROM_EMAIL, [notice.address], headers={"Message-ID": f"<{notice.pk}@waymark>"}
     )
-    mail.attach_alternative(render_to_string("emails/frame.html", {"text": urlize(text, autoescape=True)}), "text/html")
+    mail.attach_alternative(render_to_string("emails/frame.html", {"text": text}), "text/html")
     mail.send()
