@@ -2,12 +2,47 @@
 
 from django.urls import include, path
 
-from practice.views import public
+from intake.views import inviting, reading
+from practice.kap.views import plans, trend
+from practice.views import (
+    account,
+    activity,
+    alerts,
+    audit_log,
+    caseload,
+    chart,
+    clients,
+    coverage,
+    demo,
+    notes,
+    people,
+    public,
+    rules,
+    search,
+    settings,
+    system,
+)
+from referrals.views import courses, suggestions
 
 handler400 = "practice.views.trouble.bad_request"
 handler403 = "practice.views.trouble.forbidden"
 handler404 = "practice.views.trouble.not_found"
 handler500 = "practice.views.trouble.server_error"
+
+# The parts of the chart, in order; each says in which column it stands.
+PANELS = (
+    alerts.panel,
+    suggestions.panel,
+    trend.panel,
+    plans.panel,
+    reading.panel,
+    activity.todo,
+    courses.panel,
+    reading.agreements_panel,
+    inviting.panel,
+    notes.panel,
+    activity.panel,
+)
 
 urlpatterns = [
     # --- anyone
@@ -23,7 +58,45 @@ urlpatterns = [
     # --- the client's side
     path("", include("intake.urls")),
     # --- staff: practice
+    path("caseload/", caseload.caseload, name="caseload"),
+    path("search/", search.search, name="search"),
+    path("clients/<uuid:pk>/edit/", clients.client_edit, name="client_edit"),
+    path("account/", account.account, name="account"),
+    path("kept/", account.kept, name="kept"),
+    path("kept/<uuid:pk>/discard/", account.kept_discard, name="kept_discard"),
+    path("practice/", settings.practice_settings, name="practice_settings"),
+    path("practice/edit/", settings.practice_edit, name="practice_edit"),
+    path("practice/coverage/", coverage.coverage, name="coverage"),
+    path("practice/coverage/<int:pk>/remove/", coverage.coverage_remove, name="coverage_remove"),
+    path("practice/people/", people.people, name="people"),
+    path("practice/people/new/", people.person_new, name="person_new"),
+    path("practice/people/<uuid:pk>/", people.person_edit, name="person_edit"),
+    path("practice/people/<uuid:pk>/invite/", people.person_invite, name="person_invite"),
+    path("practice/people/<uuid:pk>/factor/", people.person_factor, name="person_factor"),
+    path("practice/people/<uuid:pk>/leave/", people.person_leave, name="person_leave"),
+    path("practice/clinical/", system.clinical_sign, name="clinical_sign"),
+    path("practice/drill/", system.drill, name="drill"),
+    path("practice/system/", system.system_state, name="system_state"),
+    path("practice/system/jobs/<uuid:pk>/again/", system.job_again, name="job_again"),
+    path("practice/audit/", audit_log.audit_log, name="audit_log"),
+    path("demo/<slug:role>/", demo.demo_sign_in, name="demo_sign_in"),
     # --- staff: chart, alerts, notes
+    path("clients/<uuid:pk>/", chart.page, {"panels": PANELS}, name="chart"),
+    path("clients/<uuid:pk>/alerts/<uuid:alert>/", alerts.alert, name="alert"),
+    path("clients/<uuid:pk>/alerts/<uuid:alert>/acknowledge/", alerts.alert_acknowledge, name="alert_acknowledge"),
+    path("clients/<uuid:pk>/alerts/<uuid:alert>/contact/", alerts.alert_contact, name="alert_contact"),
+    path("clients/<uuid:pk>/alerts/<uuid:alert>/close/", alerts.alert_close, name="alert_close"),
+    path("clients/<uuid:pk>/alerts/<uuid:alert>/add/", alerts.alert_add, name="alert_add"),
+    path("clients/<uuid:pk>/alerts/<uuid:alert>/checked/", alerts.alert_checked, name="alert_checked"),
+    path("clients/<uuid:pk>/flags/new/", alerts.flag_new, name="flag_new"),
+    path("clients/<uuid:pk>/notes/", notes.notes, name="notes"),
+    path("clients/<uuid:pk>/psychotherapy-notes/", notes.psychotherapy_notes, name="psychotherapy_notes"),
+    path("clients/<uuid:pk>/tasks/<uuid:task>/", activity.task_done, name="task_done"),
+    path("clients/<uuid:pk>/activity/", activity.activity, name="activity"),
+    path("alerts/", alerts.alerts, name="alerts"),
+    path("alerts/open/<uuid:alert>/", alerts.alert_open, name="alert_open"),
+    path("alerts/<uuid:drill>/", alerts.drill_alert, name="drill_alert"),
+    path("rules/<str:rule>/", rules.rule, name="rule"),
     # --- staff: referrals, plans
     path("", include("referrals.urls")),
 ]

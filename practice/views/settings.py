@@ -1,0 +1,315 @@
+"""The practice itself: what is set, what is missing before it may open, and the form that changes it."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from practice import audit, context, coverage
+from practice.access import Permission, Role
+from practice.clinical import escalation
+from practice.forms import HouseForm
+from practice.keys import PURPOSES
+from practice.models import Practice, User
+from practice.pages import staff_page
+from practice.views.clients import KEYS, differences, phone_like, text
+
+NO_ZONES = ("Etc/", "SystemV/", "US/", "posix/", "right/")
+CARD = "practice-card.json"
+SEVERITIES = {"urgent": _("an urgent flag"), "priority": _("a priority flag"), "routine": _("a routine flag")}
+
+
+COMMON_ZONES = (
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Phoenix",
+    "America/Los_Angeles",
+    "America/Anchorage",
+    "Pacific/Honolulu",
+)
+
+
+def zones() -> list[tuple[str, str]]:
+    """Every place of the time zone database; the usual ones first."""
+    places = sorted(name for name in available_timezones() if "/" in name and not name.startswith(NO_ZONES))
+    ordered = [*COMMON_ZONES, *(name for name in places if name not in COMMON_ZONES)]
+    return [(name, name.replace("_", " ")) for name in ordered]
+
+
+class Minutes(forms.CharField):
+    """Four rising numbers of minutes, the first of them 0, written with commas."""
+
+    def to_python(self, value: Any) -> list[int]:
+        parts = [part.strip() for part in str(value or "").replace(";", ",").split(",") if part.strip()]
+        if not all(part.isascii() and part.isdecimal() and len(part) <= 6 for part in parts):
+            raise forms.ValidationError(_("Write whole minutes with commas between, such as 0, 15, 30, 60."))
+        return [int(part) for part in parts]
+
+    def validate(self, value: list[int]) -> None:
+        if len(value) != len(escalation.RUNGS) or value[0] != 0 or value != sorted(set(value)):
+            raise forms.ValidationError(_("Write four rising numbers that begin with 0, such as 0, 15, 30, 60."))
+
+    def run_validators(self, value: list[int]) -> None:
+        """Nothing beside the above."""
+
+
+class PracticeForm(HouseForm):
+    name = text(
+        _("Name of the practice"), required=True, error_messages={"required": _("Write the name of the practice.")}
+    )
+    discreet_name = text(
+        _("Name that clients see"),
+        40,
+        help_text=_("On their phone, also on a locked screen. Leave empty to use the name above."),
+    )
+    phone = text(
+        _("Phone"),
+        32,
+        required=True,
+        validators=[phone_like],
+        error_messages={"required": _("Write the phone number.")},
+    )
+    hours_text = text(
+        _("Hours, in words"),
+        required=True,
+        help_text=_("Such as: weekdays 8 am to 5 pm."),
+        error_messages={"required": _("Write when you are there.")},
+    )
+    zone = forms.ChoiceField(label=_("Time zone"), choices=zones)
+    opens_at = forms.TimeField(
+        label=_("The workday starts"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
+    )
+    closes_at = forms.TimeField(
+        label=_("The workday ends"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
+    )
+    reads_by = forms.TimeField(
+        label=_("Answers are read by, on the next workday"),
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        help_text=_("Clients are told this time. Only promise what you keep."),
+    )
+    screen_everyone = forms.BooleanField(
+        label=_("Ask the safety questions of everyone, not only after a sign"), required=False
+    )
+    answer_calls_nobody = forms.BooleanField(
+        label=_("An answer on a form does not call the police or an ambulance. This is true here."),
+        required=False,
+        help_text=_(
+            "The form says so above each safety question, so those questions cannot be sent until you confirm it."
+        ),
+    )
+    clinical_lead = text(_("Clinical lead"), help_text=_("Who reads and signs the clinical rules and texts."))
+    version = forms.IntegerField(widget=forms.HiddenInput, min_value=1, max_value=2**31 - 1)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for severity, words in SEVERITIES.items():
+            self.fields[f"ladder_{severity}"] = Minutes(
+                label=gettext("Minutes until each next person is told of {flag}").format(flag=words),
+                help_text=_("Therapist and on call, backup, supervisor, admins."),
+                max_length=40,
+            )
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or {}
+        if said.get("opens_at") and said.get("closes_at") and said["opens_at"] >= said["closes_at"]:
+            self.add_error("closes_at", _("The workday ends after it starts."))
+        return said
+
+    @classmethod
+    def initial_of(cls, practice: Practice) -> dict[str, Any]:
+        ladder = {
+            f"ladder_{severity}": ", ".join(str(m) for m in escalation.minutes(severity, practice.ladder))
+            for severity in SEVERITIES
+        }
+        return {name: getattr(practice, name) for name in COLUMNS} | ladder
+
+    def ladder(self) -> dict[str, list[int]]:
+        """The practice's own clocks: only those that differ from the defaults."""
+        asked = {severity: self.cleaned_data[f"ladder_{severity}"] for severity in SEVERITIES}
+        return {severity: m for severity, m in asked.items() if tuple(m) != tuple(escalation.minutes(severity, None))}
+
+
+COLUMNS = [
+    "name",
+    "discreet_name",
+    "phone",
+    "hours_text",
+    "zone",
+    "opens_at",
+    "closes_at",
+    "reads_by",
+    "screen_everyone",
+    "answer_calls_nobody",
+    "clinical_lead",
+    "version",
+]
+
+
+# --- Ready to open ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of the checklist."""
+
+    label: str | Promise
+    done: bool
+    words: str | Promise  # what is missing
+    url: str = ""
+
+
+def checklist(practice: Practice, user: User) -> list[Item]:
+    """What has to be so before clients are invited; `user` gets a link where they can set it themselves."""
+    edit, gaps = reverse("practice_edit"), gap_words(coverage.gaps(coverage.shifts()))
+    admins = User.objects.with_role(Role.ADMIN).count()
+    keys = all(purpose in settings.KEY_RING.keys for purpose in PURPOSES)
+    mail = settings.LOOPBACK or not settings.EMAIL_BACKEND.endswith("filebased.EmailBackend")
+    return [
+        Item(_("Name"), bool(practice.name), _("The practice has no name."), edit),
+        Item(_("Phone"), bool(practice.phone), _("Clients have no number to call."), edit),
+        Item(_("Hours"), bool(practice.hours_text), _("Clients are not told when you are there."), edit),
+        Item(
+            _("What an answer does"),
+            practice.answer_calls_nobody,
+            _("Not confirmed that an answer calls nobody. Safety questions cannot be sent."),
+            edit,
+        ),
+        Item(_("On call"), not gaps, " ".join(gaps), reverse("coverage")),
+        Item(_("Admins"), admins > 0, _("No admin."), reverse("people")),
+        Item(
+            _("Clinical lead's signature"),
+            not context.unsigned(),
+            _("The clinical rules and texts are not signed. A supervisor signs them."),
+            reverse("clinical_sign") if user.may(Permission.SIGN_CLINICAL) else "",
+        ),
+        Item(_("Keys"), keys, _("The key ring lacks a key. Ask whoever runs the server.")),
+        Item(_("Mail"), mail, _("Mail is written to files, not sent. Ask whoever runs the server.")),
+    ]
+
+
+def gap_words(gaps: list[tuple[int, int]]) -> list[str]:
+    """Return "Nobody is on call Sat 6 pm to Mon 8 am." for each stretch of the week; hours count from Monday 0:00."""
+    if gaps == [(0, HOURS)]:
+        return [gettext("Nobody is on call, at no time of the week.")]
+    if len(gaps) > 1 and gaps[0][0] == 0 and gaps[-1][1] == HOURS:
+        gaps = [*gaps[1:-1], (gaps[-1][0], gaps[0][1] + HOURS)]  # the week goes round
+    return [gettext("Nobody is on call {start} to {end}.").format(start=_hour(a), end=_hour(b)) for a, b in gaps]
+
+
+HOURS = 7 * 24
+DAYS = (_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun"))
+
+
+def _hour(of_week: int) -> str:
+    day, hour = divmod(of_week % HOURS, 24)
+    clock = (
+        gettext("midnight") if hour == 0 else f"{(hour - 1) % 12 + 1} {gettext('am') if hour < 12 else gettext('pm')}"
+    )
+    return f"{DAYS[day]} {clock}"
+
+
+# --- Pages -----------------------------------------------------------------------------------------------------------
+
+
+@staff_page(Permission.SEE_PRACTICE)
+def practice_settings(request: HttpRequest) -> HttpResponse:
+    practice: Practice = request.practice
+    form = PracticeForm(initial=PracticeForm.initial_of(practice))
+    items = checklist(practice, request.user)
+    rows = [
+        {"label": str(field.label), "value": _value(name, field, form.get_initial_for_field(field, name))}
+        for name, field in form.fields.items()
+        if name != "version"
+    ]
+    links = [
+        (reverse("people"), _("People"), _("Who works here, their roles and who covers for whom"), "users"),
+        (reverse("coverage"), _("On call"), _("Who is told of a safety flag, hour by hour"), "calendar-check"),
+        (reverse("drill"), _("Drill"), _("Send a test flag and see how fast it is picked up"), "bell"),
+        (reverse("system_state"), _("System"), _("Messages and jobs that wait or failed"), "activity"),
+    ]
+    if request.user.may(Permission.SIGN_CLINICAL):
+        about = _("What your clinical lead has read and signed")
+        links.append((reverse("clinical_sign"), _("Clinical signature"), about, "shield-check"))
+    if request.user.may(Permission.READ_AUDIT):
+        links.append((reverse("audit_log"), _("Audit trail"), _("Who looked at whom, and what they did"), "history"))
+    done = sum(item.done for item in items)
+    context_ = {
+        "rows": rows,
+        "items": items,
+        "left": len(items) - done,
+        "links": links,
+        "may_edit": request.user.may(Permission.MANAGE_PRACTICE),
+    }
+    return render(request, "practice/practice_settings.html", context_)
+
+
+def _value(name: str, field: forms.Field, value: Any) -> str:
+    """What a setting says now; "" when it is missing and somebody should know."""
+    if name == "discreet_name" and not value:
+        return gettext("The name above")
+    if isinstance(field, forms.BooleanField):
+        return gettext("Yes") if value else "" if name == "answer_calls_nobody" else gettext("No")
+    if isinstance(field, forms.TimeField):
+        return str(value)[:5]
+    return str(value or "")
+
+
+@staff_page(Permission.MANAGE_PRACTICE)
+def practice_edit(request: HttpRequest) -> HttpResponse:
+    practice = Practice.objects.select_for_update().get(pk=1) if request.method == "POST" else request.practice
+    form = PracticeForm(request.POST or None, initial=PracticeForm.initial_of(practice))
+    if request.method != "POST" or not form.is_valid():
+        context_ = {"form": form}
+        return render(request, "practice/practice_edit.html", context_, status=400 if form.errors else 200)
+    said = form.cleaned_data
+    if said["version"] != practice.version:
+        return _conflict(request, form, practice)
+    changed = [name for name in COLUMNS if name != "version" and getattr(practice, name) != said[name]]
+    for name in changed:
+        setattr(practice, name, said[name])
+    if practice.ladder != form.ladder():
+        practice.ladder = form.ladder()
+        changed.append("ladder")
+    practice.version += 1
+    practice.save()
+    audit.record("practice.edited", by=request.user, target=practice, fields=changed)
+    transaction.on_commit(lambda: write_card(practice))
+    messages.success(request, gettext("Saved."))
+    return redirect("practice_settings")
+
+
+def _conflict(request: HttpRequest, form: PracticeForm, practice: Practice) -> HttpResponse:
+    theirs = PracticeForm(initial=PracticeForm.initial_of(practice))
+    context_ = {
+        "title": gettext("Somebody changed the settings first"),
+        "rows": list(differences(form, theirs)),
+        "fields": [(name, value) for name, values in request.POST.lists() for value in values if name not in KEYS],
+        "version": practice.version,
+        "again": request.path,
+    }
+    return render(request, "practice/conflict.html", context_, status=409)
+
+
+def write_card(practice: Practice) -> None:
+    """Name, phone and hours for the help page, which must work without the database. Written whole or not at all."""
+    settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
+    card = {
+        "name": practice.display_name,
+        "phone": practice.phone,
+        "hours": practice.hours_text,
+    }
+    fresh = settings.DATA_DIR / f"{CARD}.new"
+    fresh.write_text(json.dumps(card))
+    fresh.replace(settings.DATA_DIR / CARD)

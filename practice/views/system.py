@@ -1,0 +1,160 @@
+"""Keeping the practice safe: the clinical signature, the drill, and the state of messages and jobs."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.db import IntegrityError, transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from practice import actions, audit, context, jobs, staff
+from practice.access import Permission
+from practice.clinical import fit
+from practice.forms import HouseForm, words_field
+from practice.models import Alert, ClinicalSignature, Job, Notice
+from practice.pages import staff_page
+
+# --- The clinical signature ------------------------------------------------------------------------------------------
+
+# What a part is, and where it can be read.
+PARTS: dict[str, tuple[str | Promise, str | Promise]] = {
+    "rules": (_("Rules"), _("The decision table: when a flag is raised and when a path is worth discussing.")),
+    "instruments": (_("Questionnaires"), _("Their wording, scoring, bands and cut points.")),
+    "clocks": (_("Clocks"), _("How fast somebody picks up a flag, who is told next, and when answers are read.")),
+    "safety_wording": (_("Safety wording"), _("What a client reads before and after a question about suicide.")),
+}
+
+
+class SignForm(HouseForm):
+    words = words_field(
+        _("In your words"),
+        _("Write what you read and that it may be used here."),
+        help_text=_("Such as: I have read all rules and agree that they are used in this practice."),
+        max_length=1000,
+    )
+
+
+@staff_page(Permission.SIGN_CLINICAL)
+def clinical_sign(request: HttpRequest) -> HttpResponse:
+    version = fit.RULES_VERSION
+    part = request.POST.get("part", "")
+    form = SignForm(request.POST, prefix=part) if request.method == "POST" else SignForm()
+    if request.method == "POST":
+        if part not in context.PARTS:
+            raise Http404
+        if form.is_valid():
+            if sign(part, version, request.user, form.cleaned_data["words"], timezone.now()):
+                messages.success(request, gettext("Signed."))
+            else:
+                messages.info(request, gettext("This version was signed already."))
+            return redirect("clinical_sign")
+    found = ClinicalSignature.objects.select_related("by").order_by("-at")
+    signed = {row.part: row for row in found if row.version == version}
+    rows = [
+        {"part": name, "title": PARTS[name][0], "about": PARTS[name][1], "signed": signed.get(name),
+         "form": form if name == part else SignForm(prefix=name)}
+        for name in context.PARTS
+    ]  # fmt: skip
+    older = [row for row in found if row.version != version]
+    context_ = {"rows": rows, "version": version, "older": older, "wrong": form if form.errors else None}
+    return render(request, "practice/clinical_sign.html", context_, status=400 if form.errors else 200)
+
+
+def sign(part: str, version: str, by: Any, words: str, at: datetime) -> bool:
+    """Record that somebody signed this version of a part. False when it was signed before."""
+    try:
+        with transaction.atomic():
+            row = ClinicalSignature.objects.create(part=part, version=version, by=by, at=at, words=words)
+    except IntegrityError:
+        return False
+    audit.record("clinical.signed", by=by, target=row, at=at, part=part, version=version)
+    return True
+
+
+# --- The drill -------------------------------------------------------------------------------------------------------
+
+PAST = 20
+
+
+@staff_page(Permission.RUN_DRILL)
+def drill(request: HttpRequest) -> HttpResponse:
+    at = timezone.now()
+    if request.method == "POST":
+        running = Alert.objects.filter(is_drill=True, closed_at=None).exists()
+        if running:
+            messages.info(request, gettext("A drill is running already."))
+        else:
+            actions.run_drill(by=request.user, at=at)
+            messages.success(request, gettext("The test flag is on its way to whoever is on call."))
+        return redirect("drill")
+    past = (
+        Alert.objects.filter(is_drill=True)
+        .select_related("raised_by", "acknowledged_by")
+        .prefetch_related("notices__user")
+    )
+    rows = [
+        {
+            "pk": alert.pk,
+            "at": alert.opened_at,
+            "by": alert.raised_by,
+            "told": list(dict.fromkeys(notice.user.name for notice in alert.notices.all())),
+            "who": alert.acknowledged_by,
+            "minutes": alert.minutes_to_acknowledge(at),
+            "open": alert.is_open,
+        }
+        for alert in past.order_by("-opened_at")[:PAST]
+    ]
+    return render(request, "practice/drill.html", {"rows": rows})
+
+
+# --- The state of the system -----------------------------------------------------------------------------------------
+
+UNSENT = timedelta(minutes=15)
+SHOWN = 50
+
+
+@staff_page(Permission.MANAGE_PRACTICE)
+def system_state(request: HttpRequest) -> HttpResponse:
+    at = timezone.now()
+    unsent = Notice.objects.filter(urgent=True, created_at__lt=at - UNSENT).filter(
+        state__in=[Notice.State.WAITING, Notice.State.FAILED]
+    )
+    anchor = _last_anchor()
+    context_ = {
+        "unsent": unsent.count(),
+        "waiting_min": jobs.oldest_waiting_min(at),
+        "waiting": Job.objects.filter(state=Job.State.DUE, run_at__lte=at).count(),
+        "dead": Job.objects.filter(state=Job.State.DEAD).order_by("-run_at")[:SHOWN],
+        "failed": Notice.objects.filter(state=Notice.State.FAILED)
+        .select_related("user", "client")
+        .order_by("-created_at")[:SHOWN],
+        "anchor": anchor,
+        "anchor_old": anchor is None or at - anchor > timedelta(hours=3),
+    }
+    return render(request, "practice/system_state.html", context_)
+
+
+def _last_anchor() -> datetime | None:
+    """When the head of the audit trail was last written outside the database."""
+    path = settings.DATA_DIR / audit.ANCHORS
+    lines = path.read_text().splitlines() if path.exists() else []
+    return datetime.fromisoformat(lines[-1].split(" ")[0]) if lines else None
+
+
+@staff_page(Permission.MANAGE_PRACTICE)
+def job_again(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Try a job that gave up once more, and the message it carries."""
+    if request.method != "POST":
+        raise Http404
+    if staff.try_again(by=request.user, job_id=pk, at=timezone.now()):
+        messages.success(request, gettext("It is tried again now."))
+    else:
+        messages.info(request, gettext("It is not waiting for another try."))
+    return redirect("system_state")
