@@ -142,7 +142,7 @@ CANARIES = {
     "birth_date": "1987-04-13",
     "email": "zephy@example.net",
     "phone": "+1 202 555 0199",
-    "address": "13 Canary Row",
+    "address": "Canary Row",
     "allergies": "latex canary",
 }
 
