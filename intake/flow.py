@@ -10,6 +10,7 @@ from practice.clinical.instrument import Answers as ItemAnswers
 from practice.clinical.instrument import Value, load
 from practice.clinical.risk import CSSRS
 from practice.clinical.scoring import Score, score
+from practice.templatetags.ui import full_day
 
 
 class Reply(Protocol):
@@ -197,7 +198,7 @@ def _said(one: Field, value: Any) -> list[str]:
     if one.choices:
         choice = one.choice(value)
         return [choice.label if choice else str(value)]
-    return [str(value)]
+    return [full_day(date.fromisoformat(value)) if one.type == "date" else str(value)]
 
 
 def facts(packet: Packet, shown: Iterable[Page], replies: Replies, today: date) -> dict[str, Any]:

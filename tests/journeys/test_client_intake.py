@@ -137,6 +137,8 @@ def test_skipped_question_goes_on_and_stands_on_the_check_page(window: Window, l
     page.goto("/my/check/")
     look(page, "client-14-check")
     row = page.locator("dl.sum > div").filter(has_text="Poor appetite or overeating")
+    born = page.locator("dl.sum > div").filter(has_text="When were you born?")
+    expect(born.locator("dd").first).to_have_text("Mar 8, 1993")
     expect(row.locator("dd").first).to_have_text("Skipped: you would like to talk about this in person")
 
 
