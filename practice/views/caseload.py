@@ -9,6 +9,7 @@ from typing import Any
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateformat import format as format_date
 from django.utils.http import urlencode
@@ -227,7 +228,7 @@ def _state_row(client: Client, today: date) -> dict[str, Any]:
     state = str(tasks[0].look.label) if tasks else str(Client.Status(client.status).label)
     return {
         "id": client.code,
-        "url": client.get_absolute_url(),
+        "url": reverse("client_edit", args=[client.pk]),
         "name": client.name,
         "meta": meta(client, today),
         "state": state,
