@@ -1,5 +1,6 @@
 """One rule in words: what it reads, when it fires, what it does, who says so, and who signed for it."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,6 +62,9 @@ OPERATOR_WORDS = {
 }
 
 
+LATEST = re.compile(r"latest within (\d+) days")
+
+
 def condition_words(when: table.Condition) -> dict[str, Any]:
     """A condition as a tree of words: {"text", "members"}."""
     if isinstance(when, table.Group):
@@ -69,6 +73,21 @@ def condition_words(when: table.Condition) -> dict[str, Any]:
     label = table.inputs()[when.input].label
     text = str(OPERATOR_WORDS[when.op]).format(input=label, value=value_words(when.value))
     return {"text": text, "members": []}
+
+
+def input_words(known: table.Input) -> str:
+    """What an input may be, in words: "a number from 0 to 27, the latest within 14 days"."""
+    if known.kind == "yes_no":
+        said = gettext("yes or no")
+    elif known.kind == "choice":
+        said = value_words(known.values)
+    elif known.kind == "list":
+        said = gettext("any of the classes that were told")
+    else:
+        said = gettext("a number from {least} to {most}").format(least=f"{known.minimum:g}", most=f"{known.maximum:g}")
+    if window := LATEST.search(known.meaning):
+        said = gettext("{said}, the latest within {n} days").format(said=said, n=window[1])
+    return said
 
 
 def value_words(value: Any) -> str:
@@ -128,7 +147,7 @@ def rule(request: HttpRequest, rule: str) -> HttpResponse:
         {
             "rule": found,
             "when": condition_words(table.tuned(found, overrides)),
-            "inputs": [table.inputs()[name] for name in found.inputs],
+            "inputs": [(table.inputs()[name].label, input_words(table.inputs()[name])) for name in found.inputs],
             "severity": SEVERITY_WORDS[found.severity],
             "severity_means": table.selection()["severities"][found.severity],
             "effects": effects(found),
