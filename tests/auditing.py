@@ -22,9 +22,10 @@ class WritesAreAudited:
         wrote: set[str] = set()
 
         def watch(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-            if found := WRITE.match(sql):
+            result = execute(sql, params, many, context)
+            if (found := WRITE.match(sql)) and context["cursor"].rowcount != 0:  # an UPDATE may claim nothing
                 wrote.add(found[1])
-            return execute(sql, params, many, context)
+            return result
 
         with connection.execute_wrapper(watch):
             response = self.get_response(request)

@@ -1,4 +1,4 @@
-"""The picture of docs/adr and the design as a table: which package may import which. A new module is governed at once."""
+"""Which package may import which, as a table. A new module is governed the moment it exists."""
 
 import ast
 from pathlib import Path

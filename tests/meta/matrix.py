@@ -1,0 +1,146 @@
+"""Who gets what on every URL: the cast, the objects, and how a request of the matrix is made."""
+
+from dataclasses import dataclass
+from datetime import time, timedelta
+from http.cookies import SimpleCookie
+from typing import Any
+
+from django.test import Client as Browser
+from django.urls import URLPattern, get_resolver, reverse
+from django.utils import timezone
+
+from intake.models import Assessment, Intake, Invitation, Signature
+from practice import actions
+from practice.models import Client, CoverageShift, Job, KeptForm, Note, PsychotherapyNote, User
+from referrals.models import Suggestion
+from tests.conftest import send, sign_in
+
+ROLES = (
+    "anonymous", "client", "own", "colleague", "other_site", "supervisor", "prescriber", "front_desk", "admin",
+    "ex_staff",
+)  # fmt: skip
+
+
+@dataclass
+class World:
+    """One client of Maya's with one of everything, and the people who may or may not see it."""
+
+    people: dict[str, User | None]
+    client: Client
+    objects: dict[str, Any]
+
+    def arguments(self, name: str, wanted: list[str]) -> dict[str, Any]:
+        """The arguments of this URL for our client's objects."""
+        given: dict[str, Any] = {}
+        for argument in wanted:
+            key = f"{name}.{argument}"
+            given[argument] = self.objects[key] if key in self.objects else self.objects[argument]
+        return given
+
+
+def build(people: dict[str, User | None], client: Client) -> World:
+    now = timezone.now()
+    maya = people["own"]
+    assert maya is not None
+    invitation = Invitation(
+        client=client, packet="intake", packet_version="1", created_at=now, created_by=maya,
+        expires_at=now + timedelta(days=14), state=Invitation.State.DONE, opened_at=now,
+    )  # fmt: skip
+    invitation.renew(now)
+    invitation.save()
+    live = Invitation(
+        client=client, packet="check-in", packet_version="1", created_at=now, created_by=maya,
+        expires_at=now + timedelta(days=14),
+    )  # fmt: skip
+    live.renew(now)
+    live.save()
+    intake = Intake.objects.create(client=client, invitation=invitation, started_at=now, submitted_at=now)
+    assessment = Assessment(
+        client=client, intake=intake, instrument="phq-9", instrument_version="", wording_sha256="0" * 64,
+        total=12, band="moderate", taken_at=now, taken_on=now.date(),
+    )  # fmt: skip
+    from practice.clinical.instrument import load
+
+    phq9 = load("phq-9")
+    assessment.instrument_version = phq9.version
+    assessment.answers = {item.link_id: 1 for item in phq9.items}
+    assessment.save()
+    signature = Signature(
+        client=client, intake=intake, document="treatment", version="1", text_sha256="0" * 64, signed_at=now
+    )
+    signature.typed_name = "Sam Whitehorse"
+    signature.save()
+    alert = actions.raise_manual_flag(by=maya, client=client, severity="priority", reason="Said goodbye", at=now)
+    note = Note(client=client, by=maya, at=now)
+    note.body = "Note words"
+    note.save()
+    private = PsychotherapyNote(client=client, by=maya, at=now)
+    private.body = "Private thought"
+    private.save()
+    suggestion = Suggestion(
+        client=client, suggested="infusion_clinic", status="discuss", severity="priority", rules=[],
+        rules_version="x", opened_at=now, decide_by=now,
+    )  # fmt: skip
+    suggestion.picture = {"inputs": {"phq9_total": 19}, "dates": {}}
+    suggestion.save()
+    kept = KeptForm(user=maya, path="/caseload/", at=now)
+    kept.fields = [["body", "Typed words"]]
+    kept.save()
+    drill = actions.run_drill(by=people["admin"] or maya, at=now)
+    return World(
+        people=people,
+        client=client,
+        objects={
+            "pk": client.pk,
+            "token": live.token,
+            "page": "phq-9--1",
+            "role": "therapist",
+            "invitation": invitation.pk,
+            "intake": intake.pk,
+            "assessment": assessment.pk,
+            "signature": signature.pk,
+            "my_copy.pk": signature.pk,
+            "alert": alert.pk,
+            "note": note.pk,
+            "task": client.tasks.first().pk,
+            "suggestion": suggestion.pk,
+            "drill": drill.pk,
+            "person": maya.pk,
+            "rule": "SR-03",
+            "coverage_remove.pk": CoverageShift.objects.create(user=maya, weekday=0, starts=time(8), ends=time(17)).pk,
+            "person_edit.pk": maya.pk,
+            "person_leave.pk": maya.pk,
+            "person_invite.pk": maya.pk,
+            "person_factor.pk": maya.pk,
+            "kept_discard.pk": kept.pk,
+            "job_again.pk": Job.objects.create(kind="tidy", state="dead", created_at=now, run_at=now).pk,
+            "mfa_edit_webauthn.pk": 1,
+            "mfa_remove_webauthn.pk": 1,
+            "key": "x" * 20,
+            "uidb36": "x",
+        },
+    )
+
+
+def name_and_arguments(pattern: URLPattern) -> tuple[str, list[str]]:
+    """The name of a URL and the arguments of its whole path, those of the includes above it too."""
+    assert pattern.name
+    ((_, wanted), *_), *_ = get_resolver().reverse_dict[pattern.name]
+    return pattern.name, list(wanted)
+
+
+def sign_everybody_in(world: World) -> dict[str, SimpleCookie[str]]:
+    """The cookies of each role: signed in, on an opened link, or none. Ex-staff keep the ones they had."""
+    cookies = {}
+    for role in ROLES:
+        browser, user = Browser(), world.people[role]
+        if role == "client":
+            send(browser, reverse("link_open", args=[world.objects["token"]]))
+        elif user is not None:
+            active, user.is_active = user.is_active, True
+            user.save()
+            sign_in(browser, user)
+            user.is_active = active
+            user.save()
+        cookies[role] = browser.cookies
+    return cookies
