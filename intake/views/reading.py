@@ -98,7 +98,7 @@ def agreement_title(row: Signature) -> str:
 def short_title(instrument: Instrument) -> str:
     """The abbreviation that clinicians use: "PHQ-9", from the brackets of the full title."""
     _, _, inside = instrument.title.partition("(")
-    return inside.rstrip(")") if inside else instrument.title
+    return inside.partition(")")[0] or instrument.title
 
 
 def number_words(value: Any) -> str:
