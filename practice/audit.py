@@ -70,7 +70,7 @@ def record(
         kind, actor = "client", by.pk
     else:
         kind, actor = ("system" if by is None else "nobody"), None
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):  # an event that fails fails its act; nothing to go back to in between
         head, _ = AuditHead.objects.select_for_update().get_or_create(pk=1, defaults={"hash": GENESIS})
         event = AuditEvent(
             seq=head.seq + 1,

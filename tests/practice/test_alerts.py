@@ -258,7 +258,7 @@ def test_list_costs_the_same_for_one_flag_and_for_many(as_user: As, maya: User, 
     browser.get(reverse("alerts"))
     with CaptureQueriesContext(connection) as seen:
         assert len(browser.get(reverse("alerts")).context["open"]) == more + 1
-    assert len(seen) == 14
+    assert len(seen) == 12
 
 
 def test_drill_is_acknowledged_on_its_own_page(as_user: As, post: Post, rosa: User, on_call: User) -> None:
