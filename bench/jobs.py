@@ -3,28 +3,31 @@
 import secrets
 from collections.abc import Callable
 from functools import cached_property
-from itertools import count, cycle, islice
+from itertools import cycle, islice
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
+from django.db import connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
 from bench.measure import Ask
-from bench.seed import PINNED, Person
+from bench.seed import PINNED, Person, put
+from intake import actions, packet
+from intake.doors import KEY
+from intake.models import Answer, Intake
+from practice.kap.demo import answers
 from practice.models import Client, User
 
+MOST_SUBMITS = 40  # each needs a sitting of its own
 TOKEN = "b" * 32  # the bench's own form token, in cookie and form alike
 
 
 class Scene:
     """Who is signed in, and whose pages are asked for."""
-
-    def __init__(self) -> None:
-        self.numbers = count(1)
 
     @cached_property
     def therapists(self) -> list[User]:
@@ -38,19 +41,65 @@ class Scene:
 
     def staff(self, user: User) -> dict[str, str]:
         """Headers of a browser in which this person has signed in, second factor and all."""
-        session, now = SessionStore(), timezone.now().timestamp()
-        session.update(
+        now = timezone.now().timestamp()
+        return browser(
             {
                 SESSION_KEY: str(user.pk),
                 BACKEND_SESSION_KEY: settings.AUTHENTICATION_BACKENDS[0],
                 HASH_SESSION_KEY: user.get_session_auth_hash(),
                 "second_factor": True,
                 "started": now,
-                "seen": now + 10,  # within a sample the clock of the session is not written anew
+                "seen": now + AHEAD_S,
             }
         )
-        session.save()
-        return {"Cookie": f"{settings.SESSION_COOKIE_NAME}={session.session_key}"}
+
+    @transaction.atomic
+    def sitting(self, numbers: answers.Sitting) -> Intake:
+        """A check-in with every question answered, of a client who is on nobody's pinned caseload and has none yet."""
+        at = timezone.now()
+        client = Client.objects.filter(invitations=None).exclude(therapist__in=self.therapists).order_by("number")[0]
+        begun = actions.start(invitation=actions.invite(by=None, client=client, key="check-in", at=at), at=at)
+        wanted = packet.load("check-in")
+        given = answers.give(wanted, PERSON, numbers, {"drugs": DRUGS, "story": [""], "hopes": [""]}, at.date())
+        if not numbers.has_sign:
+            rows = [Answer(intake=begun, question=slug, at=at) for slug in given]
+            for row in rows:
+                row.value = given[row.question].value
+            Answer.objects.bulk_create(rows)
+            return begun
+        for slug, reply in given.items():
+            actions.save_answer(by=client, sitting=begun, page=wanted.by_slug[slug], value=reply.value, at=at)
+        return begun
+
+    def client(self, sitting: Intake) -> dict[str, str]:
+        """Headers of the browser in which these answers were given."""
+        now = timezone.now().timestamp()
+        link = {"invitation": str(sitting.invitation_id), "intake": str(sitting.pk)}
+        return browser({KEY: link | {"at": now + AHEAD_S, "since": now, "receipt": False}})
+
+    def limit_sitting(self) -> int:
+        """The same on the floor."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT coalesce(max(id), 0) + 1 FROM limit_sitting")
+            number = int(cursor.fetchone()[0])
+        at = timezone.now().isoformat()
+        put("limit_sitting", ("id", "client_id", "saved_at"), [(number, sum(PINNED) + number, at)])
+        said = [(f"{key}/{n}", str(n % 2)) for key, items in (("phq-9", 9), ("gad-7", 7)) for n in range(1, items + 1)]
+        put("limit_answer", ("sitting_id", "question", "value", "at"), [(number, *each, at) for each in said])
+        return number
+
+
+AHEAD_S = 120  # sessions that were just used: within a sample their clock is not written anew
+PERSON = {"name": "Bench", "pronouns": "", "born": "1990-01-01", "email": "", "phone": ""}
+DRUGS = [["sertraline", 150], ["bupropion", 300]]
+MILD, FLAGGED = answers.Sitting(8, 0, gad7=6), answers.Sitting(17, 1, "moderate", 9)
+
+
+def browser(session: dict[str, Any]) -> dict[str, str]:
+    store = SessionStore()
+    store.update(session)
+    store.save()
+    return {"Cookie": f"{settings.SESSION_COOKIE_NAME}={store.session_key}"}
 
 
 def form(headers: dict[str, str], **fields: Any) -> dict[str, Any]:
@@ -96,6 +145,42 @@ def search(scene: Scene, side: str, n: int) -> list[Ask]:
     return [Ask("GET", f"{reverse('search')}?q={start}", 200, headers=headers) for start in asked]
 
 
+def autosave(scene: Scene, side: str, n: int, slug: str = "gad-7--1") -> list[Ask]:
+    """One question answered again and again, each time otherwise."""
+    if side == "limit":
+        path = f"/autosave/{scene.limit_sitting()}/"
+        return [_plain_post(path, 204, question="gad-7/1", value=i % 4) for i in range(n)]
+    sitting = scene.sitting(MILD)
+    headers, path = scene.client(sitting), reverse("my_save", args=[slug])
+    return [Ask("POST", path, 204, **form(headers, answer=i % 4)) for i in range(n)]
+
+
+def question(scene: Scene, side: str, n: int) -> list[Ask]:
+    """A question page; the floor has none, its autosave stands in."""
+    if side == "limit":
+        return autosave(scene, side, n)
+    headers = scene.client(scene.sitting(MILD))
+    return [Ask("GET", reverse("my_page", args=["phq-9--3"]), 200, headers=headers)] * n
+
+
+def submit(scene: Scene, side: str, n: int, numbers: answers.Sitting = MILD) -> list[Ask]:
+    n = min(n, MOST_SUBMITS)
+    if side == "limit":
+        return [_plain_post(f"/submit/{scene.limit_sitting()}/", 302) for _ in range(n)]
+    path = reverse("my_send")
+    return [Ask("POST", path, 303, **form(scene.client(scene.sitting(numbers)))) for _ in range(n)]
+
+
+def submit_flagged(scene: Scene, side: str, n: int) -> list[Ask]:
+    """Answers whose safety flag is open already when they are sent."""
+    return submit(scene, side, n, FLAGGED)
+
+
+def _plain_post(path: str, expect: int, **fields: Any) -> Ask:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    return Ask("POST", path, expect, body=urlencode(fields).encode(), headers=headers)
+
+
 def limit_therapist(place: int) -> int:
     """The floor counts therapists by the place in the list of the product's staff."""
     return place
@@ -103,6 +188,10 @@ def limit_therapist(place: int) -> int:
 
 Job = Callable[[Scene, str, int], list[Ask]]
 JOBS: dict[str, Job] = {
+    "question": question,
+    "autosave": autosave,
+    "submit": submit,
+    "submit flagged": submit_flagged,
     "caseload": caseload,
     "caseload 200": caseload_of_200,
     "chart": chart,
@@ -113,4 +202,4 @@ JOBS: dict[str, Job] = {
 
 def pages(scene: Scene) -> dict[str, Ask]:
     """Pages whose weight is kept."""
-    return {name: JOBS[name](scene, "product", 1)[0] for name in ("caseload", "chart", "search")}
+    return {name: JOBS[name](scene, "product", 1)[0] for name in ("question", "caseload", "chart", "search")}

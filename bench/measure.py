@@ -58,7 +58,7 @@ def parent_of(pid: int) -> int | None:
 
 def pss_mb(root: int) -> list[float]:
     """The proportional memory of each process of the tree, the largest first."""
-    sizes = []
+    sizes: list[Any] = []
     for pid in tree(root):
         try:
             text = (PROC / str(pid) / "smaps_rollup").read_text()
@@ -104,7 +104,7 @@ class Answered:
 def ask_all(port: int, asks: Iterable[Ask]) -> Answered:
     """Send the requests one after another, each when the one before is answered."""
     found = Answered()
-    sizes = []
+    sizes: list[Any] = []
     for ask in asks:
         started = time.perf_counter()
         line = http.client.HTTPConnection("127.0.0.1", port, timeout=60)

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,13 +17,14 @@ from django.core.management import call_command
 from django.db import connection, connections
 
 from bench import jobs, measure
-from practice.models import Client
+from practice.models import Client, Job
 
 ROOT = Path(__file__).resolve().parents[1]
 SIDES = {"product": "bench.wsgi:application", "limit": "bench.limits.app:application"}
 WARM = 5
 THREADS = 8  # as practice.gunicorn serves
 MIXED = 300  # requests before memory is read
+MIX = ("caseload", "chart", "search", "autosave", "question")
 
 Say = Callable[[str], Any]
 
@@ -117,8 +118,8 @@ def run(asked: list[str], *, rounds: int, n: int, out: Path | None, say: Say) ->
                     elif found["err"]:
                         raise RuntimeError(f"{name} on {side}: {found['wrong']}")
         if not asked or "pages" in asked:
-            for name, asks in jobs.pages(scene).items():
-                keep(job=f"page {name}", side="product", **measure.weight(ports["product"], asks))
+            for name, page in jobs.pages(scene).items():
+                keep(job=f"page {name}", side="product", **measure.weight(ports["product"], page))
     if not asked or "memory" in asked:
         keep(job="memory", side="product", **memory(scene))
     table(samples, say)
@@ -127,12 +128,13 @@ def run(asked: list[str], *, rounds: int, n: int, out: Path | None, say: Say) ->
 
 def memory(scene: "jobs.Scene") -> dict[str, Any]:
     """The whole embedded product, as `manage.py serve` runs it, after mixed requests."""
+    Job.objects.all().delete()  # what the samples queued would be sent now
+    mixed = [name for name in MIX if name in jobs.JOBS]
+    asks = [ask for name in mixed for ask in jobs.JOBS[name](scene, "product", MIXED // len(mixed))]
     port = free_port()
     connections.close_all()
     with served([sys.executable, "manage.py", "serve", "--port", str(port)], port) as pid:
         first = measure.pss_mb(pid)
-        mixed = [name for name in ("caseload", "chart", "search", "autosave") if name in jobs.JOBS]
-        asks = [ask for name in mixed for ask in jobs.JOBS[name](scene, "product", MIXED // len(mixed))]
         found = measure.ask_all(port, asks)
         sizes = measure.pss_mb(pid)
     return {
@@ -149,7 +151,7 @@ WEIGHTS = (("html", "bytes"), ("html gz", "gz"), ("css gz", "css_gz"), ("js gz",
 COLUMNS = ("job", "n", "cpu product", "cpu limit", "ratio", "sql", "limit", "bytes", "gz", "p50", "p95", "err")
 
 
-def summary(samples: list[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+def summary(samples: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
     """One row per job: the least CPU of the rounds on each side, their ratio, and the counts."""
     rows = []
     for name in dict.fromkeys(s["job"] for s in samples if "cpu_ms" in s):

@@ -60,8 +60,9 @@ class Table:
         self.constants = [field.get_db_prep_save(field.get_default(), connection) for field in rest]
         self.columns = [field.column for field in [*self.fields, *rest]]
         self.known: dict[tuple[str, Any], Any] = {}
-        self.database: Any = connections[DEFAULT_DB_ALIAS]  # not the proxy, which is asked millions of times here
-        self.binary, self.has_uuid = self.database.Database.Binary, self.database.features.has_native_uuid_field
+        database: Any = connections[DEFAULT_DB_ALIAS]  # not the proxy, which is asked millions of times here
+        self.database, self.binary = database, database.Database.Binary
+        self.has_uuid = database.features.has_native_uuid_field
 
     def row(self, values: Sequence[Any]) -> list[Any]:
         about = SimpleNamespace(pk=values[0], _meta=self.model._meta)

@@ -25,7 +25,7 @@ USUAL = {"count-on": "2", "adult-stays": "yes", "safe-home": "yes", "ride": "yes
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Reply:
     value: Any
     skipped: bool = False

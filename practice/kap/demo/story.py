@@ -262,7 +262,7 @@ class Story:
     ) -> None:
         """Answer the questions one after another. Those that nothing hangs on are kept together, in one stroke."""
         wanted, step = intake.packet_of(sitting), length / (len(replies) + 8)
-        together = []
+        together: list[Answer] = []
         for place, (slug, reply) in enumerate(replies.items(), 1):
             page, moment = wanted.by_slug[slug], begun + place * step
             if page.applies in intake.APPLIED_AT_ONCE or slug in watched:
@@ -291,7 +291,7 @@ class Story:
                     sitting=sitting,
                     page=page,
                     agreement=text,
-                    typed_name=person.get("legal", person["name"]),
+                    typed_name=str(person.get("legal", person["name"])),
                     relation="self",
                     acknowledged=[point.key for point in text.acknowledgements],
                     device=DEVICE,
@@ -328,7 +328,7 @@ class Story:
     def _invitation(self, person: Person) -> Invitation:
         """The packet that was sent last."""
         sent = Invitation.objects.select_related("client").filter(client=self._client(person))
-        return sent.latest("created_at")  # type: ignore[no-any-return]
+        return sent.latest("created_at")
 
     def _begin(self, person: Person, sent: Mapping[str, Any], at: datetime) -> None:
         """Begin and stop half way: after the question on thoughts of death when a sign was given, else before it."""
@@ -394,7 +394,7 @@ class Story:
     # --- Flags
 
     def _alert(self, person: Person) -> Alert:
-        return Alert.objects.filter(client=self._client(person)).latest("opened_at")  # type: ignore[no-any-return]
+        return Alert.objects.filter(client=self._client(person)).latest("opened_at")
 
     def _plan_climbs(self, since: datetime, severity: str, until: datetime) -> None:
         for minutes in escalation.minutes(severity)[1:]:

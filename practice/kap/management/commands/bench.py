@@ -49,12 +49,6 @@ class Command(BaseCommand):
 
             asked = options["jobs"].split(",") if options["jobs"] else []
             try:
-                run.run(
-                    jobs_asked=asked,
-                    rounds=options["rounds"],
-                    n=options["n"],
-                    out=options["out"],
-                    say=self.stdout.write,
-                )
+                run.run(asked, rounds=options["rounds"], n=options["n"], out=options["out"], say=self.stdout.write)
             except (RuntimeError, ValueError) as trouble:
                 raise CommandError(str(trouble)) from None
