@@ -13,7 +13,8 @@ class HouseForm(forms.Form):
     """A form whose page gives it the form tag and the error summary; its ids are its own, so several fit on a page."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, auto_id=f"{type(self).__name__.lower()}_%s", **kwargs)
+        kwargs.setdefault("auto_id", f"{type(self).__name__.lower()}_%s")
+        super().__init__(*args, **kwargs)
         self.helper = FormHelper()
         self.helper.form_tag = False
         self.helper.disable_csrf = True

@@ -111,7 +111,7 @@ def _decide_by(severity: str, at: datetime, practice: Practice) -> datetime:
 
 def _note_on_assessments(sitting: Intake, fired: tuple[table.Rule, ...]) -> None:
     """Keep with each assessment which rules, at which version, read it and fired."""
-    for row in sitting.assessments.all():  # type: ignore[attr-defined]
+    for row in sitting.assessments.all():
         gives = set(row.definition.picture)
         mine = {rule.id: rule.version for rule in fired if gives.intersection(rule.inputs)}
         kept = {rule["id"]: rule["version"] for rule in row.rules}

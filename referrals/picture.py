@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
+
+from django.utils import timezone
 
 from intake import trials
 from intake.models import Assessment, Intake
@@ -26,7 +28,7 @@ def known(client: Client, today: date) -> Known:
     facts, dates = _facts(client)
     age = client.age(today)
     facts |= {"age": age, "prescriber_linked": client.prescriber_id is not None}
-    current = _current(client.assessments.order_by("-taken_at"), today)  # type: ignore[attr-defined]
+    current = _current(client.assessments.order_by("-taken_at"), today)
     scores = _scores(current, age)
     inputs = {name: value for name, value in fit.picture(scores, facts).items() if _fits(name, value)}
     for key, result in scores.items():
@@ -66,16 +68,20 @@ def _facts(client: Client) -> tuple[dict[str, Any], dict[str, str]]:
     """Facts of all sittings that were sent, the newest word on each, and trials that staff have confirmed."""
     facts: dict[str, Any] = {}
     dates: dict[str, str] = {}
-    sent = list(client.intakes.filter(submitted_at__isnull=False).order_by("submitted_at"))  # type: ignore[attr-defined]
+    sent = list(client.intakes.exclude(submitted_at=None).order_by("submitted_at"))
     for sitting in sent:
         for name, value in (sitting.facts or {}).items():
             if name in windows.PASSING and sitting is not sent[-1]:
                 continue
-            facts[name], dates[name] = value, sitting.submitted_at.date().isoformat()
+            facts[name], dates[name] = value, _day(sitting.submitted_at)
         if sitting.trials_confirmed_at is not None and (failed := confirmed_trials(sitting)) is not None:
             facts["failed_adequate_trials"] = failed
-            dates["failed_adequate_trials"] = sitting.trials_confirmed_at.date().isoformat()
+            dates["failed_adequate_trials"] = _day(sitting.trials_confirmed_at)
     return facts, dates
+
+
+def _day(moment: datetime | None) -> str:
+    return timezone.localdate(moment).isoformat() if moment else ""
 
 
 def confirmed_trials(sitting: Intake) -> int | None:

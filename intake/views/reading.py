@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -26,7 +26,7 @@ from practice.models import Client, Practice
 from practice.pages import client_of, record_of, staff_page
 from practice.templatetags.ui import full_day, moment, signed
 from practice.views.alerts import rule_words
-from practice.views.chart import SIDE, Panel, allowed, frame, named, open_flags
+from practice.views.chart import SIDE, Panel, allowed, frame, named, open_flags, reader
 
 SHOWN_AT_FIRST = 8
 
@@ -38,7 +38,7 @@ def assessments(client: Client) -> list[Assessment]:
     """Every assessment of the client without its answers, newest first. Asks the database once per client."""
     if not hasattr(client, "assessments_read"):
         client.assessments_read = list(client.assessments.defer("answers").order_by("-taken_at", "instrument"))  # type: ignore[attr-defined]
-    return client.assessments_read  # type: ignore[attr-defined,no-any-return]
+    return client.assessments_read  # type: ignore[attr-defined]
 
 
 def panel(request: HttpRequest, client: Client, at: datetime) -> Panel:
@@ -71,7 +71,7 @@ def assessment_row(row: Assessment) -> dict[str, Any]:
 def agreements_panel(request: HttpRequest, client: Client, at: datetime) -> Panel:
     """The newest signature of each text, with its copy."""
     newest: dict[str, Signature] = {}
-    for row in client.signatures.order_by("-signed_at"):  # type: ignore[attr-defined]
+    for row in client.signatures.order_by("-signed_at"):
         newest.setdefault(row.document, row)
     rows = [
         {
@@ -242,7 +242,7 @@ def assessment(request: HttpRequest, pk: UUID, assessment: UUID) -> HttpResponse
     client = client_of(request, pk)
     audit.seen(request, client, "assessment", found)
     definition = found.definition
-    same = client.assessments.filter(instrument=found.instrument, taken_at__lt=found.taken_at)  # type: ignore[attr-defined]
+    same = client.assessments.filter(instrument=found.instrument, taken_at__lt=found.taken_at)
     earlier = same.order_by("-taken_at").first()
     return render(
         request,
@@ -262,7 +262,7 @@ def assessment(request: HttpRequest, pk: UUID, assessment: UUID) -> HttpResponse
             "taken": moment(found.taken_at),
             "time_taken": time_taken(found.seconds),
             "rules": [rule_words(rule) for rule in found.rules],
-            "read_by": named(found.read_by, request.user) if found.read_at else "",
+            "read_by": named(found.read_by, reader(request)) if found.read_at else "",
             "wording_differs": found.wording_sha256 != definition.wording_sha256,
         },
     )
@@ -275,7 +275,7 @@ def since_words(found: Assessment, earlier: Assessment | None) -> str:
     difference = float(found.total) - float(earlier.total)
     known = change(found.definition, _plain(earlier.total), _plain(found.total))
     words = gettext("{difference} since {day}").format(
-        difference=signed(int(difference) if difference.is_integer() else round(difference, 2)),
+        difference=signed(cast(int, _plain(round(difference, 2)))),
         day=full_day(earlier.taken_on),
     )
     if known.reliable_worsening:
@@ -291,7 +291,7 @@ def _plain(total: Any) -> float:
 def assessment_read(request: HttpRequest, pk: UUID, assessment: UUID) -> HttpResponse:
     found = _assessment(request, pk, assessment)
     if request.method == "POST":
-        first = found.mark_read(by=request.user, at=timezone.now())  # type: ignore[arg-type]
+        first = found.mark_read(by=reader(request), at=timezone.now())
         _say_read(request, found, first)
     return redirect("assessment", pk, found.pk)
 
@@ -303,7 +303,7 @@ def _say_read(request: HttpRequest, found: Assessment | Intake, first: bool) -> 
         messages.info(
             request,
             gettext("Read already, by {who}, {when}.").format(
-                who=named(found.read_by, request.user), when=moment(found.read_at)
+                who=named(found.read_by, reader(request)), when=moment(found.read_at)
             ),
         )
 
@@ -321,7 +321,7 @@ def intake_read(request: HttpRequest, pk: UUID, intake: UUID) -> HttpResponse:
     client = client_of(request, pk)
     if request.method == "POST":
         if sitting.submitted_at is not None:
-            _say_read(request, sitting, sitting.mark_read(by=request.user, at=at))  # type: ignore[arg-type]
+            _say_read(request, sitting, sitting.mark_read(by=reader(request), at=at))
         return redirect("intake_read", pk, sitting.pk)
     audit.seen(request, client, "intake", sitting)
     readable = sitting.submitted_at is not None or any(flag.source_id == sitting.pk for flag in open_flags(client))
@@ -333,11 +333,11 @@ def intake_read(request: HttpRequest, pk: UUID, intake: UUID) -> HttpResponse:
         "readable": readable,
         "groups": groups(request.practice, sitting, replies) if readable else [],  # type: ignore[attr-defined]
         "helper": sitting.completed_by not in ("client", "me"),
-        "read_by": named(sitting.read_by, request.user) if sitting.read_at else "",
+        "read_by": named(sitting.read_by, reader(request)) if sitting.read_at else "",
         "scores": [assessment_row(row) for row in assessments(client) if row.intake_id == sitting.pk],
         "trials": trial_rows(replies),
-        "may_confirm": sitting.submitted_at is not None and Permission.WRITE_NOTE in allowed(request.user, client),
-        "confirmed_by": named(sitting.trials_confirmed_by, request.user) if sitting.trials_confirmed_at else "",
+        "may_confirm": sitting.submitted_at is not None and Permission.WRITE_NOTE in allowed(reader(request), client),
+        "confirmed_by": named(sitting.trials_confirmed_by, reader(request)) if sitting.trials_confirmed_at else "",
     }
     return render(request, "intake/intake_read.html", context)
 

@@ -22,7 +22,7 @@ from practice.models import AlertEvent, AuditEvent, Client, Task, User
 from practice.pages import client_of, record_of, staff_page
 from practice.templatetags.ui import moment
 from practice.views import notes
-from practice.views.chart import SIDE, Panel, allowed, frame, named, open_flags
+from practice.views.chart import SIDE, Panel, allowed, frame, named, open_flags, reader
 
 PER_PAGE = 50
 LATELY = timedelta(days=30)
@@ -121,12 +121,12 @@ def tasks(client: Client, at: datetime) -> list[Task]:
     if not hasattr(client, "tasks_lately"):
         lately = client.tasks.filter(Q(done_at=None) | Q(done_at__gte=at - LATELY)).select_related("done_by")
         client.tasks_lately = list(lately.order_by("rank", "opened_at")[:MOST_TASKS])  # type: ignore[attr-defined]
-    return client.tasks_lately  # type: ignore[attr-defined,no-any-return]
+    return client.tasks_lately  # type: ignore[attr-defined]
 
 
 def todo(request: HttpRequest, client: Client, at: datetime) -> Panel:
     """The open items of this client, each leading to where it is done."""
-    may_act = Permission.WRITE_NOTE in allowed(request.user, client)
+    may_act = Permission.WRITE_NOTE in allowed(reader(request), client)
     rows = []
     for task in tasks(client, at):
         if task.done_at is not None:
@@ -149,16 +149,16 @@ def todo(request: HttpRequest, client: Client, at: datetime) -> Panel:
 
 def panel(request: HttpRequest, client: Client, at: datetime) -> Panel:
     """What was done lately, from the rows themselves; who looked at what is on the activity page."""
-    reader: Any = request.user
+    person = reader(request)
     lines: list[tuple[datetime, str]] = []
     for task in tasks(client, at):
         if task.done_at is not None:
-            lines.append((task.done_at, _by(str(DONE_WORDS[task.kind]), task.done_by, reader)))
-    lines += [(note.at, _by(gettext("Note"), note.by, reader)) for note in notes.latest(client)]
+            lines.append((task.done_at, _by(str(DONE_WORDS[task.kind]), task.done_by, person)))
+    lines += [(note.at, _by(gettext("Note"), note.by, person)) for note in notes.latest(client)]
     for flag in open_flags(client):
         for event in flag.events.all():
             if told := TOLD_ON_CHART.get(AlertEvent.Kind(event.kind)):
-                lines.append((event.at, _by(str(told), event.by, reader)))
+                lines.append((event.at, _by(str(told), event.by, person)))
     newest = sorted(lines, key=lambda line: line[0], reverse=True)[:ON_CHART]
     return Panel(
         "practice/activity_panel.html", {"rows": [{"text": text, "when": moment(when)} for when, text in newest]}, SIDE
@@ -184,7 +184,7 @@ def task_done(request: HttpRequest, pk: UUID, task: UUID) -> HttpResponse:
     form = DoneForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            actions.finish_task(by=request.user, task=item, at=at, **form.cleaned_data)  # type: ignore[arg-type]
+            actions.finish_task(by=reader(request), task=item, at=at, **form.cleaned_data)
         except NotNow as sentence:
             form.add_error(None, str(sentence))
         else:
@@ -215,7 +215,7 @@ def activity(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def actor_words(event: AuditEvent, people: dict[UUID, str]) -> str:
     if event.actor_kind == "staff":
-        return people.get(event.actor_id, gettext("Somebody who left"))
+        return people.get(event.actor_id, gettext("Somebody")) if event.actor_id else gettext("Somebody")
     return {
         "client": gettext("The client"),
         "system": gettext("Waymark itself"),

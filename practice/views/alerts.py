@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django import forms
@@ -25,7 +25,7 @@ from practice.models import Alert, AlertEvent, AlertNotice, Client, SafetyContac
 from practice.pages import client_of, record_of, staff_page
 from practice.templatetags.ui import clock, moment
 from practice.views import rules
-from practice.views.chart import Panel, allowed, frame, named, open_flags
+from practice.views.chart import Panel, allowed, frame, named, open_flags, reader
 
 Kind = AlertEvent.Kind
 
@@ -58,8 +58,8 @@ def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
     flags = open_flags(client)
     if not flags:
         return None
-    may_act = Permission.ACT_ON_ALERT in allowed(request.user, client)
-    return Panel("practice/alerts_panel.html", {"cards": [card(flag, request.user, may_act, at) for flag in flags]})
+    may_act = Permission.ACT_ON_ALERT in allowed(reader(request), client)
+    return Panel("practice/alerts_panel.html", {"cards": [card(flag, reader(request), may_act, at) for flag in flags]})
 
 
 def card(flag: Alert, reader: Any, may_act: bool, at: datetime) -> dict[str, Any]:
@@ -196,7 +196,7 @@ def event_words(event: AlertEvent, reader: Any) -> str:
         reached = str(event.facts.get("reached", ""))
         label = SafetyContact.Reached(reached).label if reached in SafetyContact.Reached.values else reached
         return gettext("Contact recorded by {who}: {what}").format(who=named(event.by, reader), what=label)
-    label = str(event.get_kind_display())  # type: ignore[attr-defined]
+    label = str(event.get_kind_display())
     rules = ", ".join(event.facts.get("rules", []))
     label = f"{label} ({rules})" if rules else label
     return gettext("{what}, by {who}").format(what=label, who=named(event.by, reader)) if event.by else label
@@ -209,19 +209,19 @@ def event_words(event: AlertEvent, reader: Any) -> str:
 def alerts(request: HttpRequest) -> HttpResponse:
     """Open flags by clock, the one that waits longest for its next step first; then the closed ones, newest first."""
     at = timezone.now()
-    seen = Alert.objects.visible_to(request.user, Permission.SEE_ALERTS).select_related(
+    seen = Alert.objects.visible_to(reader(request), Permission.SEE_ALERTS).select_related(
         "client", "acknowledged_by", "closed_by"
     )
     waiting = seen.open().order_by(F("acknowledged_at").asc(nulls_first=True), F("climbs_at").asc(nulls_first=True))
     closed = Paginator(seen.filter(closed_at__isnull=False).order_by("-closed_at"), CLOSED_PER_PAGE)
     page = closed.get_page(request.GET.get("page"))
-    audit.record("read.alerts", by=request.user)
+    audit.record("read.alerts", by=reader(request))
     return render(
         request,
         "practice/alerts.html",
         {
-            "open": [_row(flag, request.user, at) for flag in waiting],
-            "closed": [_row(flag, request.user, at) for flag in page],
+            "open": [_row(flag, reader(request), at) for flag in waiting],
+            "closed": [_row(flag, reader(request), at) for flag in page],
             "page": page,
         },
     )
@@ -251,7 +251,7 @@ def alert_open(request: HttpRequest, alert: UUID) -> HttpResponse:
     flag = record_of(request, Alert, alert)
     if flag.is_drill:
         return redirect("drill_alert", flag.pk)
-    if Client.objects.visible_to(request.user, Permission.READ_CHART).filter(pk=flag.client_id).exists():
+    if Client.objects.visible_to(reader(request), Permission.READ_CHART).filter(pk=flag.client_id).exists():
         return redirect("alert", flag.client_id, flag.pk)
     return redirect(f"{reverse('alerts')}#row-{flag.pk}")
 
@@ -265,12 +265,12 @@ def drill_alert(request: HttpRequest, drill: UUID) -> HttpResponse:
         picked_up(request, flag, timezone.now())
         return redirect("drill_alert", flag.pk)
     at = timezone.now()
-    flag = Alert.objects.visible_to(request.user, Permission.SEE_ALERTS).with_story().get(pk=flag.pk)
-    audit.record("read.drill", by=request.user, target=flag)
+    flag = Alert.objects.visible_to(reader(request), Permission.SEE_ALERTS).with_story().get(pk=flag.pk)
+    audit.record("read.drill", by=reader(request), target=flag)
     return render(
         request,
         "practice/drill_alert.html",
-        {"flag": flag, "chain": chain(flag, request.user), "state": state_words(flag, request.user, at)},
+        {"flag": flag, "chain": chain(flag, reader(request)), "state": state_words(flag, reader(request), at)},
     )
 
 
@@ -356,14 +356,14 @@ def _flag(request: HttpRequest, pk: UUID, alert: UUID) -> Alert:
     flag = record_of(request, Alert, alert)
     if flag.client_id != pk:
         raise Http404
-    found: Alert = Alert.objects.visible_to(request.user, request.permission).with_story().get(pk=alert)  # type: ignore[attr-defined]
+    found: Alert = Alert.objects.visible_to(reader(request), request.permission).with_story().get(pk=alert)  # type: ignore[attr-defined]
     return found
 
 
 def _page(request: HttpRequest, flag: Alert, at: datetime, wrong: forms.Form | None = None) -> HttpResponse:
     """The page of one flag; `wrong` is the form that was sent with something missing."""
-    client = client_of(request, flag.client_id)
-    may_act = Permission.ACT_ON_ALERT in allowed(request.user, client)
+    client = client_of(request, cast(UUID, flag.client_id))
+    may_act = Permission.ACT_ON_ALERT in allowed(reader(request), client)
     checking = not flag.is_open and client.tasks.filter(kind="next_check", subject_id=flag.pk, done_at=None).exists()
     offered: list[tuple[str, type[forms.Form], dict[str, Any]]] = []
     if may_act and flag.is_open:
@@ -381,8 +381,8 @@ def _page(request: HttpRequest, flag: Alert, at: datetime, wrong: forms.Form | N
         "practice/alert.html",
         {
             **frame(request, client, at),
-            "card": card(flag, request.user, may_act, at),
-            "chain": chain(flag, request.user),
+            "card": card(flag, reader(request), may_act, at),
+            "chain": chain(flag, reader(request)),
             "next_told": next_told(flag),
             "forms": shown,
             "urls": {name: reverse(f"alert_{name}", args=[flag.client_id, flag.pk]) for name in FORM_NAMES.values()},
@@ -411,9 +411,9 @@ def alert_acknowledge(request: HttpRequest, pk: UUID, alert: UUID) -> HttpRespon
 
 def picked_up(request: HttpRequest, flag: Alert, at: datetime) -> None:
     """Acknowledge, and say who has it: exactly one person wins, the other reads the winner's name."""
-    if actions.acknowledge(by=request.user, alert=flag, at=at):  # type: ignore[arg-type]
+    if actions.acknowledge(by=reader(request), alert=flag, at=at):
         messages.success(request, gettext("You picked this up at {time}.").format(time=clock(flag.acknowledged_at)))
-    elif flag.acknowledged_by == request.user:
+    elif flag.acknowledged_by == reader(request):
         messages.info(
             request, gettext("You have this already, since {time}.").format(time=moment(flag.acknowledged_at))
         )
@@ -450,7 +450,7 @@ def _act(
         form.add_error(None, str(sentence))
         return _page(request, _flag(request, pk, alert), at, wrong=form)
     messages.success(request, done)
-    if Client.objects.visible_to(request.user, Permission.READ_CHART).filter(pk=pk).exists():
+    if Client.objects.visible_to(reader(request), Permission.READ_CHART).filter(pk=pk).exists():
         return redirect("alert", pk, alert)
     return redirect("alerts")  # who covered for a colleague no longer sees the client once the flag is closed
 
@@ -463,7 +463,7 @@ def alert_contact(request: HttpRequest, pk: UUID, alert: UUID) -> HttpResponse:
         alert,
         lambda flag, at: ContactForm(request.POST, flag=flag, now=at),
         gettext("Contact recorded."),
-        lambda flag, said, at: actions.record_contact(by=request.user, alert=flag, recorded_at=at, **said),  # type: ignore[arg-type]
+        lambda flag, said, at: actions.record_contact(by=reader(request), alert=flag, recorded_at=at, **said),
     )
 
 
@@ -475,7 +475,7 @@ def alert_close(request: HttpRequest, pk: UUID, alert: UUID) -> HttpResponse:
         alert,
         lambda flag, at: CloseForm(request.POST),
         gettext("Flag closed. The next check stays on the caseload until somebody records it."),
-        lambda flag, said, at: actions.close_alert(by=request.user, alert=flag, at=at, **said),  # type: ignore[arg-type]
+        lambda flag, said, at: actions.close_alert(by=reader(request), alert=flag, at=at, **said),
     )
 
 
@@ -487,7 +487,7 @@ def alert_add(request: HttpRequest, pk: UUID, alert: UUID) -> HttpResponse:
         alert,
         lambda flag, at: AddForm(request.POST),
         gettext("Added."),
-        lambda flag, said, at: actions.add_to_alert(by=request.user, alert=flag, at=at, **said),  # type: ignore[arg-type]
+        lambda flag, said, at: actions.add_to_alert(by=reader(request), alert=flag, at=at, **said),
     )
 
 
@@ -499,7 +499,7 @@ def alert_checked(request: HttpRequest, pk: UUID, alert: UUID) -> HttpResponse:
         alert,
         lambda flag, at: CheckedForm(request.POST),
         gettext("Check recorded."),
-        lambda flag, said, at: actions.finish_next_check(by=request.user, alert=flag, at=at, **said),  # type: ignore[arg-type]
+        lambda flag, said, at: actions.finish_next_check(by=reader(request), alert=flag, at=at, **said),
     )
 
 
@@ -530,7 +530,7 @@ def flag_new(request: HttpRequest, pk: UUID) -> HttpResponse:
     client = client_of(request, pk)
     form = FlagForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        actions.raise_manual_flag(by=request.user, client=client, at=at, **form.cleaned_data)  # type: ignore[arg-type]
+        actions.raise_manual_flag(by=reader(request), client=client, at=at, **form.cleaned_data)
         messages.success(request, gettext("Flag raised. The people on call were told."))
         return redirect("chart", pk)
     audit.seen(request, client, "flag_form")

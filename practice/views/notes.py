@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django import forms
@@ -20,7 +20,7 @@ from practice.actions import NotNow
 from practice.forms import HouseForm, words_field
 from practice.models import Client, Note, PsychotherapyNote
 from practice.pages import client_of, record_of, staff_page
-from practice.views.chart import SIDE, Panel, allowed, frame
+from practice.views.chart import SIDE, Panel, allowed, frame, reader
 
 PER_PAGE = 50
 ON_CHART = 3
@@ -40,12 +40,12 @@ def latest(client: Client) -> list[Note]:
     """The newest notes of the record, for the panels of the chart. Asks the database once per client."""
     if not hasattr(client, "latest_notes"):
         client.latest_notes = list(client.notes.select_related("by")[: ON_CHART + 1])  # type: ignore[attr-defined]
-    return client.latest_notes  # type: ignore[attr-defined,no-any-return]
+    return client.latest_notes  # type: ignore[attr-defined]
 
 
 def panel(request: HttpRequest, client: Client, at: datetime) -> Panel:
     found = latest(client)
-    may_write = Permission.WRITE_NOTE in allowed(request.user, client)
+    may_write = Permission.WRITE_NOTE in allowed(reader(request), client)
     return Panel(
         "practice/notes_panel.html",
         {"notes": found[:ON_CHART], "more": len(found) > ON_CHART, "may_write": may_write},
@@ -58,7 +58,7 @@ def notes(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The notes of the record, newest first, each with what was added to it."""
     at = timezone.now()
     client = client_of(request, pk)
-    may_write = Permission.WRITE_NOTE in allowed(request.user, client)
+    may_write = Permission.WRITE_NOTE in allowed(reader(request), client)
     form = NoteForm(request.POST or None)
     if request.method == "POST":
         if not may_write:
@@ -67,12 +67,10 @@ def notes(request: HttpRequest, pk: UUID) -> HttpResponse:
             return redirect("notes", pk)
     else:
         audit.seen(request, client, "notes")
-    page = Paginator(client.notes.filter(about=None).select_related("by"), PER_PAGE).get_page(  # type: ignore[attr-defined]
-        request.GET.get("page")
-    )
+    page = Paginator(client.notes.filter(about=None).select_related("by"), PER_PAGE).get_page(request.GET.get("page"))
     added: dict[UUID, list[Note]] = {}
-    for addendum in client.notes.filter(about__in=[n.pk for n in page]).select_related("by").order_by("at"):  # type: ignore[attr-defined]
-        added.setdefault(addendum.about_id, []).append(addendum)
+    for addendum in client.notes.filter(about__in=[n.pk for n in page]).select_related("by").order_by("at"):
+        added.setdefault(cast(UUID, addendum.about_id), []).append(addendum)
     context = {
         **frame(request, client, at),
         "rows": [{"note": note, "addenda": added.get(note.pk, [])} for note in page],
@@ -80,7 +78,7 @@ def notes(request: HttpRequest, pk: UUID) -> HttpResponse:
         "form": form,
         "about": _about(request, client),
         "may_write": may_write,
-        "has_private_page": has_private_page(request.user, client),
+        "has_private_page": has_private_page(reader(request), client),
     }
     return render(request, "practice/notes.html", context, status=400 if form.errors else 200)
 
@@ -101,7 +99,7 @@ def _about(request: HttpRequest, client: Client) -> Note | None:
 
 def _write(request: HttpRequest, client: Client, said: dict[str, Any], at: datetime) -> None:
     about = _about(request, client)
-    actions.write_note(by=request.user, client=client, words=said["words"], about=about, at=at)  # type: ignore[arg-type]
+    actions.write_note(by=reader(request), client=client, words=said["words"], about=about, at=at)
 
 
 def _written(request: HttpRequest, form: forms.Form, write: Callable[[dict[str, Any]], object]) -> bool:
@@ -130,19 +128,19 @@ def psychotherapy_notes(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The reader's own psychotherapy notes. For everybody else the page does not exist, whatever their role."""
     at = timezone.now()
     client = client_of(request, pk)
-    if not has_private_page(request.user, client):
+    if not has_private_page(reader(request), client):
         raise Http404
     form = PrivateNoteForm(request.POST or None)
     if request.method == "POST":
         if _written(
             request,
             form,
-            lambda said: actions.write_psychotherapy_note(by=request.user, client=client, at=at, **said),  # type: ignore[arg-type]
+            lambda said: actions.write_psychotherapy_note(by=reader(request), client=client, at=at, **said),
         ):
             return redirect("psychotherapy_notes", pk)
     else:
         audit.seen(request, client, "psychotherapy_notes")
-    own = PsychotherapyNote.objects.visible_to(request.user, Permission.SEE_CLIENT).filter(client=client)
+    own = PsychotherapyNote.objects.visible_to(reader(request), Permission.SEE_CLIENT).filter(client=client)
     page = Paginator(own, PER_PAGE).get_page(request.GET.get("page"))
     context = {**frame(request, client, at), "page": page, "form": form}
     return render(request, "practice/psychotherapy_notes.html", context, status=400 if form.errors else 200)

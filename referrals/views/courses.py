@@ -14,7 +14,7 @@ def courses(client: Client) -> list[Course]:
     """The courses of this client with their sessions, newest first. Asks the database twice per client."""
     if not hasattr(client, "courses_read"):
         client.courses_read = list(client.courses.prefetch_related("sessions"))  # type: ignore[attr-defined]
-    return client.courses_read  # type: ignore[attr-defined,no-any-return]
+    return client.courses_read  # type: ignore[attr-defined]
 
 
 def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
@@ -24,7 +24,7 @@ def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
 
 def course_rows(course: Course) -> dict[str, Any]:
     """One course with a place for each infusion, those not reported yet included."""
-    told = {session.number: session for session in course.sessions.all()}  # type: ignore[attr-defined]
+    told = {session.number: session for session in course.sessions.all()}
     last = max([course.planned, *told])
     return {
         "course": course,

@@ -22,7 +22,7 @@ from practice.forms import HouseForm, words_field
 from practice.models import Client
 from practice.pages import client_of, record_of, staff_page
 from practice.templatetags.ui import full_day, moment
-from practice.views.chart import Panel, frame, named
+from practice.views.chart import Panel, frame, named, reader
 from practice.views.rules import CONFIDENCE_WORDS, MODALITY_WORDS, effects, modality_words, value_words
 from referrals import actions
 from referrals.models import Suggestion
@@ -48,10 +48,10 @@ class ReviewForm(HouseForm):
 
 def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
     """The open card on the chart, under the safety flags."""
-    open_card = client.suggestions.filter(state=Suggestion.State.OPEN).first()  # type: ignore[attr-defined]
+    open_card = client.suggestions.filter(state=Suggestion.State.OPEN).first()
     if open_card is None:
         return None
-    may_review = request.user.may(Permission.REVIEW_SUGGESTION)  # type: ignore[union-attr]
+    may_review = reader(request).may(Permission.REVIEW_SUGGESTION)
     return Panel("referrals/suggestion_panel.html", {"card": card(open_card), "may_review": may_review})
 
 
@@ -170,7 +170,7 @@ def suggestion(request: HttpRequest, pk: UUID, suggestion: UUID) -> HttpResponse
     if found.client_id != pk:
         raise Http404
     client = client_of(request, pk)
-    may_review = Client.objects.visible_to(request.user, Permission.REVIEW_SUGGESTION).filter(pk=pk).exists()  # type: ignore[arg-type]
+    may_review = Client.objects.visible_to(reader(request), Permission.REVIEW_SUGGESTION).filter(pk=pk).exists()
     form = ReviewForm(request.POST or None)
     if request.method == "POST":
         if not may_review:
@@ -181,7 +181,7 @@ def suggestion(request: HttpRequest, pk: UUID, suggestion: UUID) -> HttpResponse
         audit.seen(request, client, "suggestion", found)
     newer = None
     if found.state == Suggestion.State.SUPERSEDED:
-        newer = client.suggestions.filter(opened_at__gt=found.opened_at).order_by("opened_at").last()  # type: ignore[attr-defined]
+        newer = client.suggestions.filter(opened_at__gt=found.opened_at).order_by("opened_at").last()
     context = {
         **frame(request, client, at),
         "card": card(found),
@@ -195,7 +195,7 @@ def suggestion(request: HttpRequest, pk: UUID, suggestion: UUID) -> HttpResponse
 def _reviewed(request: HttpRequest, found: Suggestion, form: ReviewForm, at: datetime) -> bool:
     reasoning = form.cleaned_data["reasoning"]
     try:
-        actions.review(by=request.user, suggestion=found, reasoning=reasoning, at=at)  # type: ignore[arg-type]
+        actions.review(by=reader(request), suggestion=found, reasoning=reasoning, at=at)
     except NotNow as sentence:
         form.add_error(None, str(sentence))
         return False
@@ -211,13 +211,13 @@ def trials_confirm(request: HttpRequest, pk: UUID, intake: UUID) -> HttpResponse
         raise Http404
     if request.method == "POST":
         try:
-            first = actions.confirm_trials(by=request.user, sitting=sitting, at=timezone.now())  # type: ignore[arg-type]
+            first = actions.confirm_trials(by=reader(request), sitting=sitting, at=timezone.now())
         except NotNow as sentence:
             messages.error(request, str(sentence))
         else:
             words = gettext("Confirmed. The rules count these trials from now on.")
             already = gettext("Confirmed already, by {who}.").format(
-                who=named(sitting.trials_confirmed_by, request.user)
+                who=named(sitting.trials_confirmed_by, reader(request))
             )
             messages.success(request, words if first else already)
     return redirect("intake_read", pk, sitting.pk)

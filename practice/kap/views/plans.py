@@ -15,7 +15,7 @@ def plans(client: Client) -> list[Plan]:
     """The plans of this client with their sessions, in time. Asks the database twice per client."""
     if not hasattr(client, "plans_read"):
         client.plans_read = list(client.plans.prefetch_related("sessions"))  # type: ignore[attr-defined]
-    return client.plans_read  # type: ignore[attr-defined,no-any-return]
+    return client.plans_read  # type: ignore[attr-defined]
 
 
 def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
@@ -24,7 +24,7 @@ def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
 
 
 def doses(plan: Plan) -> list[Session]:
-    return [session for session in plan.sessions.all() if session.kind == Session.Kind.DOSING]  # type: ignore[attr-defined]
+    return [session for session in plan.sessions.all() if session.kind == Session.Kind.DOSING]
 
 
 def days(sessions: list[Session]) -> list[date]:

@@ -146,7 +146,7 @@ def milestones(rows: Sequence[Assessment]) -> list[str]:
 def treatment_of(client: Client) -> Treatment:
     """What was given and what is due, from the courses elsewhere and the plans here."""
     infusions = [
-        [session.on for session in course.sessions.all() if session.state == CourseSession.State.DONE]  # type: ignore[attr-defined]
+        [session.on for session in course.sessions.all() if session.state == CourseSession.State.DONE]
         for course in courses(client)
     ]
     weekly: list[date] = []
