@@ -33,6 +33,7 @@ class Link:
     locked: bool
     receipt: bool
     """The answers were sent and this browser did not give them: it sees that they arrived, nothing else."""
+    practice: Practice
 
     @property
     def client(self) -> Client:
@@ -67,7 +68,7 @@ def link_page(view: View) -> View:
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        with _practice_time():
+        with _time_of(Practice.get()):
             return taken_once(request, *args, **kwargs)
 
     return client_door(guarded, "link")
@@ -82,7 +83,7 @@ def _door(view: View, *, keeps: bool, twice: bool) -> View:
         if link is None or (link.locked and not (keeps and request.method == "POST" and link.intake)):
             return HttpResponse(status=423) if twice else see_other("my_locked")
         request.link = link  # type: ignore[attr-defined]
-        with _practice_time():
+        with _time_of(link.practice):
             response = inner(request, *args, **kwargs)
         if link.locked:
             return HttpResponse(status=423) if twice else see_other("my_locked")
@@ -91,8 +92,8 @@ def _door(view: View, *, keeps: bool, twice: bool) -> View:
     return client_door(guarded, "client")
 
 
-def _practice_time() -> Any:
-    return timezone.override(ZoneInfo(Practice.get().zone))
+def _time_of(practice: Practice) -> Any:
+    return timezone.override(ZoneInfo(practice.zone))
 
 
 # --- Sessions --------------------------------------------------------------------------------------------------------
@@ -160,7 +161,7 @@ def link_of(request: HttpRequest) -> Link | None:
     if not locked and idle > QUIET_S:
         mine["at"] = now
         request.session.modified = True
-    return Link(invitation, intake, locked, mine["receipt"])
+    return Link(invitation, intake, locked, mine["receipt"], Practice.get())
 
 
 def intake_of(invitation: Invitation) -> Intake | None:
@@ -186,12 +187,12 @@ def show(
             "locked_url": reverse("my_locked"),
             "call_me_url": "" if link.receipt else reverse("my_call_me"),
             "idle_s": settings.SESSION_IDLE_S,
-            "therapist": called(link.client),
-            "link": link,
+            "therapist": called(link.client, link.practice),
+            "practice": link.practice,
         }
     return render(request, template, frame | (context or {}), status=status)
 
 
-def called(client: Client) -> str:
+def called(client: Client, practice: Practice) -> str:
     """How the person who reads the answers is called: the therapist's first name, else the practice."""
-    return client.therapist.first_name if client.therapist else Practice.get().display_name
+    return client.therapist.first_name if client.therapist else practice.display_name

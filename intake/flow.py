@@ -226,4 +226,4 @@ def _is_recent(page: Page, value: Mapping[str, Any], today: date) -> bool:
     if not page.recent:
         return True
     on = value.get(page.recent["field"])
-    return bool(on) and timedelta(0) <= today - date.fromisoformat(on) <= timedelta(days=page.recent["days"])
+    return on is not None and timedelta(0) <= today - date.fromisoformat(on) <= timedelta(days=page.recent["days"])

@@ -178,7 +178,7 @@ class PageForm(forms.Form):
         return {key: value for key, value in found.items() if value not in (None, "", [])} or None
 
 
-class RowsFormSet(forms.BaseFormSet):  # type: ignore[type-arg]
+class RowsFormSet(forms.BaseFormSet):
     """The rows of a page; a row that was emptied is gone."""
 
     page: Page
@@ -290,7 +290,7 @@ def _form_field(each: Field, *, required: bool, today: date, page: Page) -> form
     field: forms.Field
     if each.type in ("choice", "select"):
         wrong = {"invalid_choice": _("Choose one of the answers on this page.")}
-        choices = [(choice.code, choice.label) for choice in each.choices]
+        choices: list[tuple[str, Any]] = [(choice.code, choice.label) for choice in each.choices]
         widget = forms.Select if each.type == "select" else forms.RadioSelect
         if each.type == "select":
             choices = [("", _("Choose one")), *choices]
@@ -311,7 +311,7 @@ def _form_field(each: Field, *, required: bool, today: date, page: Page) -> form
         field = kinds.get(each.type, Words)(long=each.type == "words", **common)
         shape = {"tel": "tel", "email": "email"}.get(each.type)
         if shape:
-            field.widget.input_type = shape  # type: ignore[attr-defined]
+            field.widget.input_type = shape
     if each.autocomplete and each.type != "date":
         field.widget.attrs["autocomplete"] = each.autocomplete
     elif each.type in ("name", "tel", "text"):

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from intake import actions, doors, flow
+from intake import actions, doors, flow, packet
 from intake.doors import Link, client_page, link_page, see_other, show
 from intake.models import Intake, Invitation
 from intake.models.packets import digest
@@ -93,7 +93,7 @@ def code_context(invitation: Invitation, at: datetime) -> dict[str, object]:
     return {
         "channels": actions.private_channels(invitation),
         "is_shut": actions.is_shut(invitation, at),
-        "therapist": doors.called(invitation.client),
+        "therapist": doors.called(invitation.client, Practice.get()),
     }
 
 
@@ -143,8 +143,8 @@ def my_start(request: HttpRequest) -> HttpResponse:
         return see_other("my_start")
     if request.method == "POST" and link.intake is not None:
         return landing(link.intake)
-    practice = Practice.get()
-    wanted = actions.packet.load(link.invitation.packet, link.invitation.packet_version)
+    practice = link.practice
+    wanted = packet.load(link.invitation.packet, link.invitation.packet_version)
     replies = actions.replies_of(link.intake) if link.intake else {}
     shown = flow.pages(wanted, replies, actions.world(practice, None))
     keys = {page.section for page in shown}
@@ -152,7 +152,6 @@ def my_start(request: HttpRequest) -> HttpResponse:
         request,
         "intake/start.html",
         {
-            "practice": practice,
             "minutes": flow.minutes_left(wanted, shown, replies),
             "sections": [section for section in wanted.sections if section.key in keys],
             "read_by": coverage.read_by(at, practice),

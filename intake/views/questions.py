@@ -14,7 +14,7 @@ from intake.packet import Packet, Page
 from intake.views import support
 from practice.actions import NotNow
 from practice.clinical.risk import CSSRS
-from practice.models import Alert, Practice
+from practice.models import Alert
 
 
 class Sitting:
@@ -25,7 +25,7 @@ class Sitting:
             raise Http404
         self.link, self.intake = link, link.intake
         self.at = timezone.now()
-        self.practice = Practice.get()
+        self.practice = link.practice
         self.today = self.at.astimezone(ZoneInfo(self.practice.zone)).date()
         self.packet: Packet = actions.packet_of(self.intake)
         self.replies = actions.replies_of(self.intake)

@@ -14,7 +14,6 @@ from intake.doors import Link, called, client_page, see_other, show
 from intake.packet import Page
 from practice import audit, coverage
 from practice.actions import NotNow
-from practice.models import Practice
 
 SKIPPED = "Skipped: you would like to talk about this in person"
 
@@ -27,7 +26,7 @@ def my_check(request: HttpRequest) -> HttpResponse:
         return see_other("my_start")
     if sitting.submitted_at is not None:
         return see_other("my_done")
-    at, practice = timezone.now(), Practice.get()
+    at, practice = timezone.now(), link.practice
     wanted, replies = actions.packet_of(sitting), actions.replies_of(sitting)
     shown = flow.pages(wanted, replies, actions.world(practice, actions.alert_of(sitting)))
     lacking = flow.missing(shown, replies)
@@ -81,13 +80,13 @@ def my_done(request: HttpRequest) -> HttpResponse:
     sitting = link.intake
     if sitting is None or sitting.submitted_at is None:
         return see_other("my_start")
-    practice = Practice.get()
+    practice = link.practice
     signed = [] if link.receipt else list(sitting.signatures.order_by("signed_at"))
     return show(
         request,
         "intake/done.html",
         {
-            "therapist": called(link.client),
+            "therapist": called(link.client, practice),
             "sent_at": sitting.submitted_at,
             "read_by": coverage.read_by(sitting.submitted_at, practice),
             "copies": [

@@ -16,6 +16,7 @@ from intake.models import Answer, Intake
 from intake.packet import Packet, Page
 from practice import coverage
 from practice.actions import client_did
+from practice.clinical.risk import CSSRS
 from practice.models import Alert, AlertEvent, AlertNotice, Client, Practice
 from practice.templatetags.ui import clock, moment
 
@@ -48,7 +49,7 @@ def my_support(request: HttpRequest) -> HttpResponse:
     alert = actions.alert_of(sitting) if sitting is not None and not link.receipt else None
     if sitting is None or alert is None:
         return see_other("my_start")
-    at, practice = timezone.now(), Practice.get()
+    at, practice = timezone.now(), link.practice
     if request.method == "POST":
         words = Words(required=False).clean(request.POST.get("where", "")[:LINE])
         if words:
@@ -82,7 +83,7 @@ def _go_on(sitting: Intake, wanted: Packet, shown: Sequence[Page], replies: Mapp
     if sitting.submitted_at is not None:
         return reverse("my_done")
     if signs.is_bridge(wanted, shown, replies):
-        page = next((page for page in shown if page.instrument == signs.CSSRS), None)
+        page = next((page for page in shown if page.instrument == CSSRS), None)
     else:
         page = flow.next_open(shown, replies, after=sitting.at_page)
     return reverse("my_page", args=[page.slug]) if page else reverse("my_check")
@@ -90,7 +91,7 @@ def _go_on(sitting: Intake, wanted: Packet, shown: Sequence[Page], replies: Mapp
 
 def truths(client: Client, practice: Practice, alert: Alert, at: datetime) -> list[str]:
     """Return what is true about who knows and when somebody acts, from the roster and from who was really told."""
-    name = called(client)
+    name = called(client, practice)
     found = _told(alert)
     watching = coverage.on_call(at, practice, coverage.shifts())
     if alert.acknowledged_at and alert.acknowledged_by:
@@ -142,7 +143,7 @@ def my_call_me(request: HttpRequest) -> HttpResponse:
     sitting = link.intake
     if sitting is None or link.receipt:
         return see_other("my_start")
-    at, practice = timezone.now(), Practice.get()
+    at, practice = timezone.now(), link.practice
     call_by = coverage.read_by(at, practice)
     if request.method == "POST":
         wanted = request.POST.get("wanted") == "1"

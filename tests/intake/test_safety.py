@@ -185,8 +185,8 @@ def test_the_truth_is_told_when_nobody_is_on_call(check_in: Phone, clock: Any) -
 
 
 def let_in_again(phone: Phone) -> None:
-    """The clock jumped, so the page is locked: open it by the return code."""
-    phone.browser.get("/my/")
+    """The clock jumped, so this browser is out: come in again by the link and the return code."""
+    phone.open()
     phone.post("/my/code/", {"code": actions.return_code(phone.sitting)})
 
 
