@@ -6,10 +6,12 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
+from django.conf import settings
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.http import base36_to_int
 from django.utils.translation import gettext
@@ -31,6 +33,11 @@ class AccountAdapter(DefaultAccountAdapter):
         audit.record("sign_in", by=user)
         response = super().post_login(request, user, **kwargs)
         return redirect("kept") if KeptForm.objects.filter(user=user).exists() else response
+
+    def is_reauthentication_required(self, *, app: str) -> bool:
+        """Not for somebody who signed in a moment ago: it would ask the same twice."""
+        started = self.request.session.get("started", 0)
+        return bool(timezone.now().timestamp() - started > settings.ACCOUNT_REAUTHENTICATION_TIMEOUT)
 
     def add_message(self, *args: Any, **kwargs: Any) -> None:
         """The page that follows says what happened; only what went wrong is said above it."""
