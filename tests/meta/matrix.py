@@ -77,11 +77,11 @@ def build(people: dict[str, User | None], client: Client) -> World:
     private = PsychotherapyNote(client=client, by=maya, at=now)
     private.body = "Private thought"
     private.save()
-    suggestion = Suggestion(
+    suggestion = Suggestion.objects.filter(client=client, state=Suggestion.State.OPEN).first() or Suggestion(
         client=client, suggested="infusion_clinic", status="discuss", severity="priority", rules=[],
         rules_version="x", opened_at=now, decide_by=now,
     )  # fmt: skip
-    suggestion.picture = {"inputs": {"phq9_total": 19}, "dates": {}}
+    suggestion.picture = suggestion.picture or {"phq9_total": 19}
     suggestion.save()
     kept = KeptForm(user=maya, path="/caseload/", at=now)
     kept.fields = [["body", "Typed words"]]
