@@ -81,8 +81,14 @@ def why(task: Task) -> str:
     return " ".join(str(part) for part in said if part)
 
 
+def _stronger(rule_id: str) -> set[str]:
+    """The rules that say more than this one: with one of them, this one need not be said too."""
+    return next((set(rule.superseded_by) for rule in table.rules() if rule.id == rule_id), set())
+
+
 def _safety(facts: dict[str, Any], opened: datetime) -> list[Words]:
-    found = [words for rule, words in SAFETY.items() if rule in facts.get("rules", ())]
+    rules = set(facts.get("rules", ()))
+    found = [words for rule, words in SAFETY.items() if rule in rules and not rules & _stronger(rule)]
     if facts.get("contact"):
         state: Words = REACHED[facts["contact"]]
     elif facts.get("acknowledged"):
