@@ -164,6 +164,15 @@ def link_of(request: HttpRequest) -> Link | None:
     return Link(invitation, intake, locked, mine["receipt"], Practice.get())
 
 
+def note_leaving(request: HttpRequest) -> None:
+    """Somebody pressed "leave quickly": after a safety answer that is shown to staff at once."""
+    from intake import actions  # this module is loaded while the apps are still getting ready
+
+    link = link_of(request) if KEY in request.session else None
+    if link is not None and link.intake is not None and not link.locked:
+        actions.stop(by=link.client, sitting=link.intake, at=timezone.now())
+
+
 def intake_of(invitation: Invitation) -> Intake | None:
     try:
         return invitation.intake

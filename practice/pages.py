@@ -26,6 +26,7 @@ from practice.access import Permission
 from practice.models import Client, KeptForm, Practice, SentForm
 
 View = Callable[..., HttpResponse]
+LEAVES: list[Callable[[HttpRequest], None]] = []  # what the apps above note when somebody leaves quickly
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def _once(view: View) -> View:
         with transaction.atomic():
             try:
                 with transaction.atomic():
-                    sent = SentForm.objects.create(key=key, path=request.path[:200], at=timezone.now())
+                    sent = SentForm.objects.create(key=key, path=_name(request), at=timezone.now())
             except IntegrityError:
                 first = SentForm.objects.get(key=key)
                 return HttpResponseRedirect(first.landed or request.path)
@@ -104,6 +105,12 @@ def _once(view: View) -> View:
     return guarded
 
 
+def _name(request: HttpRequest) -> str:
+    """The page's name, not its address: an address may hold the token of a link."""
+    match = request.resolver_match
+    return (match.url_name if match else None) or ""
+
+
 def _forget_kept(request: HttpRequest) -> None:
     """Text that was kept when a page locked is done with once it was taken."""
     try:
@@ -115,8 +122,7 @@ def _forget_kept(request: HttpRequest) -> None:
 
 
 def refused(request: HttpRequest) -> None:
-    match = request.resolver_match
-    audit.record("refused", by=request.user, outcome="refused", view=match.url_name if match else "")
+    audit.record("refused", by=request.user, outcome="refused", view=_name(request))
 
 
 def client_of(request: HttpRequest, pk: UUID) -> Client:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from practice import jobs
 from practice.middleware import CLEAR
-from practice.pages import public
+from practice.pages import LEAVES, public
 from practice.views.trouble import card
 
 
@@ -45,6 +45,8 @@ def accessibility(request: HttpRequest) -> HttpResponse:
 @public
 def leave(request: HttpRequest) -> HttpResponse:
     """End whatever is open on this device and go to a page that shows nothing of a person."""
+    for note in LEAVES:
+        note(request)
     logout(request)
     response = HttpResponseRedirect(settings.LEAVE_URL, status=303)
     response["Clear-Site-Data"] = CLEAR

@@ -105,6 +105,7 @@ def test_no_token_and_no_code_is_kept_in_clear(phone: Phone) -> None:
     from django.contrib.sessions.models import Session
 
     kept = repr(list(Invitation.objects.values())) + repr([row.get_decoded() for row in Session.objects.all()])
+    kept += repr(list(SentForm.objects.values())) + repr(list(AuditEvent.objects.values()))
     assert (phone.invitation.token in kept, actions.return_code(phone.sitting) in kept) == (False, False)
 
 

@@ -344,3 +344,27 @@ def test_required_pages_do_not_stand_in_front_of_safety(phone: Phone) -> None:
     phone.say(ITEM9, "3")
     assert alert_of(phone).severity == "urgent"
     assert fill_required(phone).sitting.submitted_at is None
+
+
+def test_leaving_quickly_after_a_sign_is_shown_at_once(check_in: Phone) -> None:
+    check_in.browser.get("/leave/")
+    check_in.open()
+    check_in.post("/my/")
+    check_in.say(ITEM9, "1")
+    assert check_in.browser.get("/leave/").status_code == 303
+    assert kinds(alert_of(check_in)).count("left") == 1
+    assert check_in.browser.get("/my/support/")["Location"] == "/my/locked/"
+
+
+def test_where_takes_hostile_text_with_a_sentence(check_in: Phone) -> None:
+    check_in.say(ITEM9, "2")
+    assert check_in.post("/my/support/", {"where": "\x00" * 9}).status_code == 303
+    assert "There is a character here that we cannot keep." in text_of(check_in.browser.get("/my/support/"))
+    assert [row["link_id"] for row in alert_of(check_in).answers] == ["phq9-9"]
+
+
+def test_before_writing_they_read_who_reads_it_and_when(phone: Phone) -> None:
+    """Features D2 and D3: who reads it, how soon, and 988 beside every box to write in."""
+    page = text_of(phone.browser.get("/my/q/story/"))
+    assert "Maya reads this by Thu Nov 19, 12:00 pm. Nobody reads it sooner." in page
+    assert "Need someone now? Call 988 or text 988 , day or night." in page
