@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Protocol
 
+from django.utils.translation import gettext
+
 from intake.packet import UNSET, Field, Packet, Page
 from practice.clinical.instrument import Answers as ItemAnswers
 from practice.clinical.instrument import Value, load
@@ -174,7 +176,7 @@ def score_of(packet: Packet, instrument: str, replies: Replies, **known: Any) ->
 def words(page: Page, value: Any) -> list[str]:
     """Return an answer in the words in which it was given, one line each; [] when there is none."""
     if page.kind == "agreement":
-        return ["Signed"] if value else []
+        return [gettext("Signed")] if value else []
     if page.kind == "one":
         return _said(page.only, value)
     if page.kind == "rows":

@@ -54,10 +54,11 @@ def landing(sitting: Intake) -> HttpResponse:
     """Where somebody goes on who comes back: the support page while nobody has spoken with them, else the question."""
     if sitting.submitted_at is not None:
         return see_other("my_done")
-    if support.is_due(sitting):
+    wanted, replies, alert = actions.packet_of(sitting), actions.replies_of(sitting), actions.alert_of(sitting)
+    shown = flow.pages(wanted, replies, actions.world(Practice.get(), alert))
+    if alert is not None and support.is_due(alert):
+        support.note_shown(sitting, alert, wanted, shown, replies, timezone.now())
         return see_other("my_support")
-    replies = actions.replies_of(sitting)
-    shown = flow.pages(actions.packet_of(sitting), replies, actions.world(Practice.get(), actions.alert_of(sitting)))
     page = flow.next_open(shown, replies, after=sitting.at_page)
     return see_other("my_page", page.slug) if page else see_other("my_check")
 

@@ -12,6 +12,7 @@ from intake.doors import Link, autosave, keeping_page, see_other, show
 from intake.forms import SignForm, form_for
 from intake.packet import Packet, Page
 from intake.views import support
+from practice import coverage
 from practice.actions import NotNow
 from practice.clinical.risk import CSSRS
 from practice.models import Alert
@@ -106,7 +107,9 @@ def _show(request: HttpRequest, here: Sitting, form: Any) -> HttpResponse:
             "notice": page.definition.licence.notice if page.instrument else "",
             "asks_safety": page.safety,
             "calls_nobody": here.practice.answer_calls_nobody,
-            "everyone": page.slug == "phq-9--9" or here.practice.screen_everyone,
+            "everyone": bool(page.slug == "phq-9--9" or page.positive or here.practice.screen_everyone),
+            "writes": any(each.type == "words" for each in page.fields),
+            "read_by": coverage.read_by(here.at, here.practice),
             "until": here.link.invitation.expires_at,
         },
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -23,10 +24,9 @@ from practice.templatetags.ui import clock, moment
 TAPS = ("call_988", "text_988", "chat_988", "call_911", "support_call", "support_text", "practice_call", "help_now")
 
 
-def is_due(sitting: Intake) -> bool:
-    """Whether the support page comes first at this visit: a flag is open and nobody has spoken with the client yet."""
-    alert = actions.alert_of(sitting)
-    return alert is not None and alert.is_open and not alert.contacts.exists()
+def is_due(alert: Alert) -> bool:
+    """Whether the support page comes first at this visit: the flag is open and no contact is recorded."""
+    return alert.is_open and not alert.contacts.exists()
 
 
 def note_shown(
@@ -51,10 +51,7 @@ def my_support(request: HttpRequest) -> HttpResponse:
         return see_other("my_start")
     at, practice = timezone.now(), link.practice
     if request.method == "POST":
-        words = Words(required=False).clean(request.POST.get("where", "")[:LINE])
-        if words:
-            actions.say_where(by=link.client, sitting=sitting, words=words, at=at)
-            messages.success(request, gettext("Thank you. We added where you are."))
+        _take_where(request, link, sitting, at)
         return see_other("my_support")
     wanted, replies = actions.packet_of(sitting), actions.replies_of(sitting)
     shown = flow.pages(wanted, replies, actions.world(practice, alert))
@@ -77,6 +74,17 @@ def my_support(request: HttpRequest) -> HttpResponse:
             "where": next((row["answer"] for row in alert.answers or [] if row["link_id"] == "where"), ""),
         },
     )
+
+
+def _take_where(request: HttpRequest, link: Link, sitting: Intake, at: datetime) -> None:
+    try:
+        words = Words(required=False).clean(request.POST.get("where", "")[:LINE])
+    except ValidationError as trouble:
+        messages.error(request, trouble.messages[0])
+        return
+    if words:
+        actions.say_where(by=link.client, sitting=sitting, words=words, at=at)
+        messages.success(request, gettext("Thank you. We added where you are."))
 
 
 def _go_on(sitting: Intake, wanted: Packet, shown: Sequence[Page], replies: Mapping[str, Answer]) -> str:
