@@ -146,21 +146,19 @@ def _keep_task(alert: Alert, at: datetime) -> None:
 
 def rung_people(alert: Alert, rung: int, at: datetime) -> list[tuple[User, str]]:
     """Whom a rung of the ladder tells. An empty rung (no backup named) tells the next one instead, up to the admins."""
-    practice = Practice.get()
-    therapist = alert.client.therapist if alert.client else alert.raised_by
-    on_call = [(u, str(Why.ON_CALL)) for u in coverage.on_call(at, practice, coverage.shifts())]
-    active = therapist if therapist and therapist.is_active else None
+    called = coverage.on_call(at, Practice.get(), coverage.shifts())
+    on_call = [(user, str(Why.ON_CALL)) for user in called]
+    therapist = alert.client.therapist if alert.client else None
+    first = [therapist] if therapist and therapist.is_active else called  # whose backup and supervisor come next
     found: list[tuple[User, str]] = []
     if rung == 0:
-        found = [(active, str(Why.THERAPIST))] if active else []
-        found += on_call
+        found = [(user, str(Why.THERAPIST)) for user in first if user == therapist] + on_call
     elif rung == 1:
-        found = [(active.backup, str(Why.BACKUP))] if active and active.backup and active.backup.is_active else []
-        found += on_call
-    elif rung == 2 and active and active.supervisor and active.supervisor.is_active:
-        found = [(active.supervisor, str(Why.SUPERVISOR))]
+        found = [(u.backup, str(Why.BACKUP)) for u in first if u.backup and u.backup.is_active] + on_call
+    elif rung == 2:
+        found = [(u.supervisor, str(Why.SUPERVISOR)) for u in first if u.supervisor and u.supervisor.is_active]
     elif rung == 3:
-        found = [(u, str(Why.ADMIN)) for u in User.objects.with_role(Role.ADMIN)]
+        found = [(user, str(Why.ADMIN)) for user in User.objects.with_role(Role.ADMIN)]
     if not found and rung < 3:
         return rung_people(alert, rung + 1, at)
     return list({user.pk: (user, why) for user, why in reversed(found)}.values())[::-1]
