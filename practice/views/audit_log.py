@@ -57,6 +57,7 @@ def audit_log(request: HttpRequest) -> HttpResponse:
     said = form.cleaned_data if form.is_bound and form.is_valid() else {}
     events = matching(said)
     page = Paginator(events, PAGE).get_page(request.GET.get("page"))
+    rows = _rows(list(page.object_list))  # read before this reading is written down, which moves the pages by one
     audit.record(
         "read.audit",
         by=request.user,
@@ -66,7 +67,7 @@ def audit_log(request: HttpRequest) -> HttpResponse:
     asked = {name: request.GET[name] for name in form.fields if request.GET.get(name)}
     context = {
         "form": form,
-        "rows": _rows(list(page.object_list)),
+        "rows": rows,
         "page": page,
         "query": urlencode(asked) + "&" if asked else "",
     }

@@ -1,5 +1,6 @@
 """Sign in as an invented person of the demo practice: one button per role, on this machine only."""
 
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import login
 from django.http import Http404, HttpRequest, HttpResponse
@@ -21,6 +22,7 @@ def demo_sign_in(request: HttpRequest, role: str) -> HttpResponse:
     if request.method == "POST":
         login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
         request.session["second_factor"] = True
+        UserSession.objects.create_from_request(request)
         audit.record("sign_in", by=user, demo=True)
         return redirect("caseload")
     return render(request, "practice/demo_sign_in.html", {"person": user, "role": Role(role).label})

@@ -1,0 +1,99 @@
+"""The page of the coverage roster: adding and taking away hours, and the gaps in words."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+
+from practice.access import Role
+from practice.models import AuditEvent, CoverageShift, Site, User
+from tests import factories
+
+As = Callable[[User], Browser]
+Post = Callable[..., Any]
+pytestmark = pytest.mark.django_db
+URL = "/practice/coverage/"
+
+
+def words(response: Any) -> str:
+    return " ".join(re.sub(r"<[^>]*>", " ", response.content.decode()).split())
+
+
+def form(person: User, **changed: Any) -> dict[str, Any]:
+    return {"user": str(person.pk), "weekdays": [0, 1], "starts": "08:00", "ends": "20:00", **changed}
+
+
+def shifts() -> list[tuple[int, str, str]]:
+    return [(s.weekday, f"{s.starts:%H:%M}", f"{s.ends:%H:%M}") for s in CoverageShift.objects.all()]
+
+
+def test_hours_are_added_for_several_days_and_taken_away(as_user: As, post: Post, rosa: User, omar: User) -> None:
+    browser = as_user(rosa)
+    assert "Nobody is on call, at no time of the week." in words(browser.get(URL))
+    assert post(browser, URL, form(omar))["Location"] == URL
+    assert shifts() == [(0, "08:00", "20:00"), (1, "08:00", "20:00")]
+    page = words(browser.get(URL))
+    assert "Nobody is on call Mon 8 pm to Tue 8 am. Nobody is on call Tue 8 pm to Mon 8 am." in page
+    assert "Omar Haddad has no phone for urgent text messages." in page
+    first = CoverageShift.objects.order_by("weekday")[0]
+    assert post(browser, f"{URL}{first.pk}/remove/")["Location"] == URL
+    assert post(browser, f"{URL}{first.pk}/remove/")["Location"] == URL  # a second press
+    assert shifts() == [(1, "08:00", "20:00")]
+    actions = AuditEvent.objects.filter(action__startswith="coverage.").values_list("action", flat=True)
+    assert sorted(actions) == ["coverage.added", "coverage.added", "coverage.removed"]
+
+
+def test_same_hours_twice_are_one_row(as_user: As, post: Post, rosa: User, omar: User) -> None:
+    for _ in range(2):
+        post(as_user(rosa), URL, form(omar))
+    assert CoverageShift.objects.count() == 2
+
+
+def test_night_is_said_as_the_next_morning(as_user: As, post: Post, rosa: User, omar: User) -> None:
+    post(as_user(rosa), URL, form(omar, starts="20:00", ends="08:00"))
+    post(as_user(rosa), URL, form(omar, starts="12:00", ends="00:00"))
+    page = words(as_user(rosa).get(URL))
+    assert "20:00 to 08:00 next morning Omar Haddad" in page
+    assert "12:00 to 24:00 Omar Haddad" in page
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"weekdays": []},
+        {"weekdays": [9]},
+        {"starts": ""},
+        {"ends": "8 o'clock"},
+        {"ends": "08:00"},
+        {"user": ""},
+        {"user": "x"},
+    ],
+)
+def test_bad_hours_are_said(as_user: As, post: Post, rosa: User, omar: User, changed: dict[str, Any]) -> None:
+    response = post(as_user(rosa), URL, form(omar, **changed))
+    assert (response.status_code, shifts()) == (400, [])
+    assert "There is a problem" in words(response)
+
+
+def test_only_people_who_can_act_on_a_flag_are_offered(
+    as_user: As, post: Post, rosa: User, fay: User, gone: User, maya: User, north: Site
+) -> None:
+    offered = re.findall(r"<option value=\"[^\"]*\">([^<]*)</option>", as_user(rosa).get(URL).content.decode())
+    assert offered == ["Maya Torres", "Sol Amari"]
+    both = factories.staff("Bo Both", Role.ADMIN, Role.SUPERVISOR, sites=(north,))
+    for user in (rosa, fay, gone):
+        assert post(as_user(rosa), URL, form(user)).status_code == 400
+    assert post(as_user(rosa), URL, form(both)).status_code == 302
+
+
+def test_only_admins_plan_the_roster(as_user: As, post: Post, maya: User, sol: User, fay: User, omar: User) -> None:
+    CoverageShift.objects.create(user=omar, weekday=0, starts="08:00", ends="20:00")
+    row = CoverageShift.objects.get()
+    for user in (maya, sol, fay):
+        browser = as_user(user)
+        got = [browser.get(URL), post(browser, URL, form(maya)), post(browser, f"{URL}{row.pk}/remove/")]
+        assert [response.status_code for response in got] == [403] * 3
+    assert shifts() == [(0, "08:00", "20:00")]
+    assert as_user(maya).get(f"{URL}{row.pk}/remove/").status_code == 403
