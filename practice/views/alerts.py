@@ -196,7 +196,8 @@ def event_words(event: AlertEvent, reader: Any) -> str:
         reached = str(event.facts.get("reached", ""))
         label = SafetyContact.Reached(reached).label if reached in SafetyContact.Reached.values else reached
         return gettext("Contact recorded by {who}: {what}").format(who=named(event.by, reader), what=label)
-    label = str(event.get_kind_display())
+    more = event.kind == Kind.ADDED and not event.words
+    label = gettext("More was answered") if more else str(event.get_kind_display())
     rules = ", ".join(event.facts.get("rules", []))
     label = f"{label} ({rules})" if rules else label
     return gettext("{what}, by {who}").format(what=label, who=named(event.by, reader)) if event.by else label

@@ -179,20 +179,17 @@ def story(client: Client, flags: Sequence[Alert], may: set[Permission], at: date
 
 def reach_words(client: Client) -> str:
     """How to reach the client safely, with the voicemail rule: "Text or call 555 0142, no voicemail"."""
-    ways = []
-    if client.may_reach_by("sms"):
-        ways.append(gettext("text"))
-    if client.may_reach_by("voice"):
-        ways.append(gettext("call"))
+    by_text, by_voice, by_mail = (client.may_reach_by(way) for way in ("sms", "voice", "email"))
     said = []
-    if ways:
-        words = gettext(" or ").join(ways)
-        said.append(f"{words[0].upper()}{words[1:]} {client.phone}")
-        if "call" in ways or client.may_reach_by("voice"):
-            may_leave = bool((client.reach or {}).get("voicemail"))
-            said.append(gettext("voicemail is fine") if may_leave else gettext("no voicemail"))
-    if client.may_reach_by("email"):
-        said.append(gettext("e-mail {address}").format(address=client.email))
+    if by_text and by_voice:
+        said.append(gettext("Text or call {phone}").format(phone=client.phone))
+    elif by_text or by_voice:
+        said.append((gettext("Text {phone}") if by_text else gettext("Call {phone}")).format(phone=client.phone))
+    if by_voice:
+        may_leave = bool((client.reach or {}).get("voicemail"))
+        said.append(gettext("voicemail is fine") if may_leave else gettext("no voicemail"))
+    if by_mail:
+        said.append(gettext("e-mail too") if said else gettext("E-mail {address}").format(address=client.email))
     if note := (client.reach or {}).get("note"):
         said.append(str(note))
     return ", ".join(said) or gettext("No safe way known: ask at the next visit")

@@ -43,7 +43,7 @@ def test_storyboard_says_who_this_is_and_how_to_reach_them(as_user: As, maya: Us
     for words in (
         "Sam Whitehorse",
         "he/him · 33 · born Mar 8, 1993 · CH-0401",
-        "Text or call +1 202 555 0142, no voicemail, e-mail sam@example.net",
+        "Text or call +1 202 555 0142, no voicemail, e-mail too",
         "Jo (Friend) 555 0178, only in an emergency",
         "Penicillin",
         "Tue Nov 24, 10:00 am",
@@ -61,7 +61,7 @@ def test_storyboard_says_who_this_is_and_how_to_reach_them(as_user: As, maya: Us
         ({"sms": False, "email": False, "voice": True, "voicemail": True}, "Call +1 202 555 0142, voicemail is fine"),
         (
             {"sms": False, "email": True, "voice": False, "note": "after noon"},
-            "e-mail sam@example.net, after noon",
+            "E-mail sam@example.net, after noon",
         ),
     ],
 )
