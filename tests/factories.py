@@ -29,7 +29,8 @@ def site(name: str = "Cedar House North") -> Site:
 
 
 def staff(name: str, *roles: Role, sites: tuple[Site, ...] = (), **fields: Any) -> User:
-    user = User.objects.create_user(f"{name.lower()}@example.org", "correct horse battery", name=name, **fields)
+    email = f"{'.'.join(name.lower().split())}@example.org"
+    user = User.objects.create_user(email, "correct horse battery", name=name, **fields)
     RoleGrant.objects.bulk_create([RoleGrant(user=user, role=role) for role in roles])
     user.sites.set(sites)
     return user
