@@ -7,6 +7,7 @@ number, so that page two is as quick as page one and a client who moves is not s
 import base64
 import binascii
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -135,7 +136,7 @@ def _keys(who: str, sort: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Page:
-    clients: list[Client]
+    clients: Sequence[Client]
     next: str  # the place after this page, "" at the end
     is_first: bool
 
@@ -160,7 +161,7 @@ def page(clients: QuerySet[Client], who: str, sort: str, after: str, tasks: tupl
     more = found[PAGE - 1] if len(found) > PAGE else None
     following = _write([getattr(more, name) for name in order], f"{who}|{sort}") if more else ""
     for client in found:
-        client.open_tasks.sort(key=lambda task: (task.turn, task.opened_at))  # type: ignore[attr-defined]
+        client.open_tasks.sort(key=lambda task: (task.turn, task.opened_at))
     return Page(found[:PAGE], following, is_first=not place)
 
 

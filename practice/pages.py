@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from practice import audit
 from practice.access import Permission
-from practice.models import Client, KeptForm, Practice, SentForm
+from practice.models import Client, KeptForm, Practice, SentForm, User
 
 View = Callable[..., HttpResponse]
 LEAVES: list[Callable[[HttpRequest], None]] = []  # what the apps above note when somebody leaves quickly
@@ -33,6 +33,14 @@ LEAVES: list[Callable[[HttpRequest], None]] = []  # what the apps above note whe
 class Door:
     kind: str  # public, staff, client, link
     permission: Permission | None = None
+
+
+class StaffRequest(HttpRequest):
+    """What a view behind a staff door is given."""
+
+    user: User
+    practice: Practice
+    permission: Permission
 
 
 class OldForm(BadRequest):

@@ -134,9 +134,11 @@ def let_go(*, by: User, person: User, therapist: User | None, prescriber: User |
         ("prescriber", prescribed(person), prescriber, Role.PRESCRIBER),
     ):
         rows = list(clients.select_for_update())
-        if rows and successor is None:
+        if not rows:
+            continue
+        if successor is None:
             raise NotNow(f"Choose who takes the {len(rows)} clients they are the {field} of.")
-        if rows and successor and not (successor.is_active and role in successor.roles and successor != person):
+        if not (successor.is_active and role in successor.roles and successor != person):
             raise NotNow(f"Choose somebody who works here as a {field}.")
         for client in rows:
             setattr(client, field, successor)

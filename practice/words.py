@@ -100,8 +100,8 @@ def _safety(facts: dict[str, Any], opened: datetime) -> list[Words]:
 
 
 def _suggestion(facts: dict[str, Any], opened: datetime) -> list[Words]:
-    rules = {rule.id: rule.reason for rule in table.rules() if rule.id in facts.get("rules", ())}
-    reasons = [reason for rule_id, reason in rules.items() if rule_id.startswith("IN-")][:2]
+    fired = [rule for rule in table.rules() if rule.id in facts.get("rules", ()) and rule.id.startswith("IN-")]
+    reasons: list[Words] = [rule.reason for rule in fired[:2]]
     on_hold = _("On hold: see what has to be cleared first.") if facts.get("status") == "hold" else ""
     return [*(reasons or [_("New answers to weigh.")]), on_hold]
 

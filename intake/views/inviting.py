@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
@@ -22,7 +22,7 @@ from practice.access import GRANTS, REACH, Permission, Reach, Role
 from practice.actions import NotNow, admit
 from practice.forms import HouseForm
 from practice.models import Client, Notice, Practice, Site, User
-from practice.pages import client_of, staff_page
+from practice.pages import StaffRequest, client_of, staff_page
 from practice.sealed import blind
 from practice.templatetags.ui import day, moment
 from practice.views.chart import SIDE, Panel, allowed
@@ -137,7 +137,7 @@ def sites(user: User) -> QuerySet[Site]:
 
 
 @staff_page(Permission.INVITE_CLIENT)
-def client_new(request: HttpRequest) -> HttpResponse:
+def client_new(request: StaffRequest) -> HttpResponse:
     form = NewClientForm(request.POST or None, user=request.user)
     if request.method == "POST" and form.is_valid():
         try:
@@ -195,9 +195,10 @@ def previews(practice: Practice, key: str) -> list[dict[str, str]]:
 
 
 @staff_page(Permission.INVITE_CLIENT)
-def client_invite(request: HttpRequest, pk: UUID) -> HttpResponse:
+def client_invite(request: StaffRequest, pk: UUID) -> HttpResponse:
     at, client = timezone.now(), client_of(request, pk)
-    form = PacketForm(request.POST or None, initial={"packet": "check-in" if client.invitations.exists() else "intake"})  # type: ignore[attr-defined]
+    usual = "check-in" if client.invitations.exists() else "intake"
+    form = PacketForm(request.POST or None, initial={"packet": usual})
     if request.method == "POST" and form.is_valid():
         try:
             with transaction.atomic():
@@ -226,7 +227,7 @@ def _ways(client: Client) -> list[str]:
     return [names[str(channel)] for channel in notices.TEMPLATES["invitation"] if client.may_reach_by(channel)]
 
 
-def _invitation(request: HttpRequest, pk: UUID, invitation: UUID) -> Invitation:
+def _invitation(request: StaffRequest, pk: UUID, invitation: UUID) -> Invitation:
     found: Invitation = Invitation.objects.get_for(request.user, request.permission, invitation)
     if found.client_id != pk:
         raise Http404
@@ -234,7 +235,7 @@ def _invitation(request: HttpRequest, pk: UUID, invitation: UUID) -> Invitation:
 
 
 @staff_page(Permission.INVITE_CLIENT)
-def invitation_resend(request: HttpRequest, pk: UUID, invitation: UUID) -> HttpResponse:
+def invitation_resend(request: StaffRequest, pk: UUID, invitation: UUID) -> HttpResponse:
     row = _invitation(request, pk, invitation)
     if request.method == "POST":
         _try(request, gettext("Sent again with a new link. The old link has stopped working."),
@@ -243,7 +244,7 @@ def invitation_resend(request: HttpRequest, pk: UUID, invitation: UUID) -> HttpR
 
 
 @staff_page(Permission.INVITE_CLIENT)
-def invitation_withdraw(request: HttpRequest, pk: UUID, invitation: UUID) -> HttpResponse:
+def invitation_withdraw(request: StaffRequest, pk: UUID, invitation: UUID) -> HttpResponse:
     row = _invitation(request, pk, invitation)
     if request.method == "POST":
         _try(request, gettext("Taken back. The link has stopped working; answers given so far are kept."),
@@ -251,7 +252,7 @@ def invitation_withdraw(request: HttpRequest, pk: UUID, invitation: UUID) -> Htt
     return redirect("client_invite", pk)
 
 
-def _try(request: HttpRequest, done: str, act: Any) -> None:
+def _try(request: StaffRequest, done: str, act: Any) -> None:
     try:
         act()
     except NotNow as refusal:
@@ -260,7 +261,7 @@ def _try(request: HttpRequest, done: str, act: Any) -> None:
         messages.success(request, done)
 
 
-def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
+def panel(request: StaffRequest, client: Client, at: datetime) -> Panel | None:
     """What was sent to this client and how far it came, newest first."""
     found = rows(client, at, ON_CHART)
     may_send = Permission.INVITE_CLIENT in allowed(request.user, client)
@@ -270,7 +271,7 @@ def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
 
 
 def rows(client: Client, at: datetime, limit: int) -> list[dict[str, Any]]:
-    sent = client.invitations.select_related("intake", "created_by").order_by("-created_at")[:limit]  # type: ignore[attr-defined]
+    sent = client.invitations.select_related("intake", "created_by").order_by("-created_at")[:limit]
     lost = set(
         Notice.objects.filter(client=client, template__in=["invitation", "reminder"], state=Notice.State.FAILED)
         .order_by("-created_at")

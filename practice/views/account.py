@@ -7,7 +7,7 @@ from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve
 from django.utils.translation import gettext
@@ -17,7 +17,7 @@ from practice import audit
 from practice.access import Permission
 from practice.forms import HouseForm
 from practice.models import KeptForm, User
-from practice.pages import staff_page
+from practice.pages import StaffRequest, staff_page
 from practice.views.clients import phone_like, text
 
 SWITCH = [("on", _("On")), ("off", _("Off"))]
@@ -32,7 +32,7 @@ class AccountForm(HouseForm):
         help_text=_("We text it when a safety flag waits for you. The text names no client."),
     )
     theme = forms.ChoiceField(
-        label=_("Light or dark"), choices=User.theme.field.choices, widget=forms.RadioSelect, required=False
+        label=_("Light or dark"), choices=User.theme.field.choices or [], widget=forms.RadioSelect, required=False
     )
     keys = forms.ChoiceField(
         label=_("Single-key shortcuts"),
@@ -43,7 +43,7 @@ class AccountForm(HouseForm):
 
 
 @staff_page(Permission.SEE_OWN_ACCOUNT)
-def account(request: HttpRequest) -> HttpResponse:
+def account(request: StaffRequest) -> HttpResponse:
     user = request.user
     before = {"name": user.name, "phone": user.phone, "theme": user.theme, "keys": "on" if user.keys_on else "off"}
     form = AccountForm(request.POST or None, initial=before)
@@ -97,7 +97,7 @@ NOT_SENT = {"kept", "form_key", "csrfmiddlewaretoken"}
 
 
 @staff_page(Permission.SEE_OWN_ACCOUNT)
-def kept(request: HttpRequest) -> HttpResponse:
+def kept(request: StaffRequest) -> HttpResponse:
     rows = [_kept(row) for row in KeptForm.objects.filter(user=request.user).order_by("-at")]
     return render(request, "practice/kept.html", {"rows": rows})
 
@@ -113,7 +113,7 @@ def _kept(row: KeptForm) -> dict[str, Any]:
 
 
 @staff_page(Permission.SEE_OWN_ACCOUNT)
-def kept_discard(request: HttpRequest, pk: UUID) -> HttpResponse:
+def kept_discard(request: StaffRequest, pk: UUID) -> HttpResponse:
     row = KeptForm.objects.filter(user=request.user, pk=pk).first()
     if row is None and request.method != "POST":
         raise Http404

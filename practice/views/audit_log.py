@@ -2,11 +2,12 @@
 
 from datetime import date, datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.http import urlencode
@@ -17,7 +18,7 @@ from practice import audit
 from practice.access import Permission
 from practice.forms import HouseForm
 from practice.models import AuditEvent, Client, User
-from practice.pages import staff_page
+from practice.pages import StaffRequest, staff_page
 from practice.views.search import NUMBER
 
 PAGE = 100
@@ -52,7 +53,7 @@ class FilterForm(HouseForm):
 
 
 @staff_page(Permission.READ_AUDIT)
-def audit_log(request: HttpRequest) -> HttpResponse:
+def audit_log(request: StaffRequest) -> HttpResponse:
     form = FilterForm(request.GET or None)
     said = form.cleaned_data if form.is_bound and form.is_valid() else {}
     events = matching(said)
@@ -94,11 +95,10 @@ def _midnight(on: date) -> datetime:
 
 
 def _rows(events: list[AuditEvent]) -> list[dict[str, Any]]:
-    people = dict(
-        User.objects.filter(pk__in={e.actor_id for e in events if e.actor_kind == "staff"}).values_list("pk", "name")
-    )
-    ids = {e.client_id for e in events if e.client_id} | {e.actor_id for e in events if e.actor_kind == "client"}
-    clients = {client.pk: client.code for client in Client.objects.filter(pk__in=ids).only("pk", "number")}
+    staff = {e.actor_id for e in events if e.actor_id and e.actor_kind == "staff"}
+    ids = {e.client_id for e in events if e.client_id} | {e.actor_id for e in events if e.actor_id} - staff
+    people: dict[UUID | None, str] = dict(User.objects.filter(pk__in=staff).values_list("pk", "name"))
+    clients: dict[UUID | None, str] = {c.pk: c.code for c in Client.objects.filter(pk__in=ids).only("pk", "number")}
     kinds = {"system": gettext("The system"), "nobody": gettext("Somebody not signed in")}
     rows = []
     for event in events:

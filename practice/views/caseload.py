@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -21,7 +21,7 @@ from practice import charts, words
 from practice.access import Permission
 from practice.clinical.instrument import Instrument, load
 from practice.models import Client, Task
-from practice.pages import staff_page
+from practice.pages import StaffRequest, staff_page
 from practice.templatetags.ui import clock, day
 
 GROUPS = {
@@ -33,7 +33,7 @@ HELLO = ((12, _("Good morning, {name}")), (17, _("Good afternoon, {name}")), (24
 
 
 @staff_page(Permission.SEE_CASELOAD)
-def caseload(request: HttpRequest) -> HttpResponse:
+def caseload(request: StaffRequest) -> HttpResponse:
     at, user = timezone.now(), request.user
     mine = lists.widths(user)
     who = _asked(request, "who", mine, mine[0])
@@ -74,7 +74,7 @@ def caseload(request: HttpRequest) -> HttpResponse:
     return render(request, "practice/caseload.html", context)
 
 
-def _asked(request: HttpRequest, name: str, known: list[str], otherwise: str) -> str:
+def _asked(request: StaffRequest, name: str, known: list[str], otherwise: str) -> str:
     value = request.GET.get(name, "") or otherwise
     if value not in known:
         raise BadRequest

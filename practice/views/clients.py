@@ -8,7 +8,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.core.validators import RegexValidator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -19,7 +19,7 @@ from practice import audit
 from practice.access import Permission
 from practice.forms import HouseForm
 from practice.models import Client, User
-from practice.pages import client_of, staff_page
+from practice.pages import StaffRequest, client_of, staff_page
 
 OLDEST_BIRTH = date(1900, 1, 1)
 CHANNELS = (
@@ -145,7 +145,7 @@ PLAIN = ("name_used", "legal_name", "pronouns", "email", "phone", "address")
 
 
 @staff_page(Permission.EDIT_CLIENT)
-def client_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+def client_edit(request: StaffRequest, pk: UUID) -> HttpResponse:
     client = client_of(request, pk)
     if request.method != "POST":
         audit.seen(request, client, "identity")
@@ -178,12 +178,12 @@ def back_to(user: User, client: Client) -> str:
     return client.get_absolute_url() if charted else reverse("client_edit", args=[client.pk])
 
 
-def _page(request: HttpRequest, client: Client, form: ClientForm, status: int = 200) -> HttpResponse:
+def _page(request: StaffRequest, client: Client, form: ClientForm, status: int = 200) -> HttpResponse:
     context = {"client": client, "form": form, "back": back_to(request.user, client)}
     return render(request, "practice/client_edit.html", context, status=status)
 
 
-def _conflict(request: HttpRequest, client: Client, form: ClientForm) -> HttpResponse:
+def _conflict(request: StaffRequest, client: Client, form: ClientForm) -> HttpResponse:
     """Somebody saved first: both texts, and the choice which one stays."""
     theirs = ClientForm(initial=ClientForm.initial_of(client))
     return render(
@@ -217,6 +217,7 @@ def shown(field: forms.Field, value: Any) -> str:
     if isinstance(field, forms.BooleanField):
         return gettext("Yes") if value else gettext("No")
     if isinstance(field, forms.ChoiceField):
+        labels: Any = field.choices
         chosen = [str(v) for v in (value if isinstance(value, list) else [value])]
-        return ", ".join(str(label) for code, label in field.choices if str(code) in chosen) or gettext("Empty")
+        return ", ".join(str(label) for code, label in labels if str(code) in chosen) or gettext("Empty")
     return str(value) if value not in (None, "") else gettext("Empty")

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -15,10 +15,10 @@ from practice import coverage as roster
 from practice.access import Permission
 from practice.forms import HouseForm
 from practice.models import CoverageShift, User
-from practice.pages import staff_page
+from practice.pages import StaffRequest, staff_page
 from practice.views.settings import gap_words
 
-WEEKDAYS: list[tuple[int, Any]] = list(CoverageShift.weekday.field.choices)
+WEEKDAYS: list[tuple[Any, Any]] = list(CoverageShift.weekday.field.choices or [])
 
 
 class ShiftForm(HouseForm):
@@ -69,7 +69,7 @@ def able() -> Any:
 
 
 @staff_page(Permission.MANAGE_PRACTICE)
-def coverage(request: HttpRequest) -> HttpResponse:
+def coverage(request: StaffRequest) -> HttpResponse:
     form = ShiftForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         said = form.cleaned_data
@@ -103,7 +103,7 @@ def _line(shift: CoverageShift) -> dict[str, Any]:
 
 
 @staff_page(Permission.MANAGE_PRACTICE)
-def coverage_remove(request: HttpRequest, pk: int) -> HttpResponse:
+def coverage_remove(request: StaffRequest, pk: int) -> HttpResponse:
     shift = CoverageShift.objects.select_related("user").filter(pk=pk).first()
     if request.method != "POST":
         raise Http404

@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import messages
 from django.core.validators import validate_email
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
@@ -19,7 +19,7 @@ from practice.access import Permission, Role
 from practice.actions import NotNow
 from practice.forms import HouseForm
 from practice.models import Client, RoleGrant, Site, User
-from practice.pages import staff_page
+from practice.pages import StaffRequest, staff_page
 from practice.views.clients import text
 
 IN_CARE = ~Q(clients__status=Client.Status.DISCHARGED)
@@ -96,14 +96,14 @@ def everybody() -> Any:
 
 
 @staff_page(Permission.MANAGE_PEOPLE)
-def people(request: HttpRequest) -> HttpResponse:
+def people(request: StaffRequest) -> HttpResponse:
     found = list(everybody())
     context = {"here": [p for p in found if p.is_active], "left": [p for p in found if not p.is_active]}
     return render(request, "practice/people.html", context)
 
 
 @staff_page(Permission.MANAGE_PEOPLE)
-def person_new(request: HttpRequest) -> HttpResponse:
+def person_new(request: StaffRequest) -> HttpResponse:
     form = PersonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         person = staff.employ(by=request.user, **form.cleaned_data)
@@ -122,7 +122,7 @@ def _person(pk: UUID) -> User:
 
 
 @staff_page(Permission.MANAGE_PEOPLE)
-def person_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+def person_edit(request: StaffRequest, pk: UUID) -> HttpResponse:
     person = _person(pk)
     form = PersonForm(request.POST or None, person=person)
     if request.method == "POST" and form.is_valid():
@@ -138,7 +138,7 @@ def person_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @staff_page(Permission.MANAGE_PEOPLE)
-def person_invite(request: HttpRequest, pk: UUID) -> HttpResponse:
+def person_invite(request: StaffRequest, pk: UUID) -> HttpResponse:
     """Send the first link again, to somebody who has never set a password."""
     person = _person(pk)
     if request.method == "POST":
@@ -152,7 +152,7 @@ def person_invite(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @staff_page(Permission.MANAGE_PEOPLE)
-def person_factor(request: HttpRequest, pk: UUID) -> HttpResponse:
+def person_factor(request: StaffRequest, pk: UUID) -> HttpResponse:
     """Take a lost second factor away: they set up a new one at their next sign-in."""
     person = _person(pk)
     if request.method == "POST":
@@ -194,7 +194,7 @@ class LeaveForm(HouseForm):
 
 
 @staff_page(Permission.MANAGE_PEOPLE)
-def person_leave(request: HttpRequest, pk: UUID) -> HttpResponse:
+def person_leave(request: StaffRequest, pk: UUID) -> HttpResponse:
     person = _person(pk)
     theirs = {"therapist": list(staff.in_care(person)), "prescriber": list(staff.prescribed(person))}
     form = LeaveForm(request.POST or None, person=person, asked={name: bool(rows) for name, rows in theirs.items()})

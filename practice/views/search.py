@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from practice import audit
 from practice.access import Permission
 from practice.models import Client, User
-from practice.pages import staff_page
+from practice.pages import StaffRequest, staff_page
 from practice.sealed import blind
 from practice.views.caseload import meta
 
@@ -24,7 +24,7 @@ NUMBER = re.compile(r"(?:ch-?)?0*(\d{1,7})", re.IGNORECASE)
 
 
 @staff_page(Permission.SEE_CLIENT)
-def search(request: HttpRequest) -> HttpResponse:
+def search(request: StaffRequest) -> HttpResponse:
     asked = " ".join(request.GET.get("q", "")[:LONGEST].replace("\x00", "").split())
     context: dict[str, Any] = {"q": asked}
     if asked:

@@ -9,7 +9,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -22,7 +22,7 @@ from practice.clinical import escalation
 from practice.forms import HouseForm
 from practice.keys import PURPOSES
 from practice.models import Practice, User
-from practice.pages import staff_page
+from practice.pages import StaffRequest, staff_page
 from practice.views.clients import KEYS, differences, phone_like, text
 
 NO_ZONES = ("Etc/", "SystemV/", "US/", "posix/", "right/")
@@ -51,7 +51,7 @@ def zones() -> list[tuple[str, str]]:
 class Minutes(forms.CharField):
     """Four rising numbers of minutes, the first of them 0, written with commas."""
 
-    def to_python(self, value: Any) -> list[int]:
+    def to_python(self, value: Any) -> Any:
         parts = [part.strip() for part in str(value or "").replace(";", ",").split(",") if part.strip()]
         if not all(part.isascii() and part.isdecimal() and len(part) <= 6 for part in parts):
             raise forms.ValidationError(_("Write whole minutes with commas between, such as 0, 15, 30, 60."))
@@ -224,7 +224,7 @@ def _hour(of_week: int) -> str:
 
 
 @staff_page(Permission.SEE_PRACTICE)
-def practice_settings(request: HttpRequest) -> HttpResponse:
+def practice_settings(request: StaffRequest) -> HttpResponse:
     practice: Practice = request.practice
     form = PracticeForm(initial=PracticeForm.initial_of(practice))
     items = checklist(practice, request.user)
@@ -267,7 +267,7 @@ def _value(name: str, field: forms.Field, value: Any) -> str:
 
 
 @staff_page(Permission.MANAGE_PRACTICE)
-def practice_edit(request: HttpRequest) -> HttpResponse:
+def practice_edit(request: StaffRequest) -> HttpResponse:
     practice = Practice.objects.select_for_update().get(pk=1) if request.method == "POST" else request.practice
     form = PracticeForm(request.POST or None, initial=PracticeForm.initial_of(practice))
     if request.method != "POST" or not form.is_valid():
@@ -290,7 +290,7 @@ def practice_edit(request: HttpRequest) -> HttpResponse:
     return redirect("practice_settings")
 
 
-def _conflict(request: HttpRequest, form: PracticeForm, practice: Practice) -> HttpResponse:
+def _conflict(request: StaffRequest, form: PracticeForm, practice: Practice) -> HttpResponse:
     theirs = PracticeForm(initial=PracticeForm.initial_of(practice))
     context_ = {
         "title": gettext("Somebody changed the settings first"),

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.db import IntegrityError, transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -19,7 +19,7 @@ from practice.access import Permission
 from practice.clinical import fit
 from practice.forms import HouseForm, words_field
 from practice.models import Alert, ClinicalSignature, Job, Notice
-from practice.pages import staff_page
+from practice.pages import StaffRequest, staff_page
 
 # --- The clinical signature ------------------------------------------------------------------------------------------
 
@@ -42,7 +42,7 @@ class SignForm(HouseForm):
 
 
 @staff_page(Permission.SIGN_CLINICAL)
-def clinical_sign(request: HttpRequest) -> HttpResponse:
+def clinical_sign(request: StaffRequest) -> HttpResponse:
     version = fit.RULES_VERSION
     part = request.POST.get("part", "")
     form = SignForm(request.POST, prefix=part) if request.method == "POST" else SignForm()
@@ -84,7 +84,7 @@ PAST = 20
 
 
 @staff_page(Permission.RUN_DRILL)
-def drill(request: HttpRequest) -> HttpResponse:
+def drill(request: StaffRequest) -> HttpResponse:
     at = timezone.now()
     if request.method == "POST":
         running = Alert.objects.filter(is_drill=True, closed_at=None).exists()
@@ -121,7 +121,7 @@ SHOWN = 50
 
 
 @staff_page(Permission.MANAGE_PRACTICE)
-def system_state(request: HttpRequest) -> HttpResponse:
+def system_state(request: StaffRequest) -> HttpResponse:
     at = timezone.now()
     unsent = Notice.objects.filter(urgent=True, created_at__lt=at - UNSENT).filter(
         state__in=[Notice.State.WAITING, Notice.State.FAILED]
@@ -149,7 +149,7 @@ def _last_anchor() -> datetime | None:
 
 
 @staff_page(Permission.MANAGE_PRACTICE)
-def job_again(request: HttpRequest, pk: UUID) -> HttpResponse:
+def job_again(request: StaffRequest, pk: UUID) -> HttpResponse:
     """Try a job that gave up once more, and the message it carries."""
     if request.method != "POST":
         raise Http404

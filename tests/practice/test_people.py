@@ -140,7 +140,7 @@ def test_change_of_roles_is_saved_audited_and_ends_sessions(
 
 
 def test_saving_without_a_change_of_roles_leaves_sessions_alone(
-    as_user: As, post: Post, rosa: User, maya: User
+    as_user: As, device: As, post: Post, rosa: User, maya: User
 ) -> None:
     theirs = device(maya)
     post(as_user(rosa), edit(maya), form(maya, name="Maya T."))
