@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from practice import jobs
+from practice.models import Job
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,9 @@ PERIODIC = (
 def tick(now: datetime) -> None:
     """Write the jobs of the current slots (each slot once, however many schedulers run), then sweep."""
     stamp = int(now.timestamp())
-    for periodic in PERIODIC:
-        slot = stamp // periodic.every_s
-        jobs.enqueue(periodic.kind, dedupe_key=f"{periodic.kind}:{slot}")
+    slots = {f"{periodic.kind}:{stamp // periodic.every_s}": periodic.kind for periodic in PERIODIC}
+    written = set(Job.objects.filter(dedupe_key__in=slots).values_list("dedupe_key", flat=True))
+    for slot, kind in slots.items():
+        if slot not in written:
+            jobs.enqueue(kind, dedupe_key=slot)
     jobs.sweep(now)

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -293,3 +294,10 @@ def test_tidy_throws_away_what_has_served_and_nothing_else(maya: User) -> None:
     assert list(SentForm.objects.values_list("key", flat=True)) == ["new"]
     assert list(KeptForm.objects.values_list("path", flat=True)) == ["/new/"]
     assert sorted(Job.objects.values_list("state", flat=True)) == ["dead", "done"]
+
+
+def test_schedule_asks_once_when_its_slots_are_written(db: None, django_assert_num_queries: Any) -> None:
+    schedule.tick(NOW)
+    Job.objects.update(state=Job.State.DONE)
+    with django_assert_num_queries(2):  # which slots are written, what is due: an idle practice costs no writes
+        schedule.tick(NOW)
