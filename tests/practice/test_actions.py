@@ -1,8 +1,10 @@
 """Safety alerts and their ladder (security checks 77, 79, 80), as actions without a browser."""
 
+import threading
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from practice import actions
 from practice.actions import NotNow
@@ -278,8 +280,6 @@ def test_alert_answers_and_words_are_sealed(sam: Client, maya: User) -> None:
     )  # fmt: skip
     contact(maya, alert, after(2), action="canary-action", plan="canary-plan")
     actions.add_to_alert(by=maya, alert=alert, words="canary-words", at=after(3))
-    from django.db import connection
-
     seen = ""
     for table in ("practice_alert", "practice_alertevent", "practice_safetycontact", "practice_auditevent"):
         with connection.cursor() as cursor:
@@ -299,3 +299,27 @@ def test_finish_task_keeps_the_words_as_a_note_and_has_one_winner(sam: Client, m
     assert [note.body for note in Note.objects.filter(client=sam)] == ["Item 9 was about last week"]
     sam.refresh_from_db()
     assert sam.rank == Client.Rank.STEADY
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_people_at_the_same_moment_have_one_winner() -> None:
+    """Real threads, each with a connection of its own (security check 68)."""
+    factories.practice()
+    people = [factories.staff(name, "therapist") for name in ("Ana One", "Ben Two", "Cy Three", "Di Four")]
+    alert = raised(factories.client(people[0], "Una Park"))
+    start, wins = threading.Barrier(len(people)), []
+
+    def press(person: User) -> None:
+        mine = Alert.objects.get(pk=alert.pk)
+        start.wait()
+        wins.append((actions.acknowledge(by=person, alert=mine, at=after(1)), mine.acknowledged_by))
+        connection.close()
+
+    threads = [threading.Thread(target=press, args=[person]) for person in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(won for won, _by in wins) == [False, False, False, True]
+    assert len({by for _won, by in wins}) == 1
+    assert kinds(alert).count("acknowledged") == 1
