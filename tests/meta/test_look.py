@@ -26,7 +26,7 @@ def name(path: Path) -> str:
 INLINE = {
     "a style attribute": re.compile(r"\sstyle\s*=", re.I),
     "a style element": re.compile(r"<style\b", re.I),
-    "an inline script": re.compile(r"<script(?![^>]*\ssrc=)", re.I),
+    "an inline script": re.compile(r"<script(?![^>]*\ssrc=)(?![^>]*application/json)", re.I),
     "an event handler": re.compile(r"<[a-z][^>]*\son[a-z]+\s*=", re.I),
     "a javascript address": re.compile(r"javascript:", re.I),
     "a data address": re.compile(r"[\"'(]data:", re.I),
