@@ -1,6 +1,6 @@
 # Read by bin/start, bin/test and bin/lock: finds Python and keeps .venv as the requirements say.
 
-say() { printf '%s\n' "$*"; }
+say() { printf '%s\n' "$@"; }
 stop() { printf '%s\n' "$*" >&2; exit 1; }
 
 find_python() {

@@ -13,7 +13,8 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import unescape
 from pathlib import Path
@@ -256,18 +257,21 @@ def drop_database(name: str) -> None:
             cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
-def postgres() -> Any:
+@contextmanager
+def postgres() -> Iterator[Any]:
+    """A cursor on the server of this test run, outside any transaction."""
     import psycopg
 
     found = connection.settings_dict
-    return psycopg.connect(
+    with psycopg.connect(
         host=found["HOST"],
         port=found["PORT"],
         user=found["USER"],
         password=found["PASSWORD"],
         dbname="postgres",
         autocommit=True,
-    ).cursor()
+    ) as link:
+        yield link.cursor()
 
 
 class BlackHole:

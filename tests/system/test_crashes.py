@@ -16,7 +16,8 @@ from typing import Any
 
 from tests.system.house import House, Visitor, wait_for
 
-KILLS = 10
+KILLS, MOST_KILLS = 10, 40  # on a busy machine it takes more until enough was acknowledged between them
+FLAGS = 6
 SAFETY = "/my/q/phq-9--9/"
 
 
@@ -98,7 +99,9 @@ def test_kill_nine_loses_nothing_doubles_nothing_orphans_nothing(house: House) -
     for person in crowd:
         person.start()
     dice = random.Random(7)
-    for kill in range(KILLS):
+    for kill in range(MOST_KILLS):
+        if kill >= KILLS and sum(len(person.done) for person in crowd[:2]) >= FLAGS:
+            break
         time.sleep(dice.uniform(0.4, 1.0))
         if kill % 4 == 3:  # now and then all of it; most often the process that serves
             house.kill(web)
@@ -112,7 +115,7 @@ def test_kill_nine_loses_nothing_doubles_nothing_orphans_nothing(house: House) -
     assert [p for p in crowd if p.is_alive()] == []
     flagged = {reason for person in crowd[:2] for reason in person.done}
     answered = {client for person in crowd[2:] for client in person.done}
-    assert (len(flagged) > 5, len(answered)) == (True, 24)
+    assert (len(flagged) >= FLAGS, len(answered)) == (True, 24)
     assert [t for person in crowd for t in person.trouble] == []
 
     found = house.ask(
@@ -137,7 +140,7 @@ say({
     lost = (flagged - set(found["reasons"])) | (answered - set(found["answered"]))
     doubled = len(found["reasons"]) - len(set(found["reasons"])) + len(found["flagged"]) - len(set(found["flagged"]))
     orphans = set(found["answered"]) ^ set(found["flagged"])
-    print(f"\n{KILLS} kills, {len(flagged) + len(answered)} acknowledged: {len(lost)} lost, {doubled} doubled")
+    print(f"\n{kill} kills, {len(flagged) + len(answered)} acknowledged: {len(lost)} lost, {doubled} doubled")
     assert (lost, doubled, orphans) == (set(), 0, set())
     assert (found["opened"], found["untold"]) == (found["alerts"], 0)
     assert found["notices"] == 2 * found["told"]  # a mail and a text message each
