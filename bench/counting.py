@@ -8,13 +8,15 @@ from typing import Any
 from django.db import connection
 
 SAVEPOINT = re.compile(r'"?s\d+_x\d+"?')
+CONTROL = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK")
 LIST = re.compile(r"\((?:%s(?:, )?)+\)")
 
 App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def counted(app: App) -> App:
-    """Wrap `app` so that each answer says `Bench-SQL` (statements) and `Bench-Statements` (digest of their texts)."""
+    """Wrap `app` so that each answer says `Bench-SQL` (statements; with transaction control) and
+    `Bench-Statements` (digest of their texts)."""
 
     def counting(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         texts: list[str] = []
@@ -24,10 +26,10 @@ def counted(app: App) -> App:
             return execute(sql, params, many, context)
 
         def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-            digest = hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
-            return start_response(
-                status, [*headers, ("Bench-SQL", str(len(texts))), ("Bench-Statements", digest)], *rest
-            )
+            work = [text for text in texts if not text.startswith(CONTROL)]
+            digest = hashlib.sha256("\n".join(work).encode()).hexdigest()[:16]
+            said = [("Bench-SQL", f"{len(work)} {len(texts)}"), ("Bench-Statements", digest)]
+            return start_response(status, [*headers, *said], *rest)
 
         with connection.execute_wrapper(watch):
             return app(environ, start)

@@ -91,7 +91,7 @@ class Ask:
 @dataclass
 class Answered:
     wall_ms: list[float] = field(default_factory=list)
-    asked: Counter[tuple[int, str]] = field(default_factory=Counter)  # SQL count and digest of the texts
+    asked: Counter[tuple[str, str]] = field(default_factory=Counter)  # SQL counts and digest of the texts
     size: int = 0
     gz: int = 0
     wrong: list[str] = field(default_factory=list)
@@ -115,7 +115,7 @@ def ask_all(port: int, asks: Iterable[Ask]) -> Answered:
         found.wall_ms.append((time.perf_counter() - started) * 1000)
         if answer.status != ask.expect:
             found.wrong.append(f"{ask.method} {ask.path.split('?')[0]} gave {answer.status}, not {ask.expect}")
-        found.asked[int(answer.getheader("Bench-SQL", "-1")), answer.getheader("Bench-Statements", "")] += 1
+        found.asked[answer.getheader("Bench-SQL", "-1 -1"), answer.getheader("Bench-Statements", "")] += 1
         sizes.append((len(body), len(gzip.compress(body, 6)) if len(sizes) < 5 else 0))
     if sizes:
         found.size = int(median(size for size, _ in sizes))
@@ -130,6 +130,7 @@ def sample(port: int, root: int, database: int | None, asks: list[Ask]) -> dict[
     found = ask_all(port, asks)
     app, db = cpu_s(root) - app, (cpu_s(database) - db) if database else 0.0
     n = max(len(asks), 1)
+    usual, statements = found.asked.most_common(1)[0][0] if asks else ("-1 -1", "")
     return {
         "n": len(asks),
         "cpu_ms": round((app + db) * 1000 / n, 2),
@@ -137,9 +138,9 @@ def sample(port: int, root: int, database: int | None, asks: list[Ask]) -> dict[
         "cpu_db_ms": round(db * 1000 / n, 2),
         "p50": found.quantile(0.5),
         "p95": found.quantile(0.95),
-        "sql": found.asked.most_common(1)[0][0][0] if asks else -1,
-        "sql_most": max((sql for sql, _ in found.asked), default=-1),
-        "statements": found.asked.most_common(1)[0][0][1] if asks else "",
+        "sql": int(usual.split()[0]),
+        "sql_all": int(usual.split()[1]),
+        "statements": statements,
         "bytes": found.size,
         "gz": found.gz,
         "err": len(found.wrong),

@@ -221,24 +221,24 @@ def therapist_of(n: int, count: int) -> int:
     return len(PINNED) + (n - sum(PINNED)) % (count - len(PINNED))
 
 
+def prescriber_of(n: int, staff: list[User]) -> Any:
+    """Every third client has one: one of the other therapists, who here prescribe too."""
+    others = staff[len(PINNED) :]
+    return others[n % len(others)].pk if n % 3 == 0 else None
+
+
 class Tables:
-    def __init__(self) -> None:
+    """Writes people into the tables of the product and, with `limits`, into those of the floor."""
+
+    def __init__(self, *, limits: bool = True) -> None:
+        self.limits = limits
         self.clients = Table(
             Client,
             (
-                *("id", "number", "site", "therapist", "status", "created_at", "last_heard_at", "next_session_at"),
-                *(
-                    "legal_name",
-                    "name_used",
-                    "pronouns",
-                    "birth_date",
-                    "email",
-                    "phone",
-                    "address",
-                    "reach",
-                    "contacts",
-                ),
-                *("email_index", "phone_index", "phq9", "rank", "turn", "rank_since", "plan_name", "plan_note"),
+                *("id", "number", "site", "therapist", "prescriber", "status"),
+                *("created_at", "last_heard_at", "next_session_at", "legal_name", "name_used", "pronouns"),
+                *("birth_date", "email", "phone", "address", "reach", "contacts", "email_index", "phone_index"),
+                *("phq9", "rank", "turn", "rank_since", "plan_name", "plan_note"),
             ),
         )
         self.assessments = Table(
@@ -259,7 +259,7 @@ class Tables:
 
     def write(self, persons: list[Person], staff: list[User], site: Site, at: datetime) -> None:
         place = {p.n: therapist_of(p.n, len(staff)) for p in persons}
-        self.clients.write(self.client(p, staff[place[p.n]], site, at) for p in persons)
+        self.clients.write(self.client(p, staff[place[p.n]], prescriber_of(p.n, staff), site, at) for p in persons)
         self.assessments.write(chain.from_iterable(self.history(p, at) for p in persons))
         self.alerts.write(self.alert(p, at) for p in persons if p.flagged)
         self.notices.write(
@@ -269,16 +269,18 @@ class Tables:
         )
         self.tasks.write(self.task(p, at) for p in persons if p.task)
         put("practice_namestart", ("client_id", "start"), chain.from_iterable(self.name_starts(p) for p in persons))
-        limit_rows(persons, place, at)
+        if self.limits:
+            limit_rows(persons, place, at)
 
-    def client(self, p: Person, therapist: User, site: Site, at: datetime) -> tuple[Any, ...]:
+    def client(self, p: Person, therapist: User, prescriber: Any, site: Site, at: datetime) -> tuple[Any, ...]:
         short = [[str((at - timedelta(days=14 * i)).date()), t, t > 24] for i, t in enumerate(reversed(p.totals[-6:]))]
         rank, turn, since = (Client.Rank.STEADY, LAST, None)
         if p.task:
             task = Task(kind=p.task[0], facts=p.task[1], opened_at=at)
             rank, turn, since = Client.Rank(task.look.rank), task.turn, at
         return (
-            *(p.pk, 1000 + p.n, site.pk, therapist.pk, Client.Status.ACTIVE, at, at, at + timedelta(days=p.n % 14)),
+            *(p.pk, 1000 + p.n, site.pk, therapist.pk, prescriber, Client.Status.ACTIVE),
+            *(at, at, at + timedelta(days=p.n % 14)),
             *(p.name, p.name, "they/them", p.born, p.email, p.phone, "1 Bench Street"),
             {"email": True, "sms": True, "voice": True, "voicemail": False, "private": ["sms"]},
             [{"role": "support", "name": "Bench Friend", "relation": "friend", "phone": p.phone, "may_talk": "yes"}],

@@ -25,6 +25,8 @@ from referrals.models import Course, CourseSession, Suggestion
 from tests.conftest import sign_in
 from tests.factories import NOW
 
+pytestmark = pytest.mark.django_db
+
 
 @pytest.fixture
 def at_home(settings: Any) -> None:
