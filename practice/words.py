@@ -21,7 +21,7 @@ Reason = Callable[[dict[str, Any], datetime], list["Words"]]
 
 # What a safety rule found, shortest true words. Most pressing first; the order is the order on the page.
 SAFETY: dict[str, Words] = {
-    "manual": _("raised by a colleague"),
+    "manual": _("raised by a member of staff"),
     "SR-01": _("C-SSRS high"),
     "SR-02": _("thoughts of suicide right now"),
     "SR-09": _("harm to others"),
@@ -121,7 +121,7 @@ REASONS: dict[str, Reason] = {
     "call_me": lambda facts, opened: [
         gettext("Asked for a call {day} at {time}.").format(day=day(opened), time=clock(opened))
     ],
-    "next_check": _words(_("Flag closed; the agreed check is due.")),
+    "next_check": _words(_("Flag closed; the agreed check is not recorded yet.")),
     "suggestion": _suggestion,
     "missed": _words(_("A session did not take place.")),
     "new_intake": lambda facts, opened: [gettext("Intake finished {day}, not read yet.").format(day=day(opened))],

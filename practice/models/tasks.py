@@ -34,7 +34,7 @@ SEVERITIES = ("urgent", "priority", "routine")
 KINDS: dict[str, Kind] = {
     "safety": Kind(NOW, "safety", "octagon-alert", _("Safety"), _("Record contact"), "alert", True),
     "call_me": Kind(NOW, "safety", "phone", _("Asked for a call"), _("Call back"), "chart"),
-    "next_check": Kind(NOW, "safety", "clock", _("Next safety check"), _("Record contact"), "alert", True),
+    "next_check": Kind(NOW, "safety", "clock", _("Next safety check"), _("Record the check"), "alert", True),
     "suggestion": Kind(NOW, "refer", "flag", _("Consider"), _("Review"), "suggestion", True),
     "missed": Kind(NOW, "refer", "triangle-alert", _("Missed session"), _("Follow up"), "chart"),
     "new_intake": Kind(WEEK, "watch", "file-text", _("New intake"), _("Read intake"), "intake_read", True),
