@@ -166,7 +166,7 @@ class House:
         self.wait_until_served(process)
         return process
 
-    def wait_until_served(self, process: subprocess.Popen[bytes]) -> None:
+    def wait_until_served(self, process: subprocess.Popen[bytes], within_s: float = TIMEOUT_S) -> None:
         def answers() -> bool:
             assert process.poll() is None, self.log.read_text()
             try:
@@ -174,7 +174,7 @@ class House:
             except OSError:
                 return False
 
-        wait_for(answers, within_s=TIMEOUT_S)
+        wait_for(answers, within_s=within_s)
 
     def work(self, **more: str) -> subprocess.Popen[bytes]:
         """A real Celery worker."""

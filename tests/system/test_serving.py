@@ -129,7 +129,7 @@ def test_mail_server_that_hangs_keeps_nobody_waiting(
 def test_one_command_prepares_an_empty_folder_and_opens_the_demo(house: House) -> None:
     house.settings["DEMO"] = "1"
     process = house.start("manage.py", "serve", "--prepare", "--port", str(house.port))
-    house.wait_until_served(process)
+    house.wait_until_served(process, within_s=240)  # it invents some years of a practice
     said = house.log.read_text()
     assert f"Waymark is at {house.origin}/" in said
     links = dict(re.findall(rf"^  (\w+) +{house.origin}(/\S+)$", said, re.MULTILINE))
