@@ -148,7 +148,7 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_FORMS = {"login": "practice.sign_in.SignInForm"}
-ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "practice.adapters.ResetTokens"
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "practice.adapters.ResetTokens"  # noqa: S105  a class, not a password
 PASSWORD_RESET_TIMEOUT = 72 * 3600  # of an invitation; see ResetTokens
 ACCOUNT_RATE_LIMITS = {"login_failed": "20/m/ip,10/300s/key"}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
@@ -205,6 +205,9 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+
+# HELP_PAGE: a file that always holds the current help page, for a proxy to show when this process is down.
+HELP_PAGE = env("HELP_PAGE", default="")
 
 # --- Mail, text messages ---------------------------------------------------------------------------------------------
 # EMAIL_URL: smtp+tls://user:password@host:587. Without it mail is written to DATA_DIR/mail, one file each.

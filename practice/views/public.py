@@ -1,5 +1,7 @@
 """Pages for anyone, signed in or not."""
 
+from pathlib import Path
+
 from django.conf import settings
 from django.contrib.auth import logout
 from django.db import connection
@@ -30,6 +32,14 @@ def help_now(request: HttpRequest) -> HttpResponse:
 def help_html() -> str:
     """The crisis page as text; the proxy shows the same one when the app is down (manage.py help_page)."""
     return render_to_string("practice/help_now.html", {"card": card(), "practice": card()})
+
+
+def write_help_page(file: Path) -> None:
+    """Write the crisis page for the proxy, never half."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(file.name + ".new")
+    draft.write_text(help_html(), encoding="utf-8")
+    draft.replace(file)
 
 
 @public

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -24,6 +25,7 @@ from practice.keys import PURPOSES
 from practice.models import Practice, User
 from practice.pages import StaffRequest, staff_page
 from practice.views.clients import KEYS, differences, phone_like, text
+from practice.views.public import write_help_page
 
 NO_ZONES = ("Etc/", "SystemV/", "US/", "posix/", "right/")
 CARD = "practice-card.json"
@@ -263,6 +265,8 @@ def _value(name: str, field: forms.Field, value: Any) -> str:
         return gettext("Yes") if value else "" if name == "answer_calls_nobody" else gettext("No")
     if isinstance(field, forms.TimeField):
         return str(value)[:5]
+    if name == "zone":
+        return str(value).replace("_", " ")
     return str(value or "")
 
 
@@ -313,3 +317,5 @@ def write_card(practice: Practice) -> None:
     fresh = settings.DATA_DIR / f"{CARD}.new"
     fresh.write_text(json.dumps(card))
     fresh.replace(settings.DATA_DIR / CARD)
+    if settings.HELP_PAGE:
+        write_help_page(Path(settings.HELP_PAGE))

@@ -147,7 +147,9 @@ def test_proxy_shows_the_help_page_with_the_same_rules_as_the_app() -> None:
     help_location = PROXY.partition("location @help {")[2].partition("\n        }")[0]
     assert f'Content-Security-Policy "{policy}"' in help_location
     assert "rewrite ^ /help-now.html break;" in help_location
-    assert "python manage.py help_page /public/help-now.html" in (ROOT / "deploy/run").read_text()
+    assert COMPOSE["x-app"]["environment"]["HELP_PAGE"] == "/public/help-now.html"
+    assert "root /public;" in help_location
+    assert "python manage.py help_page\n" in (ROOT / "deploy/run").read_text()
 
 
 def test_proxy_writes_no_paths_and_believes_no_browser_about_its_address() -> None:
