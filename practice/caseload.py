@@ -58,6 +58,10 @@ SHOW: dict[str, Filter] = {
 SORT: dict[str, str | Promise] = {"": _("Most pressing"), "session": _("Next session"), "quiet": _("Longest quiet")}
 
 
+def orders(who: str) -> dict[str, str | Promise]:
+    return SORT | {"": _("Newest first")} if who == "all" else SORT
+
+
 def widths(user: User) -> list[str]:
     """Return which of WHO this person may ask for; the first is what they see unasked."""
     reach = {REACH[role] for role in user.roles}

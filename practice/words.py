@@ -83,7 +83,8 @@ def why(task: Task) -> str:
 
 def _stronger(rule_id: str) -> set[str]:
     """The rules that say more than this one: with one of them, this one need not be said too."""
-    return next((set(rule.superseded_by) for rule in table.rules() if rule.id == rule_id), set())
+    said = {"SR-08"} if rule_id in ("SR-05", "SR-06") else set()  # its words hold theirs
+    return said.union(*(rule.superseded_by for rule in table.rules() if rule.id == rule_id))
 
 
 def _safety(facts: dict[str, Any], opened: datetime) -> list[Words]:
@@ -130,6 +131,11 @@ REASONS: dict[str, Reason] = {
     "booster": _words(_("The booster window is open. Nothing booked.")),
     "todo": lambda facts, opened: [TODO.get(facts.get("reason", ""), _("Something to do: see the client's page."))],
 }
+
+
+def beside(task: Task) -> str:
+    """Return the same in a few words, for an item that stands behind a more pressing one."""
+    return sentence([chip_text(task)]) if task.kind == "suggestion" else why(task)
 
 
 def due(task: Task, at: datetime) -> str:

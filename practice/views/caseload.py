@@ -64,11 +64,12 @@ def caseload(request: StaffRequest) -> HttpResponse:
             _link(chosen, "show", s, lists.SHOW[s].label, s == show, _shown(counted["all" if not s else f"in_{s}"]))
             for s in shows
         ],
-        "orders": [_link(chosen, "sort", s, label, s == sort) for s, label in lists.SORT.items() if charted or s],
+        "orders": [_link(chosen, "sort", s, label, s == sort) for s, label in lists.orders(who).items()],
         "more": _url(chosen | {"after": page.next}) if page.next else "",
         "top": _url(chosen),
         "everyone": _url(chosen | {"show": ""}),
         "filtered": bool(show),
+        "may_sign": user.may(Permission.SIGN_CLINICAL),
         "may_invite": user.may(Permission.INVITE_CLIENT),
     }
     return render(request, "practice/caseload.html", context)
@@ -151,7 +152,7 @@ def _row(client: Client, at: datetime, today: date) -> dict[str, Any]:
         "why": _why(tasks) if tasks else gettext("No open flags"),
         "plan": client.plan_name or gettext("None yet"),
         "plan_more": client.plan_note,
-        "next": day(client.next_session_at),
+        "next": day(client.next_session_at) or (gettext("Not yet") if client.status == Client.Status.INVITED else ""),
         "next_more": clock(client.next_session_at),
         "action": {"url": client.get_absolute_url(), "label": gettext("Open")},
     }
@@ -172,8 +173,8 @@ def _row(client: Client, at: datetime, today: date) -> dict[str, Any]:
 
 def _why(tasks: list[Task]) -> str:
     """The words of the most pressing item and of the next one beside it; the rest as a number."""
-    beside = [task for task in tasks[1:] if task.rank == tasks[0].rank]
-    said = [words.why(task) for task in (tasks[0], *beside[:1])]
+    behind = [task for task in tasks[1:] if task.rank == tasks[0].rank][:1]
+    said = [words.why(tasks[0]), *(words.beside(task) for task in behind)]
     rest = len(tasks) - len(said)
     if rest:
         said.append(ngettext("{n} more thing open.", "{n} more things open.", rest).format(n=rest))

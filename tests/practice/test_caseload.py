@@ -15,6 +15,7 @@ from practice import actions, caseload
 from practice.models import Client, SafetyContact, Site, Task, User
 from practice.models.clients import LAST
 from practice.models.tasks import KINDS
+from practice.words import why
 from tests import factories
 from tests.factories import NOW
 
@@ -417,3 +418,24 @@ def test_hostile_names_are_shown_as_text(as_user: As, maya: User) -> None:
     html = as_user(maya).get("/caseload/").content.decode()
     assert "<img src=x" not in html
     assert "{{7|add:7}}" in html
+
+
+def test_rules_that_say_the_same_are_said_once(maya: User) -> None:
+    sam = factories.client(maya)
+
+    def said(*rules: str) -> str:
+        task = Task(client=sam, kind="safety", facts={"rules": list(rules)}, opened_at=NOW)
+        return why(task)
+
+    assert said("SR-05", "SR-06") == "Item 9 more than half the days."
+    assert said("SR-05", "SR-08") == "Item 9 positive, C-SSRS all no."
+    assert said("SR-05", "SR-03") == "C-SSRS moderate, item 9 positive."
+    assert said("SR-07") == "A safety question was not answered."
+    assert said("a-rule-of-tomorrow") == "Safety flag open."
+
+
+def test_item_behind_a_flag_is_said_in_few_words(as_user: As, maya: User, on_call: User) -> None:
+    sam = factories.client(maya)
+    flag(sam, "SR-03", "priority", NOW)
+    Task.open(sam, "suggestion", at=NOW, subject_id=sam.pk, suggested="infusion_clinic", rules=["IN-01"])
+    assert "C-SSRS moderate. Consider infusion referral." in words(as_user(maya).get("/caseload/"))
