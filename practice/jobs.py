@@ -17,7 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import close_old_connections, transaction
+from django.db import close_old_connections, connections, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -28,7 +28,7 @@ log = logging.getLogger("practice.jobs")
 LEASE = timedelta(seconds=150)  # longer than CELERY_TASK_TIME_LIMIT
 MAX_ATTEMPTS = 8
 LONGEST_WAIT_S = 120  # what failed because something was away is done two minutes after it is back
-TASK_MODULES = ("practice.tasks", "intake.tasks", "referrals.tasks", "practice.kap.tasks")
+TASK_MODULES = ("practice.tasks", "intake.tasks")
 
 Work = Callable[[str], Callable[[], None] | None]
 _kinds: dict[str, Work] = {}
@@ -182,6 +182,7 @@ class Runner(threading.Thread):
                 log.warning("runner", extra={"trouble": type(trouble).__name__})
             _wake.wait(self.every_s)
             _wake.clear()
+        connections.close_all()  # this thread's own; nobody else can close them
 
     def stop(self) -> None:
         self.stopping.set()

@@ -1,1 +1,0 @@
-"""Jobs of this package, registered by name."""
