@@ -8,7 +8,6 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Max
 from django.urls import reverse
-from django.utils import timezone
 
 from practice import audit, coverage, jobs, notices
 from practice.access import Role
@@ -415,8 +414,3 @@ def watch_system(*, at: datetime) -> None:
         notices.tell_staff(
             admin, "system", link=notices.link(reverse("system_state")), minutes=waiting, unsent=bool(unsent)
         )
-
-
-def now() -> datetime:
-    """The clock of views and tasks."""
-    return timezone.now()

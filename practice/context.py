@@ -37,8 +37,8 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "nav": SimpleLazyObject(lambda: _nav(user, here or "")),
         "theme": user.theme,
         "keys_on": user.keys_on,
-        "clinical_unsigned": SimpleLazyObject(lambda: unsigned()),
-        "queue_late_min": SimpleLazyObject(lambda: _late()),
+        "clinical_unsigned": SimpleLazyObject(unsigned),
+        "queue_late_min": SimpleLazyObject(_late),
     }
 
 

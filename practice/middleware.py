@@ -1,7 +1,6 @@
 """What happens around every request. Each class does one thing; the order is in settings.MIDDLEWARE."""
 
 from collections.abc import Callable
-from datetime import timedelta
 
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
@@ -94,7 +93,7 @@ def is_database_trouble(exception: BaseException | None) -> bool:
 class SessionClock:
     """Staff sessions lock after 15 minutes without an act of a person, and end after 12 hours. Typed text is kept.
 
-    Client sessions have the same idle lock, kept by their own door (practice.pages.client_page).
+    Client sessions have the same idle lock, kept by their own door (intake.doors).
     """
 
     def __init__(self, get_response: Answer) -> None:
@@ -164,6 +163,3 @@ class SecondFactor:
                 if match.url_name not in self.OPEN and not (door and door.kind in ("public", "client")):
                     return redirect("mfa_activate_totp")
         return self.get_response(request)
-
-
-IDLE = timedelta(seconds=settings.SESSION_IDLE_S)

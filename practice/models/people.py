@@ -98,10 +98,6 @@ class User(AbstractBaseUser):
     def first_name(self) -> str:
         return self.name.split()[0] if self.name else ""
 
-    @property
-    def initials(self) -> str:
-        return "".join(word[0] for word in self.name.split()[:2]).upper()
-
 
 class RoleGrant(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="role_grants")
