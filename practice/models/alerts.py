@@ -122,6 +122,7 @@ class Alert(ClientRecord):
         indexes = [
             models.Index(fields=["climbs_at"], name="alert_climbs", condition=Q(closed_at=None)),
             models.Index(fields=["client", "opened_at"], name="alert_client"),
+            models.Index(fields=["source_id", "opened_at"], name="alert_sitting"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(is_drill=True) | Q(client__isnull=False), name="alert_has_client"),
