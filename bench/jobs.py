@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bench.measure import Ask
-from bench.seed import PINNED, Person, put
+from bench.seed import FIRST_NUMBER, PINNED, Person, put
 from intake import actions, packet
 from intake.doors import KEY
 from intake.models import Answer, Intake
@@ -28,6 +28,9 @@ TOKEN = "b" * 32  # the bench's own form token, in cookie and form alike
 
 class Scene:
     """Who is signed in, and whose pages are asked for."""
+
+    def __init__(self) -> None:
+        self.last = FIRST_NUMBER + sum(PINNED) - 1  # the client who gave answers last
 
     @cached_property
     def therapists(self) -> list[User]:
@@ -55,9 +58,11 @@ class Scene:
 
     @transaction.atomic
     def sitting(self, numbers: answers.Sitting) -> Intake:
-        """A check-in with every question answered, of a client who is on nobody's pinned caseload and has none yet."""
+        """A check-in with every question answered, of a client who is on nobody's pinned caseload: the next in line."""
         at = timezone.now()
-        client = Client.objects.filter(invitations=None).exclude(therapist__in=self.therapists).order_by("number")[0]
+        waiting = Client.objects.exclude(invitations__state__in=actions.OPEN).filter(number__gt=self.last)
+        client = waiting.order_by("number")[0]
+        self.last = client.number
         begun = actions.start(invitation=actions.invite(by=None, client=client, key="check-in", at=at), at=at)
         wanted = packet.load("check-in")
         given = answers.give(wanted, PERSON, numbers, {"drugs": DRUGS, "story": [""], "hopes": [""]}, at.date())

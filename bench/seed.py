@@ -19,7 +19,7 @@ from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models, transaction
 from django.utils import timezone
 
-from intake.models import Assessment
+from intake.models import Assessment, Intake, Invitation
 from practice.access import Role
 from practice.clinical.instrument import load
 from practice.clinical.scoring import score
@@ -29,6 +29,7 @@ from practice.sealed import SealedField, blind, normalise, seal
 
 SCALES = {"1k": 1_000, "100k": 100_000, "1M": 1_000_000}
 BATCH = 5_000
+FIRST_NUMBER = 1_000
 PINNED = (50, 200)  # the caseloads that are equal at every size
 CASELOAD = 100  # of everybody else
 MOST_THERAPISTS = 2_000
@@ -244,10 +245,15 @@ class Tables:
         self.assessments = Table(
             Assessment,
             (
-                *("id", "client", "instrument", "instrument_version", "wording_sha256", "answers", "total", "band"),
-                *("safety", "flags", "complete", "taken_at", "taken_on"),
+                *("id", "client", "intake", "instrument", "instrument_version", "wording_sha256", "answers", "total"),
+                *("band", "safety", "flags", "complete", "taken_at", "taken_on"),
             ),
         )
+        self.invitations = Table(
+            Invitation,
+            ("id", "client", "packet", "packet_version", "state", "token_digest", "created_at", "expires_at"),
+        )
+        self.intakes = Table(Intake, ("id", "client", "invitation", "started_at", "saved_at", "submitted_at"))
         self.tasks = Table(Task, ("id", "client", "kind", "rank", "subject_id", "facts", "opened_at", "due_at"))
         self.alerts = Table(
             Alert, ("id", "client", "source", "source_id", "severity", "rules", "answers", "opened_at", "raised_at")
@@ -260,6 +266,9 @@ class Tables:
     def write(self, persons: list[Person], staff: list[User], site: Site, at: datetime) -> None:
         place = {p.n: therapist_of(p.n, len(staff)) for p in persons}
         self.clients.write(self.client(p, staff[place[p.n]], prescriber_of(p.n, staff), site, at) for p in persons)
+        sittings = [(p, i, at - timedelta(days=14 * i)) for p in persons for i in range(len(p.totals))]
+        self.invitations.write(self.invitation(p, i, taken) for p, i, taken in sittings)
+        self.intakes.write((p.uid(f"in {i}"), p.pk, p.uid(f"sent {i}"), on, on, on) for p, i, on in sittings)
         self.assessments.write(chain.from_iterable(self.history(p, at) for p in persons))
         self.alerts.write(self.alert(p, at) for p in persons if p.flagged)
         self.notices.write(
@@ -279,7 +288,7 @@ class Tables:
             task = Task(kind=p.task[0], facts=p.task[1], opened_at=at)
             rank, turn, since = Client.Rank(task.look.rank), task.turn, at
         return (
-            *(p.pk, 1000 + p.n, site.pk, therapist.pk, prescriber, Client.Status.ACTIVE),
+            *(p.pk, FIRST_NUMBER + p.n, site.pk, therapist.pk, prescriber, Client.Status.ACTIVE),
             *(at, at, at + timedelta(days=p.n % 14)),
             *(p.name, p.name, "they/them", p.born, p.email, p.phone, "1 Bench Street"),
             {"email": True, "sms": True, "voice": True, "voicemail": False, "private": ["sms"]},
@@ -288,13 +297,17 @@ class Tables:
             *("KAP weekly" if p.n % 5 == 0 else "Weekly therapy", "4 of 8" if p.n % 5 == 0 else ""),
         )
 
+    def invitation(self, p: Person, i: int, taken: datetime) -> tuple[Any, ...]:
+        pk = p.uid(f"sent {i}")
+        return (pk, p.pk, "check-in", "1", Invitation.State.DONE, pk.hex * 2, taken, taken + timedelta(days=14))
+
     def history(self, p: Person, at: datetime) -> Iterator[tuple[Any, ...]]:
         for i, total in enumerate(reversed(p.totals)):
             answers, found = answered(total)
             taken = at - timedelta(days=14 * i)
             yield (
-                *(p.uid(f"phq-9 {i}"), p.pk, "phq-9", self.version, self.wording, answers, found["total"]),
-                *(found["band"], found["safety"], found["flags"], True, taken, taken.date()),
+                *(p.uid(f"phq-9 {i}"), p.pk, p.uid(f"in {i}"), "phq-9", self.version, self.wording, answers),
+                *(found["total"], found["band"], found["safety"], found["flags"], True, taken, taken.date()),
             )
 
     def alert(self, p: Person, at: datetime) -> tuple[Any, ...]:
