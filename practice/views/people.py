@@ -186,6 +186,7 @@ class LeaveForm(HouseForm):
 
     def __init__(self, *args: Any, person: User, asked: dict[str, bool], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.helper.all_optional = True  # never said as optional: a field is there only when somebody has to be chosen
         for name, role in (("therapist", Role.THERAPIST), ("prescriber", Role.PRESCRIBER)):
             if asked[name]:
                 self.fields[name].queryset = User.objects.with_role(role).exclude(pk=person.pk)  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext
@@ -16,9 +17,10 @@ from django.utils.translation import gettext_lazy as _
 
 from practice import actions, audit, context, jobs, staff
 from practice.access import Permission
-from practice.clinical import fit
+from practice.clinical import escalation, fit, table
+from practice.clinical.instrument import Instrument, all_instruments
 from practice.forms import HouseForm, words_field
-from practice.models import Alert, ClinicalSignature, Job, Notice
+from practice.models import Alert, ClinicalSignature, Job, Notice, Practice
 from practice.pages import StaffRequest, staff_page
 
 # --- The clinical signature ------------------------------------------------------------------------------------------
@@ -59,12 +61,33 @@ def clinical_sign(request: StaffRequest) -> HttpResponse:
     signed = {row.part: row for row in found if row.version == version}
     rows = [
         {"part": name, "title": PARTS[name][0], "about": PARTS[name][1], "signed": signed.get(name),
-         "form": form if name == part else SignForm(prefix=name)}
+         "reads": reads(name, request.practice), "form": form if name == part else SignForm(prefix=name)}
         for name in context.PARTS
     ]  # fmt: skip
     older = [row for row in found if row.version != version]
     context_ = {"rows": rows, "version": version, "older": older, "wrong": form if form.errors else None}
     return render(request, "practice/clinical_sign.html", context_, status=400 if form.errors else 200)
+
+
+def reads(part: str, practice: Practice) -> list[tuple[str, str]]:
+    """What a part holds, line by line, with the page where it can be read in full ("" when the line is all of it)."""
+    if part == "rules":
+        return [(f"{rule.id}: {rule.reason}", reverse("rule", args=[rule.id])) for rule in table.rules()]
+    if part == "instruments":
+        return [(f"{each.title}. {_bands(each)}".strip(), "") for each in all_instruments()]
+    if part == "clocks":
+        return [
+            (
+                f"{Alert.Severity(severity).label}: {', '.join(map(str, escalation.minutes(severity, practice.ladder)))}",
+                "",
+            )
+            for severity in escalation.LADDER_MIN
+        ]
+    return [(gettext("The help page that every client page leads to"), reverse("help_now"))]
+
+
+def _bands(instrument: Instrument) -> str:
+    return ", ".join(f"{band.label} {band.minimum:g}+" for band in instrument.bands if band.minimum is not None)
 
 
 def sign(part: str, version: str, by: Any, words: str, at: datetime) -> bool:

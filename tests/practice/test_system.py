@@ -11,7 +11,7 @@ from django.conf import settings
 from django.test import Client as Browser
 
 from practice import actions, audit, jobs
-from practice.clinical import fit
+from practice.clinical import fit, table
 from practice.context import PARTS, unsigned
 from practice.models import Alert, AuditEvent, ClinicalSignature, Job, Notice, User
 from practice.views.system import PARTS as TITLES
@@ -53,6 +53,14 @@ def test_strip_stays_until_every_part_is_signed(as_user: As, post: Post, sol: Us
     assert page.count("Signed by Sol Amari, Nov 19, 2026.") == len(PARTS)
     assert "I have read the rules." in page
     assert sorted(e.facts["part"] for e in AuditEvent.objects.filter(action="clinical.signed")) == sorted(PARTS)
+
+
+def test_page_shows_what_is_signed(as_user: As, sol: User) -> None:
+    html = as_user(sol).get(SIGN).content.decode()
+    assert len(re.findall(r'href="/rules/[^"]*"', html)) == len(table.rules())
+    page = words(as_user(sol).get(SIGN))
+    assert "Patient Health Questionnaire-9 (PHQ-9). Minimal or none 0+, Mild 5+, Moderate 10+" in page
+    assert "Urgent: 0, 15, 30, 60" in page
 
 
 def test_signature_needs_words(as_user: As, post: Post, sol: User) -> None:
