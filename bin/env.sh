@@ -27,7 +27,8 @@ install() {
         "$python" -m venv .venv || stop "That did not work. The lines above say why."
     fi
     say "Installing what $1 pins (checked against its hashes) ..."
-    .venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes -r "$1" ||
+    # Not compiled ahead: what is used compiles itself on first use, and most is not.
+    .venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --no-compile --require-hashes -r "$1" ||
         stop "The packages could not be installed. The lines above say why; run this again to go on."
     cp "$1" ".venv/$1"
 }
