@@ -76,13 +76,8 @@ def reads(part: str, practice: Practice) -> list[tuple[str, str]]:
     if part == "instruments":
         return [(f"{each.title}. {_bands(each)}".strip(), "") for each in all_instruments()]
     if part == "clocks":
-        return [
-            (
-                f"{Alert.Severity(severity).label}: {', '.join(map(str, escalation.minutes(severity, practice.ladder)))}",
-                "",
-            )
-            for severity in escalation.LADDER_MIN
-        ]
+        ladders = {severity: escalation.minutes(severity, practice.ladder) for severity in escalation.LADDER_MIN}
+        return [(f"{Alert.Severity(s).label}: {', '.join(map(str, minutes))}", "") for s, minutes in ladders.items()]
     return [(gettext("The help page that every client page leads to"), reverse("help_now"))]
 
 
