@@ -57,7 +57,7 @@ def panel(request: HttpRequest, client: Client, at: datetime) -> Panel:
 
 def assessment_row(row: Assessment) -> dict[str, Any]:
     return {
-        "title": short_title(row.definition),
+        "title": row.definition.short_name,
         "on": full_day(row.taken_on),
         "score": score_words(row),
         "band": band_words(row),
@@ -93,12 +93,6 @@ def agreement_title(row: Signature) -> str:
 
 
 # --- Words -----------------------------------------------------------------------------------------------------------
-
-
-def short_title(instrument: Instrument) -> str:
-    """The abbreviation that clinicians use: "PHQ-9", from the brackets of the full title."""
-    _, _, inside = instrument.title.partition("(")
-    return inside.partition(")")[0] or instrument.title
 
 
 def number_words(value: Any) -> str:
@@ -251,7 +245,7 @@ def assessment(request: HttpRequest, pk: UUID, assessment: UUID) -> HttpResponse
             **frame(request, client, at),
             "found": found,
             "definition": definition,
-            "title": short_title(definition),
+            "title": definition.short_name,
             "score": score_words(found),
             "band": band_words(found),
             "tone": tone(found),

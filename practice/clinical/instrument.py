@@ -15,6 +15,22 @@ FOLDER = Path(__file__).parent / "instruments"
 Value = int | str
 Answers = Mapping[str, Value | None]
 
+SHORT_NAMES: Mapping[str, str] = {
+    "asq": "ASQ",
+    "audit-c": "AUDIT-C",
+    "b-ipf": "B-IPF",
+    "cssrs-screener-recent": "C-SSRS",
+    "gad-7": "GAD-7",
+    "pc-ptsd-5": "PC-PTSD-5",
+    "pcl-5": "PCL-5",
+    "peg": "PEG",
+    "phq-2": "PHQ-2",
+    "phq-9": "PHQ-9",
+    "sisq-drug": "Drug use",
+    "wbs-2": "WBS",
+}
+"""What clinicians call each instrument: not part of its frozen wording, and the same in every language."""
+
 DECLINED = "declined"
 """What a client gives instead of an answer with "I would rather not say". Scored as a blank, never as a no."""
 
@@ -159,6 +175,18 @@ class Instrument:
     safety_items: tuple[Item, ...]
     scored_points: tuple[tuple[str, Mapping[Value, int | None]], ...]
     """Link id and points of each item that counts, in order."""
+
+    @property
+    def short_name(self) -> str:
+        """What clinicians call it: "PHQ-9"."""
+        return SHORT_NAMES[self.key]
+
+    @property
+    def ranges(self) -> list[tuple[float, float, str]]:
+        """(lowest total, highest total, name) of each band with a fixed lower limit, the lightest first."""
+        known = [(band.minimum, band.label) for band in self.bands if band.minimum is not None]
+        ends = [*(low - 1 for low, _label in known[1:]), self.scoring.get("maximum", 0)]
+        return [(low, end, label) for (low, label), end in zip(known, ends, strict=True)]
 
     def item(self, link_id: str) -> Item:
         try:

@@ -42,6 +42,37 @@ def test_every_shipped_instrument_loads_with_all_its_items() -> None:
     assert all(one.licence.ship and one.licence.notice and one.version.isdigit() for one in INSTRUMENTS)
 
 
+def test_every_instrument_has_the_name_that_clinicians_use() -> None:
+    assert {one.key: one.short_name for one in INSTRUMENTS} == {
+        "asq": "ASQ",
+        "audit-c": "AUDIT-C",
+        "b-ipf": "B-IPF",
+        "cssrs-screener-recent": "C-SSRS",
+        "gad-7": "GAD-7",
+        "pc-ptsd-5": "PC-PTSD-5",
+        "pcl-5": "PCL-5",
+        "peg": "PEG",
+        "phq-2": "PHQ-2",
+        "phq-9": "PHQ-9",
+        "sisq-drug": "Drug use",
+        "wbs-2": "WBS",
+    }
+
+
+def test_bands_cover_the_whole_scale_without_a_gap() -> None:
+    assert load("phq-9").ranges == [
+        (0, 4, "Minimal or none"),
+        (5, 9, "Mild"),
+        (10, 14, "Moderate"),
+        (15, 19, "Moderately severe"),
+        (20, 27, "Severe"),
+    ]
+    assert [name for _low, _high, name in load("pcl-5").ranges] == [
+        "Below provisional cut-point",
+        "At or above provisional cut-point (31)",
+    ]
+
+
 def test_a_released_instrument_file_is_never_edited() -> None:
     lines = LOCK.read_text(encoding="utf-8").splitlines()
     locked = {name: sha256 for sha256, name in (line.split("  ") for line in lines)}

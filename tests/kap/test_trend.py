@@ -77,20 +77,6 @@ def test_client_without_a_total_has_no_milestones(sam: Client) -> None:
     assert trend.milestones([]) == []
 
 
-def test_bands_cover_the_whole_scale_without_a_gap() -> None:
-    assert trend.bands_of(load("phq-9")) == [
-        (0, 4, "Minimal or none"),
-        (5, 9, "Mild"),
-        (10, 14, "Moderate"),
-        (15, 19, "Moderately severe"),
-        (20, 27, "Severe"),
-    ]
-    assert [name for _low, _high, name in trend.bands_of(load("pcl-5"))] == [
-        "Below provisional cut-point",
-        "At or above provisional cut-point (31)",
-    ]
-
-
 def test_numbers_table_has_a_row_for_each_point(as_user: As, maya: User, sam: Client) -> None:
     scores(sam, (400, 22), (60, 20), (30, None), (2, 9))
     page, context = panel_of(as_user, maya, sam)

@@ -12,9 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from intake.models import Assessment
 from intake.views import reading
-from practice.charts import NARROW, PANEL, WIDE, Band, Point, Treatment, describe, trend
+from practice.charts import NARROW, PANEL, WIDE, Point, Treatment, describe, trend
 from practice.clinical.change import compare
-from practice.clinical.instrument import Instrument, load
+from practice.clinical.instrument import load
 from practice.kap.models import Plan, Session
 from practice.kap.views import plans
 from practice.models import Client
@@ -49,7 +49,7 @@ def panel(request: HttpRequest, client: Client, at: datetime) -> Panel:
             {"label": label, "url": f"?range={key}#trend", "current": key == chosen}
             for key, (label, _back) in RANGES.items()
         ],
-        "name": reading.short_title(load(MAIN_MEASURE)),
+        "name": load(MAIN_MEASURE).short_name,
         "milestones": milestones(main),
     }
     shown = [row for row in main if start <= row.taken_on <= end]
@@ -65,7 +65,7 @@ def panel(request: HttpRequest, client: Client, at: datetime) -> Panel:
     small = {key: by_measure.get(key, []) for key in SMALL_MEASURES}
     context["small"] = [
         {
-            "name": reading.short_title(rows[-1].definition),
+            "name": rows[-1].definition.short_name,
             "chart": draw(rows, PANEL, f"{key}-z", {"start": start, "end": end, "today": today}),
         }
         for key, rows in small.items()
@@ -86,14 +86,6 @@ def total_of(row: Assessment) -> float | None:
     return None if row.total is None else float(row.total)
 
 
-def bands_of(definition: Instrument) -> list[Band]:
-    """(lowest, highest, name) of each band with a fixed limit."""
-    known = [band for band in definition.bands if band.minimum is not None]
-    highest = definition.scoring.get("maximum", 0)
-    ends = [*(float(band.minimum or 0) - 1 for band in known[1:]), float(highest)]
-    return [(float(band.minimum or 0), end, band.label) for band, end in zip(known, ends, strict=True)]
-
-
 def draw(rows: Sequence[Assessment], size: Any, chart_id: str, axis: dict[str, Any]) -> Any:
     definition = rows[-1].definition
     rules = definition.change
@@ -102,8 +94,8 @@ def draw(rows: Sequence[Assessment], size: Any, chart_id: str, axis: dict[str, A
     fall = rules.get("response_fall_pct")
     return trend(
         points,
-        name=reading.short_title(definition),
-        bands=bands_of(definition),
+        name=definition.short_name,
+        bands=definition.ranges,
         maximum=float(definition.scoring["maximum"]),
         minimum=float(definition.scoring.get("minimum", 0)),
         baseline=baseline,
@@ -111,7 +103,7 @@ def draw(rows: Sequence[Assessment], size: Any, chart_id: str, axis: dict[str, A
         remission_below=rules.get("remission_below"),
         size=size,
         chart_id=chart_id,
-        description=describe(reading.short_title(definition), points),
+        description=describe(definition.short_name, points),
         **axis,
     )
 
