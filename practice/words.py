@@ -24,6 +24,7 @@ SAFETY: dict[str, Words] = {
     "manual": _("raised by a member of staff"),
     "SR-01": _("C-SSRS high"),
     "SR-02": _("thoughts of suicide right now"),
+    "safe-now": _("not safe right now, or not sure"),
     "SR-09": _("harm to others"),
     "SR-10": _("abuse disclosed"),
     "SR-03": _("C-SSRS moderate"),
@@ -64,6 +65,7 @@ TODO: dict[str, Words] = {
     "wrong_codes": _("Somebody typed wrong codes on their link. Call them, and send a new link if it was them."),
 }
 SOON = timedelta(hours=24)
+ALSO_NAMED = 3  # more would push the next row off a phone
 
 
 def sentence(parts: Sequence[Words]) -> str:
@@ -83,8 +85,8 @@ def why(task: Task) -> str:
 
 def _stronger(rule_id: str) -> set[str]:
     """The rules that say more than this one: with one of them, this one need not be said too."""
-    said = {"SR-08"} if rule_id in ("SR-05", "SR-06") else set()  # its words hold theirs
-    return said.union(*(rule.superseded_by for rule in table.rules() if rule.id == rule_id))
+    held = {"SR-08"} if rule_id in ("SR-05", "SR-06") else set()  # its words hold theirs
+    return held.union(*(rule.superseded_by for rule in table.rules() if rule.id == rule_id))
 
 
 def _safety(facts: dict[str, Any], opened: datetime) -> list[Words]:
@@ -133,9 +135,15 @@ REASONS: dict[str, Reason] = {
 }
 
 
-def beside(task: Task) -> str:
-    """Return the same in a few words, for an item that stands behind a more pressing one."""
-    return sentence([chip_text(task)]) if task.kind == "suggestion" else why(task)
+def reasons(tasks: Sequence[Task]) -> str:
+    """Return why a client stands in the list: the first item and every safety flag in full, the others by name."""
+    full = [task for task in tasks if task is tasks[0] or task.kind == "safety"]
+    names = list(dict.fromkeys(chip_text(task) for task in tasks if task not in full))
+    named = [f"{name[0].lower()}{name[1:]}" for name in names[:ALSO_NAMED]]
+    if rest := len(names) - len(named):
+        named.append(gettext("{n} more").format(n=rest))
+    also = [gettext("Also: {names}.").format(names=", ".join(named))] if named else []
+    return " ".join([*(why(task) for task in full), *also])
 
 
 def due(task: Task, at: datetime) -> str:

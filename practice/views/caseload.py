@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime
-from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -19,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from practice import caseload as lists
 from practice import charts, words
 from practice.access import Permission
-from practice.clinical.instrument import Instrument, load
+from practice.clinical.instrument import load
 from practice.models import Client, Task
 from practice.pages import StaffRequest, staff_page
 from practice.templatetags.ui import clock, day
@@ -58,7 +57,7 @@ def caseload(request: StaffRequest) -> HttpResponse:
         "now": counted["now"] if charted else 0,
         "counted": counted,
         "page": page,
-        "groups": list(_groups(page, counted, at, show, sort, charted)),
+        "groups": list(_groups(page, counted, at, show, sort, who)),
         "people": [_link(chosen, "who", w, lists.WHO[w], w == who) for w in mine] if len(mine) > 1 else [],
         "tabs": [
             _link(chosen, "show", s, lists.SHOW[s].label, s == show, _shown(counted["all" if not s else f"in_{s}"]))
@@ -112,19 +111,20 @@ def _lead(counted: dict[str, int], at: datetime, charted: bool) -> str:
 
 
 def _groups(
-    page: lists.Page, counted: dict[str, int], at: datetime, show: str, sort: str, charted: bool
+    page: lists.Page, counted: dict[str, int], at: datetime, show: str, sort: str, who: str
 ) -> Iterator[dict[str, Any]]:
     """The rows of this page under their heads. Only the list by need has groups."""
     today = timezone.localdate(at)
-    if not charted:
+    if who == "all":
         yield {"rows": [_state_row(client, today) for client in page.clients]}
         return
+    team = who == "team"
     if sort:
-        yield {"rows": [_row(client, at, today) for client in page.clients]}
+        yield {"rows": [_row(client, at, today, team) for client in page.clients]}
         return
     for rank, clients in groupby(page.clients, key=lambda client: client.rank):
         icon, key, note = GROUPS[Client.Rank(rank)]
-        rows = [_row(client, at, today) for client in clients]
+        rows = [_row(client, at, today, team) for client in clients]
         count = len(rows) if show else counted[key]
         notes = [str(note)] if note else []
         if not show and len(rows) < count:
@@ -140,16 +140,16 @@ def meta(client: Client, today: date) -> str:
     return ", ".join(str(part) for part in (client.pronouns, age, invited) if part)
 
 
-def _row(client: Client, at: datetime, today: date) -> dict[str, Any]:
+def _row(client: Client, at: datetime, today: date, team: bool) -> dict[str, Any]:
     tasks: list[Task] = client.open_tasks  # type: ignore[attr-defined]
     first = tasks[0] if tasks else None
     row = {
         "id": client.code,
         "url": client.get_absolute_url(),
         "name": client.name,
-        "meta": meta(client, today),
+        "meta": f"{meta(client, today)} · {client.therapist}" if team else meta(client, today),
         "steady": first is None,
-        "why": _why(tasks) if tasks else gettext("No open flags"),
+        "why": words.reasons(tasks) if tasks else gettext("No open flags"),
         "plan": client.plan_name or gettext("None yet"),
         "plan_more": client.plan_note,
         "next": day(client.next_session_at) or (gettext("Not yet") if client.status == Client.Status.INVITED else ""),
@@ -171,25 +171,10 @@ def _row(client: Client, at: datetime, today: date) -> dict[str, Any]:
     return row | _score(client)
 
 
-def _why(tasks: list[Task]) -> str:
-    """The words of the most pressing item and of the next one beside it; the rest as a number."""
-    behind = [task for task in tasks[1:] if task.rank == tasks[0].rank][:1]
-    said = [words.why(tasks[0]), *(words.beside(task) for task in behind)]
-    rest = len(tasks) - len(said)
-    if rest:
-        said.append(ngettext("{n} more thing open.", "{n} more things open.", rest).format(n=rest))
-    return " ".join(said)
-
-
-@cache
-def _phq9() -> tuple[Instrument, list[charts.Band]]:
-    found = load("phq-9")
-    return found, [(band.minimum or 0, band.minimum or 0, band.label) for band in found.bands]
-
-
 def _score(client: Client) -> dict[str, Any]:
     """The last total, its band, its change since the one before, and the small chart."""
-    instrument, bands = _phq9()
+    instrument = load("phq-9")
+    bands = instrument.ranges
     totals = [total for _on, total, _safety in client.phq9]
     known = [(on, total) for on, total, _safety in client.phq9 if total is not None]
     if not known:
@@ -202,7 +187,7 @@ def _score(client: Client) -> dict[str, Any]:
         "delta": _delta(known, instrument.change["meaningful_change"]) if len(known) > 1 else None,
         "spark": charts.sparkline(
             totals,
-            name="PHQ-9",
+            name=instrument.short_name,
             maximum=instrument.scoring["maximum"],
             cut=instrument.cutpoints["positive_screen"],
             safety=[i for i, (_on, _total, safety) in enumerate(client.phq9) if safety],

@@ -81,7 +81,7 @@ def test_row_says_why_in_words_with_the_time_that_is_due(as_user: As, maya: User
     actions.client_did(client=sam, alert=alert, kind="left", at=NOW)
     actions.client_did(client=sam, alert=alert, kind="call_wanted", at=NOW)
     page = words(as_user(maya).get("/caseload/"))
-    assert "Safety C-SSRS high. Item 9 positive. Left after a safety answer. 1 more thing open." in page
+    assert "Safety C-SSRS high. Item 9 positive. Left after a safety answer. Also: asked for a call." in page
     assert "Contact due 10:15 am" in page
     assert "Record contact Sam Whitehorse" in page
 
@@ -269,6 +269,7 @@ def test_supervisor_sees_the_team_and_no_other_team(as_user: As, sol: User, sam:
     factories.client(sol, "Own Client")
     assert shown(as_user(sol).get("/caseload/?who=team")) == shown(as_user(sol).get("/caseload/"))
     assert set(shown(as_user(sol).get("/caseload/"))) == {"Sam Whitehorse", "Own Client"}
+    assert "he/him, 33 · Maya Torres" in words(as_user(sol).get("/caseload/"))
 
 
 def test_prescriber_sees_those_they_prescribe_for(as_user: As, pax: User, sam: Client, kit: Client) -> None:
@@ -430,12 +431,18 @@ def test_rules_that_say_the_same_are_said_once(maya: User) -> None:
     assert said("SR-05", "SR-06") == "Item 9 more than half the days."
     assert said("SR-05", "SR-08") == "Item 9 positive, C-SSRS all no."
     assert said("SR-05", "SR-03") == "C-SSRS moderate, item 9 positive."
+    assert said("safe-now", "SR-07") == "Not safe right now, or not sure, a safety question was not answered."
     assert said("SR-07") == "A safety question was not answered."
     assert said("a-rule-of-tomorrow") == "Safety flag open."
 
 
-def test_item_behind_a_flag_is_said_in_few_words(as_user: As, maya: User, on_call: User) -> None:
+def test_items_behind_a_flag_are_named_only(as_user: As, maya: User, on_call: User) -> None:
     sam = factories.client(maya)
     flag(sam, "SR-03", "priority", NOW)
     Task.open(sam, "suggestion", at=NOW, subject_id=sam.pk, suggested="infusion_clinic", rules=["IN-01"])
-    assert "C-SSRS moderate. Consider infusion referral." in words(as_user(maya).get("/caseload/"))
+    Task.open(sam, "new_intake", at=NOW, subject_id=sam.pk)
+    browser = as_user(maya)
+    assert "C-SSRS moderate. Also: consider infusion referral, new intake." in words(browser.get("/caseload/"))
+    for kind in ("unfinished", "booster", "todo"):
+        Task.open(sam, kind, at=NOW)
+    assert "Also: consider infusion referral, new intake, form not back, 2 more." in words(browser.get("/caseload/"))
