@@ -6,27 +6,22 @@ Time runs from left to right in every language.
 """
 
 from practice.charts.lanes import Treatment
-from practice.charts.plot import NARROW, PANEL, PAPER, WIDE, Band, Size, band_of, band_tone
-from practice.charts.shares import Spread, bar, dist
+from practice.charts.plot import NARROW, PANEL, WIDE, Band, Size, band_of, band_tone
 from practice.charts.sparks import sparkline
 from practice.charts.trends import Point, clear_x, describe, trend
 
 __all__ = [
     "NARROW",
     "PANEL",
-    "PAPER",
     "WIDE",
     "Band",
     "Point",
     "Size",
-    "Spread",
     "Treatment",
     "band_of",
     "band_tone",
-    "bar",
     "clear_x",
     "describe",
-    "dist",
     "sparkline",
     "trend",
 ]

@@ -34,11 +34,11 @@ class Treatment:
         return bool(self.sessions or self.intensives or self.boosters_done or self.boosters_due)
 
 
-def draw_lanes(plot: Plot, treatment: Treatment, *, zoom: bool) -> None:
+def draw_lanes(plot: Plot, treatment: Treatment) -> None:
     top = plot.bottom + 26
     if treatment.infused:
         _lane(plot, gettext("Infusions"), top)
-        _infusions(plot, treatment.courses, top + LANE / 2, zoom=zoom)
+        _infusions(plot, treatment.courses, top + LANE / 2)
         top += LANE
     if treatment.kap:
         _lane(plot, gettext("KAP"), top)
@@ -50,15 +50,11 @@ def _lane(plot: Plot, name: str, top: float) -> None:
     plot.aside(name, top + LANE / 2)
 
 
-def _infusions(plot: Plot, courses: Sequence[Sequence[date]], middle: float, *, zoom: bool) -> None:
+def _infusions(plot: Plot, courses: Sequence[Sequence[date]], middle: float) -> None:
     labels: list[Label] = []
     for course in sorted(sorted(course) for course in courses if course):
         shown = [(n, on) for n, on in enumerate(course, 1) if plot.shows(on)]
-        if zoom:
-            for n, on in shown:
-                plot.art.circle("inf", plot.x(on), middle, 10)
-                plot.art.text(n, plot.x(on), middle + 4, css="wt", anchor="middle")
-        elif shown:
+        if shown:
             (one, begun), (other, ended) = shown[0], shown[-1]
             first, last = plot.x(begun) - 6, plot.x(ended) + 6
             plot.art.rect("inf-bg", first, middle - 10, last - first, 20, 5)

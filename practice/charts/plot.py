@@ -31,7 +31,6 @@ class Size:
 WIDE = Size("chart-w", width=860, left=30, right=104, height=232, narrow=False)
 NARROW = Size("chart-n", width=340, left=24, right=66, height=210, narrow=True)
 PANEL = Size("chart-z", width=320, left=24, right=66, height=190, narrow=True)
-PAPER = Size("chart-p", width=760, left=30, right=104, height=150, narrow=False)
 
 
 @dataclass

@@ -39,15 +39,13 @@ def trend(
     remission_below: float | None = None,
     treatment: Treatment | None = None,
     size: Size = WIDE,
-    zoom: bool = False,
     chart_id: str = "chart",
     title: str = "",
     description: str = "",
 ) -> SafeString:
     """Draw totals over time: bands behind, response and remission lines, safety diamonds, treatment lanes below.
 
-    `response` is the highest total that counts as a response to a first score of `baseline`. `zoom` writes every total
-    and marks each infusion in the plot; it is for the days of one course.
+    `response` is the highest total that counts as a response to a first score of `baseline`.
     """
     treatment = treatment or Treatment()
     first, last = _days(points, treatment, start, end, today)
@@ -62,12 +60,9 @@ def trend(
         plot.art.line("today", now, plot.top, now, floor - 2)
         left = size.narrow or now > plot.right - 50
         plot.art.text(gettext("Today"), now + (-4 if left else 4), plot.top + 11, anchor="end" if left else "")
-    if zoom:
-        for on in (on for course in treatment.courses for on in course if plot.shows(on)):
-            plot.art.line("guide", plot.x(on), plot.top, plot.x(on), plot.bottom)
     _line(plot, shown)
-    _marks(plot, shown, zoom=zoom)
-    draw_lanes(plot, treatment, zoom=zoom)
+    _marks(plot, shown)
+    draw_lanes(plot, treatment)
     return plot.art.told(
         f"chart {size.css}",
         size.width,
@@ -194,7 +189,7 @@ def _line(plot: Plot, points: Sequence[Point]) -> None:
         plot.art.path("ln", stretch)
 
 
-def _marks(plot: Plot, points: Sequence[Point], *, zoom: bool) -> None:
+def _marks(plot: Plot, points: Sequence[Point]) -> None:
     known = [(p, p.total) for p in points if p.total is not None]
     for point in points:
         said = "" if plot.size.narrow else _said(point)
@@ -203,7 +198,7 @@ def _marks(plot: Plot, points: Sequence[Point], *, zoom: bool) -> None:
             plot.art.diamond("pt9", plot.x(point.on), y, 7, said)
         elif point.total is not None and (len(known) < MANY or point is known[-1][0]):
             plot.art.circle("pt", plot.x(point.on), plot.y(point.total), 4.2, said)
-    for point, total in known if zoom else [*known[:1], *known[1:][-1:]]:
+    for point, total in [*known[:1], *known[1:][-1:]]:
         y = plot.y(total)
         y = y - 12 if y > plot.top + 24 else y + 20
         plot.art.text(number(total), plot.x(point.on), y, css="st halo", anchor="middle", font=13)

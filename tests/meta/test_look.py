@@ -98,7 +98,7 @@ def tokens(block: str) -> dict[str, str]:
 
 
 BASE = (STATIC / "css" / "base.css").read_text()
-LIGHT = tokens(BASE[BASE.index(":root,.paper{") : BASE.index("@media screen and")])
+LIGHT = tokens(BASE[BASE.index(":root{") : BASE.index("@media screen and")])
 BY_SYSTEM = tokens(BASE[BASE.index("@media screen and") : BASE.index("@media screen{")])
 BY_CHOICE = tokens(BASE[BASE.index("@media screen{") : BASE.index("*,*::before")])
 

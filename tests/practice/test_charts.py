@@ -14,14 +14,11 @@ from practice.charts import (
     PANEL,
     Band,
     Point,
-    Spread,
     Treatment,
     band_of,
     band_tone,
-    bar,
     clear_x,
     describe,
-    dist,
     sparkline,
     trend,
 )
@@ -105,17 +102,6 @@ def test_treatment_lanes_show_courses_sessions_intensives_and_boosters() -> None
     assert words(svg)[-6:] == ["Infusions", "1 to 6", "KAP", "8 sessions", "Intensive", "Booster due"]
 
 
-def test_zoom_numbers_each_infusion_and_writes_each_total() -> None:
-    course = [MAR + timedelta(2 * n) for n in range(6)]
-    points = [Point(MAR, 21), Point(MAR + timedelta(4), 16), Point(MAR + timedelta(11), 12)]
-    svg = draw(points, treatment=Treatment(courses=[course]), size=PANEL, zoom=True)
-    assert [w for w in words(svg) if w in {"1", "2", "3", "4", "6", "21", "16", "12"}] == [
-        *("21", "16", "12"),
-        *"12346",
-    ]
-    assert len(marks(svg, "guide")) == 6
-
-
 @pytest.mark.parametrize("size", [NARROW, PANEL])
 def test_smaller_sizes_hold_everything_inside_their_box(size: object) -> None:
     svg = draw([Point(JAN, 27), Point(NOV, 0)], size=size)
@@ -169,7 +155,7 @@ def test_everything_from_outside_is_escaped() -> None:
     svg = trend(
         [Point(JAN, 5)], name=HOSTILE, bands=bands, maximum=27, chart_id=HOSTILE, title=HOSTILE, description=HOSTILE
     )
-    svg += sparkline([1, 2], name=HOSTILE, maximum=27) + dist([Spread(HOSTILE, 1, 2, 3, 9)], target=14, title=HOSTILE)
+    svg += sparkline([1, 2], name=HOSTILE, maximum=27)
     assert "<script" not in svg
     ElementTree.fromstring(f"<all>{svg}</all>")
 
@@ -245,35 +231,6 @@ def test_sparkline_stands_with_little(
 
 def test_sparkline_stays_inside_when_the_scale_has_no_width() -> None:
     assert all(abs(n) <= 108 for n in numbers(sparkline([5, 9], name="x", maximum=0, cut=0)))
-
-
-@pytest.mark.parametrize(
-    ("value", "total", "width"),
-    [(5, 10, "180"), (0, 10, "0"), (20, 10, "360"), (-1, 10, "0"), (1, 0, "0"), (0, 0, "0")],
-)
-def test_bar_is_a_share_and_never_more_than_the_whole(value: float, total: float, width: str) -> None:
-    assert [m["width"] for m in marks(bar(value, total), "fg")] == [width]
-
-
-def test_bar_adds_a_second_share_behind_the_first() -> None:
-    assert [m["width"] for m in marks(bar(5, 10, second=2), "fg2")] == ["252"]
-
-
-def test_dist_draws_spreads_and_says_when_there_are_too_few() -> None:
-    svg = dist([Spread("Northlake", 6, 9, 13, 19), Spread("Harbor", None, None, None, 3)], target=14, title="Days")
-    assert (len(marks(svg, "m")), len(marks(svg, "t"))) == (1, 1)
-    assert [w for w in words(svg) if not w.isdecimal()] == [
-        "Goal: 14 days",
-        "Northlake",
-        "9 d",
-        "Harbor",
-        "too few (3)",
-    ]
-
-
-def test_dist_stands_with_no_rows_and_with_years() -> None:
-    ElementTree.fromstring(dist([], target=14))
-    assert len(marks(dist([Spread("x", 1, 400, 900, 5)], target=14, size=NARROW), "gr")) < 12
 
 
 # --- Where things go -------------------------------------------------------------------------------------------------
