@@ -6,7 +6,9 @@ import re
 from datetime import UTC, datetime
 
 FIELDS = ("job", "kind", "trouble", "attempts", "status", "method", "view", "ms", "error_id")
-_IDS = re.compile(r"/(p|r|alerts/open|reset/key)/[^/\s?]+|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\?\S+")
+_IDS = re.compile(
+    r"/(p|r|alerts/open|reset/key)/[^/\s?]+|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\?\S+"
+)
 
 
 class NothingOfAClient(logging.Filter):

@@ -220,7 +220,7 @@ class Client(models.Model):
         return next((c for c in self.contacts or [] if c.get("role") == role), None)
 
     def may_reach_by(self, channel: str) -> bool:
-        """Whether "email", "sms" or "voice" is safe to use, by the client's own word; until they gave it, what we have."""
+        """Whether "email", "sms" or "voice" is safe, by the client's own word; until they gave it, what we have."""
         return bool((self.reach or {}).get(channel, True)) and bool(self.email if channel == "email" else self.phone)
 
     def set_identity(self, **fields: Any) -> None:
