@@ -59,7 +59,11 @@ def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
     if not flags:
         return None
     may_act = Permission.ACT_ON_ALERT in allowed(reader(request), client)
-    return Panel("practice/alerts_panel.html", {"cards": [card(flag, reader(request), may_act, at) for flag in flags]})
+    cards = [card(flag, reader(request), may_act, at) for flag in flags]
+    if len(cards) > 1:
+        for n, one in enumerate(cards, 1):
+            one["title"] = gettext("{title} ({n} of {count})").format(title=one["title"], n=n, count=len(cards))
+    return Panel("practice/alerts_panel.html", {"cards": cards})
 
 
 def card(flag: Alert, reader: Any, may_act: bool, at: datetime) -> dict[str, Any]:
@@ -116,22 +120,27 @@ def seen_words(event: AlertEvent) -> str:
 
 
 def rule_words(rule: dict[str, str]) -> dict[str, str]:
-    """One reason for a flag: the rule's own words, or those of a reason that is no rule (views.rules.OWN)."""
-    known = {r.id: (r.id, r.reason, r.human_action) for r in table.rules()} | rules.OWN
-    name, reason, must = known.get(rule["id"], (rule["id"], "", ""))
-    return {
-        "name": str(name),
-        "version": rule.get("version", ""),
-        "reason": str(reason),
-        "must": str(must),
-        "url": reverse("rule", args=[rule["id"]]) if rule["id"] in known else "",
-    }
+    """One reason for a flag: the rule's own words and source, or those of a reason that is no rule."""
+    said = {"name": rules.name(rule["id"]), "version": rule.get("version", "")}
+    link = {"url": reverse("rule", args=[rule["id"]])}
+    if rule["id"] in rules.OWN:
+        _title, reason, must = rules.OWN[rule["id"]]
+        return {**said, **link, "reason": str(reason), "must": str(must), "source": ""}
+    try:
+        found = table.rule(rule["id"])
+    except ValueError:  # a rule of an older table
+        return {**said, "url": "", "reason": "", "must": "", "source": ""}
+    return {**said, **link, "reason": found.reason, "must": found.human_action, "source": found.citation}
 
 
 def told_words(event: AlertEvent) -> str:
-    why = str(event.facts.get("why", ""))
-    label = AlertNotice.Why(why).label if why in AlertNotice.Why.values else why
-    return gettext("{name}, {why}, {time}").format(name=event.facts.get("name", ""), why=label, time=moment(event.at))
+    return gettext("{name}, {why}, {time}").format(
+        name=event.facts.get("name", ""), why=why_told(event), time=moment(event.at)
+    )
+
+
+def why_told(event: AlertEvent) -> str:
+    return str(AlertNotice.Why(event.facts["why"]).label)
 
 
 def state_words(flag: Alert, reader: Any, at: datetime) -> str:
@@ -187,19 +196,16 @@ def event_words(event: AlertEvent, reader: Any) -> str:
         return gettext("Client: {what}").format(what=seen)
     if event.kind == Kind.TOLD:
         rung = RUNG_WORDS[escalation.RUNGS[min(event.facts.get("rung", 0), 3)]]
-        why = str(event.facts.get("why", ""))
-        label = AlertNotice.Why(why).label if why in AlertNotice.Why.values else why
         return gettext("Told {name} ({why}; step: {rung})").format(
-            name=event.facts.get("name", ""), why=label, rung=rung
+            name=event.facts.get("name", ""), why=why_told(event), rung=rung
         )
     if event.kind == Kind.CONTACT:
-        reached = str(event.facts.get("reached", ""))
-        label = SafetyContact.Reached(reached).label if reached in SafetyContact.Reached.values else reached
+        label = SafetyContact.Reached(event.facts["reached"]).label
         return gettext("Contact recorded by {who}: {what}").format(who=named(event.by, reader), what=label)
     more = event.kind == Kind.ADDED and not event.words
     label = gettext("More was answered") if more else str(event.get_kind_display())
-    rules = ", ".join(event.facts.get("rules", []))
-    label = f"{label} ({rules})" if rules else label
+    fired = ", ".join(rules.name(rule_id) for rule_id in event.facts.get("rules", ()))
+    label = f"{label} ({fired})" if fired else label
     return gettext("{what}, by {who}").format(what=label, who=named(event.by, reader)) if event.by else label
 
 

@@ -131,15 +131,20 @@ def wide(page: Page) -> Any:
     )
 
 
+def keep_picture(page: Page, name: str) -> None:
+    """Keep a picture of the whole page when SHOTS names a folder."""
+    if folder := os.environ.get("SHOTS"):
+        size = page.viewport_size or PHONE
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=f"{folder}/{name}-{size['width']}.png", full_page=True)
+
+
 @pytest.fixture
 def look(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
     """Check the page as it stands: no axe violation, no sideways scroll; keep a picture when SHOTS names a folder."""
 
     def check(page: Page, name: str) -> None:
-        if folder := os.environ.get("SHOTS"):
-            size = page.viewport_size or PHONE
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=f"{folder}/{name}-{size['width']}.png", full_page=True)
+        keep_picture(page, name)
         assert violations(page) == []
         assert sideways(page) == 0
 
