@@ -9,6 +9,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.test import Client as Browser
 from django.test import RequestFactory
 
 from practice.access import Permission
@@ -84,3 +85,9 @@ def test_view_that_fails_half_way_leaves_nothing(sam: Client, maya: User) -> Non
     with pytest.raises(RuntimeError):
         view(ask(maya, form_key=secrets.token_urlsafe(24)))
     assert (Note.objects.count(), SentForm.objects.count()) == (0, 0)
+
+
+@pytest.mark.parametrize("path", ["/", "/help-now/", "/account/login/", "/no-such-page/"])
+def test_every_page_before_sign_in_leads_to_who_sees_this_and_accessibility(db: None, path: str) -> None:
+    page = Browser().get(path).content.decode()
+    assert [f'href="{link}"' in page for link in ("/who-sees-this/", "/accessibility/")] == [True, True]
