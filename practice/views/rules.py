@@ -62,6 +62,11 @@ OPERATOR_WORDS = {
 }
 
 
+def name(rule_id: str) -> str:
+    """How a rule is called where it is named; a reason that is no rule has a title instead of a number."""
+    return str(OWN[rule_id][0]) if rule_id in OWN else rule_id
+
+
 LATEST = re.compile(r"latest within (\d+) days")
 
 

@@ -70,6 +70,7 @@ def test_flag_says_why_it_is_one_and_who_was_told(as_user: As, maya: User, flag:
     for words in (
         "Have you been thinking about how you might do this?",
         "Suicidal thoughts with a method, or past suicidal behaviour.",
+        "Source: Columbia triage; help.blueprint-health.com C-SSRS page (3 or lifetime 6 = medium)",
         reverse("rule", args=["SR-03"]),
         "Was shown 988 and the support page, Thu Nov 19, 10:01 am",
         "Tapped “Call 988”, Thu Nov 19, 10:02 am",
@@ -286,6 +287,21 @@ def test_manual_flag_is_raised_from_the_chart(as_user: As, post: Post, maya: Use
     )  # fmt: skip
     empty = post(browser, here, {"severity": "urgent", "reason": " "})
     assert (empty.status_code, "Write what you saw or heard." in empty.content.decode()) == (400, True)
+
+
+def test_reasons_that_are_no_rule_are_named_in_words(as_user: As, maya: User, rosa: User, sam: Client) -> None:
+    actions.raise_alert(
+        by=sam, client=sam, source="intake", severity="urgent", rules=[{"id": "safe-now", "version": "1"}], at=NOW
+    )
+    raised = actions.raise_manual_flag(by=maya, client=sam, severity="urgent", reason="x", at=NOW)
+    drill = actions.run_drill(by=rosa, at=NOW)
+    chart = as_user(maya).get(reverse("chart", args=[sam.pk])).content.decode()
+    for name, title in (("safe-now", "“Are you safe right now?”"), ("manual", "Raised by a person")):
+        assert f"<b>{title}</b>" in chart
+        assert reverse("rule", args=[name]) in chart
+    assert "Flag opened (Raised by a person), by you" in as_user(maya).get(url("alert", raised)).content.decode()
+    page = as_user(rosa).get(reverse("drill_alert", args=[drill.pk])).content.decode()
+    assert "Flag opened (Drill), by you" in page
 
 
 @pytest.mark.parametrize(("who", "status"), [("fay", 403), ("rosa", 403), ("omar", 404), ("pax", 302), ("sol", 302)])
