@@ -82,6 +82,11 @@ def test_gate_names_what_was_missed(tmp_path: Path) -> None:
     assert said[-1].endswith(f"{len(faults)} missed")
 
 
+def test_gate_asks_for_samples(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="There are no samples"):
+        call_command("bench", "gate", str(tmp_path / "none.jsonl"))
+
+
 def test_gate_holds_when_goals_are_met() -> None:
     goal = {"job": "caseload", "metric": "sql", "at_most": 9}
     same = {"job": "caseload", "metric": "same_statements"}

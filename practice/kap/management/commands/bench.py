@@ -30,6 +30,9 @@ class Command(BaseCommand):
         if options["act"] == "gate":
             from bench import gate
 
+            missing = [str(path) for path in options["samples"] if not path.is_file()]
+            if missing:
+                raise CommandError(f"There are no samples at {', '.join(missing)}. Make some: bench run --out FILE.")
             faults = gate.judge(options["samples"], everything=options["all"], say=self.stdout.write)
             sys.exit(1 if faults else 0)
         name = str(settings.DATABASES["default"]["NAME"])
