@@ -10,11 +10,9 @@ from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
-from practice import jobs
+from practice import jobs, signing
 from practice.access import Permission
-from practice.models import Client, ClinicalSignature, Practice
-
-PARTS = ("rules", "instruments", "clocks", "safety_wording")  # what a clinical lead signs (docs/clinical-sources.md)
+from practice.models import Client, Practice
 
 # key for "g then key", label, url name, permission
 NAV = (
@@ -37,7 +35,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "nav": SimpleLazyObject(lambda: _nav(user, here or "")),
         "theme": user.theme,
         "keys_on": user.keys_on,
-        "clinical_unsigned": SimpleLazyObject(unsigned),
+        "clinical_unsigned": SimpleLazyObject(signing.unsigned),
         "queue_late_min": SimpleLazyObject(_late),
     }
 
@@ -62,11 +60,3 @@ def _nav(user: Any, here: str) -> list[dict[str, Any]]:
 def _late() -> int:
     waiting = jobs.oldest_waiting_min(timezone.now())
     return waiting if waiting >= 2 else 0
-
-
-def unsigned() -> list[str]:
-    """The parts of the clinical content that nobody has signed for at their current version."""
-    from practice.clinical import fit
-
-    signed = set(ClinicalSignature.objects.values_list("part", "version"))
-    return [part for part in PARTS if (part, fit.RULES_VERSION) not in signed]

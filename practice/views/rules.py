@@ -9,8 +9,9 @@ from django.shortcuts import render
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from practice import signing
 from practice.access import Permission
-from practice.clinical import fit, table
+from practice.clinical import table
 from practice.models import ClinicalSignature, Practice
 from practice.pages import staff_page
 
@@ -112,7 +113,9 @@ def modality_words(modalities: Any) -> str:
 
 def signed_by() -> ClinicalSignature | None:
     """Who signed for the decision table as it is now."""
-    return ClinicalSignature.objects.filter(part="rules", version=fit.RULES_VERSION).select_related("by").first()
+    return (
+        ClinicalSignature.objects.filter(part="rules", version=signing.versions()["rules"]).select_related("by").first()
+    )
 
 
 def effects(rule: table.Rule) -> list[dict[str, str]]:

@@ -17,18 +17,18 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from practice import audit, context, coverage
+from practice import audit, coverage, signing
 from practice.access import Permission, Role
 from practice.clinical import escalation
-from practice.forms import HouseForm
+from practice.forms import HouseForm, phone_like, text
 from practice.keys import PURPOSES
 from practice.models import Practice, User
 from practice.pages import StaffRequest, staff_page
-from practice.views.clients import KEYS, differences, phone_like, text
+from practice.views.clients import conflict
 from practice.views.public import write_help_page
+from practice.views.trouble import CARD
 
 NO_ZONES = ("Etc/", "SystemV/", "US/", "posix/", "right/")
-CARD = "practice-card.json"
 SEVERITIES = {"urgent": _("an urgent flag"), "priority": _("a priority flag"), "routine": _("a routine flag")}
 
 
@@ -192,7 +192,7 @@ def checklist(practice: Practice, user: User) -> list[Item]:
         Item(_("Admins"), admins > 0, _("No admin."), reverse("people")),
         Item(
             _("Clinical lead's signature"),
-            not context.unsigned(),
+            not signing.unsigned(),
             _("The clinical rules and texts are not signed. A supervisor signs them."),
             reverse("clinical_sign") if user.may(Permission.SIGN_CLINICAL) else "",
         ),
@@ -279,7 +279,8 @@ def practice_edit(request: StaffRequest) -> HttpResponse:
         return render(request, "practice/practice_edit.html", context_, status=400 if form.errors else 200)
     said = form.cleaned_data
     if said["version"] != practice.version:
-        return _conflict(request, form, practice)
+        theirs = PracticeForm(initial=PracticeForm.initial_of(practice))
+        return conflict(request, gettext("Somebody changed the settings first"), form, theirs, practice.version)
     changed = [name for name in COLUMNS if name != "version" and getattr(practice, name) != said[name]]
     for name in changed:
         setattr(practice, name, said[name])
@@ -292,18 +293,6 @@ def practice_edit(request: StaffRequest) -> HttpResponse:
     transaction.on_commit(lambda: write_card(practice))
     messages.success(request, gettext("Saved."))
     return redirect("practice_settings")
-
-
-def _conflict(request: StaffRequest, form: PracticeForm, practice: Practice) -> HttpResponse:
-    theirs = PracticeForm(initial=PracticeForm.initial_of(practice))
-    context_ = {
-        "title": gettext("Somebody changed the settings first"),
-        "rows": list(differences(form, theirs)),
-        "fields": [(name, value) for name, values in request.POST.lists() for value in values if name not in KEYS],
-        "version": practice.version,
-        "again": request.path,
-    }
-    return render(request, "practice/conflict.html", context_, status=409)
 
 
 def write_card(practice: Practice) -> None:

@@ -15,9 +15,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from practice import actions, audit, context, jobs, staff
+from practice import actions, audit, jobs, signing, staff
 from practice.access import Permission
-from practice.clinical import escalation, fit, table
+from practice.clinical import escalation, table
 from practice.clinical.instrument import Instrument, all_instruments
 from practice.forms import HouseForm, words_field
 from practice.models import Alert, ClinicalSignature, Job, Notice, Practice
@@ -45,27 +45,28 @@ class SignForm(HouseForm):
 
 @staff_page(Permission.SIGN_CLINICAL)
 def clinical_sign(request: StaffRequest) -> HttpResponse:
-    version = fit.RULES_VERSION
+    versions = signing.versions()
     part = request.POST.get("part", "")
     form = SignForm(request.POST, prefix=part) if request.method == "POST" else SignForm()
     if request.method == "POST":
-        if part not in context.PARTS:
+        if part not in versions:
             raise Http404
         if form.is_valid():
-            if sign(part, version, request.user, form.cleaned_data["words"], timezone.now()):
+            if sign(part, versions[part], request.user, form.cleaned_data["words"], timezone.now()):
                 messages.success(request, gettext("Signed."))
             else:
                 messages.info(request, gettext("This version was signed already."))
             return redirect("clinical_sign")
     found = ClinicalSignature.objects.select_related("by").order_by("-at")
-    signed = {row.part: row for row in found if row.version == version}
+    signed = {row.part: row for row in found if row.version == versions.get(row.part)}
     rows = [
-        {"part": name, "title": PARTS[name][0], "about": PARTS[name][1], "signed": signed.get(name),
+        {"part": name, "title": PARTS[name][0], "about": PARTS[name][1], "version": versions[name],
+         "signed": signed.get(name),
          "reads": reads(name, request.practice), "form": form if name == part else SignForm(prefix=name)}
-        for name in context.PARTS
+        for name in versions
     ]  # fmt: skip
-    older = [row for row in found if row.version != version]
-    context_ = {"rows": rows, "version": version, "older": older, "wrong": form if form.errors else None}
+    older = [row for row in found if row.version != versions.get(row.part)]
+    context_ = {"rows": rows, "older": older, "wrong": form if form.errors else None}
     return render(request, "practice/clinical_sign.html", context_, status=400 if form.errors else 200)
 
 

@@ -21,7 +21,16 @@ def seen(user: User, permission: Permission = Permission.SEE_CLIENT) -> set[str]
 
 
 def test_each_role_sees_its_own_reach(
-    sam: Client, kit: Client, far: Client, maya: User, omar: User, ines: User, sol: User, pax: User, fay: User, rosa: User
+    sam: Client,
+    kit: Client,
+    far: Client,
+    maya: User,
+    omar: User,
+    ines: User,
+    sol: User,
+    pax: User,
+    fay: User,
+    rosa: User,
 ) -> None:
     assert {
         "maya": seen(maya), "omar": seen(omar), "ines": seen(ines), "sol": seen(sol), "pax": seen(pax),

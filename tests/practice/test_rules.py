@@ -7,8 +7,9 @@ import pytest
 from django.urls import reverse
 from django.utils.html import escape
 
-from practice.clinical import fit, table
+from practice.clinical import table
 from practice.models import ClinicalSignature, Practice, User
+from practice.signing import versions
 from practice.views.rules import OWN, condition_words
 from tests.factories import NOW
 
@@ -36,7 +37,7 @@ def test_rule_page_names_who_signed_for_these_rules_and_no_older_ones(as_user: A
     ClinicalSignature.objects.create(part="rules", version="older", by=sol, at=NOW, words="Read in spring")
     browser, here = as_user(maya), reverse("rule", args=["IN-01"])
     assert "Not yet signed by your clinical lead." in browser.get(here).content.decode()
-    ClinicalSignature.objects.create(part="rules", version=fit.RULES_VERSION, by=sol, at=NOW, words="Read all of it")
+    ClinicalSignature.objects.create(part="rules", version=versions()["rules"], by=sol, at=NOW, words="Read all of it")
     page = browser.get(here).content.decode()
     assert "Signed by Sol Amari, Nov 19, 2026" in page and "Read all of it" in page
     assert "Not yet signed" not in page

@@ -11,9 +11,8 @@ from django.db import transaction
 from django.test import Client as Browser
 
 from practice import coverage
-from practice.clinical import fit
-from practice.context import PARTS
 from practice.models import AuditEvent, ClinicalSignature, CoverageShift, Practice, User
+from practice.signing import versions
 from practice.views.settings import PracticeForm, checklist, gap_words
 from tests import factories
 from tests.factories import NOW
@@ -52,8 +51,8 @@ def test_new_practice_is_told_all_that_is_missing(as_user: As, rosa: User) -> No
 def test_practice_that_has_everything_is_ready(
     as_user: As, rosa: User, sol: User, on_call: User, house: Practice
 ) -> None:
-    for part in PARTS:
-        ClinicalSignature.objects.create(part=part, version=fit.RULES_VERSION, by=sol, at=NOW, words="Read.")
+    for part, version in versions().items():
+        ClinicalSignature.objects.create(part=part, version=version, by=sol, at=NOW, words="Read.")
     assert [item.label for item in checklist(house, rosa) if not item.done] == []
     page = words(as_user(rosa).get("/practice/"))
     assert "Ready to open." in page

@@ -11,9 +11,9 @@ from django.conf import settings
 from django.test import Client as Browser
 
 from practice import actions, audit, jobs
-from practice.clinical import fit, table
-from practice.context import PARTS, unsigned
+from practice.clinical import table
 from practice.models import Alert, AuditEvent, ClinicalSignature, Job, Notice, User
+from practice.signing import PARTS, unsigned, versions
 from practice.views.system import PARTS as TITLES
 from practice.views.system import sign
 from tests.factories import NOW
@@ -78,7 +78,7 @@ def test_new_version_asks_again_and_shows_the_old_signature(as_user: As, sol: Us
 
 
 def test_two_people_sign_one_part_once(sol: User, maya: User) -> None:
-    assert [sign("rules", fit.RULES_VERSION, user, "Read.", NOW) for user in (sol, maya)] == [True, False]
+    assert [sign("rules", versions()["rules"], user, "Read.", NOW) for user in (sol, maya)] == [True, False]
     assert (ClinicalSignature.objects.get().by, AuditEvent.objects.filter(action="clinical.signed").count()) == (sol, 1)
 
 

@@ -1,0 +1,38 @@
+"""What a clinical lead signs, each part at the version of its own files: a change asks for a new signature."""
+
+import hashlib
+from functools import cache
+
+from django.conf import settings
+
+from practice.models import ClinicalSignature
+
+PARTS: dict[str, tuple[str, ...]] = {
+    "rules": ("practice/clinical/rules.lock",),
+    "instruments": ("practice/clinical/instruments.lock",),
+    "clocks": ("practice/clinical/escalation.py", "practice/clinical/windows.py"),
+    "safety_wording": (
+        "templates/intake/support.html",
+        "templates/intake/bridge.html",
+        "templates/intake/_988.html",
+        "templates/intake/_people.html",
+        "templates/components/call_list.html",
+        "templates/components/care_card.html",
+        "templates/practice/help_now.html",
+    ),
+}
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Return {part: 12 hex digits of its files}."""
+    return {
+        part: hashlib.sha256(b"".join((settings.ROOT / name).read_bytes() for name in files)).hexdigest()[:12]
+        for part, files in PARTS.items()
+    }
+
+
+def unsigned() -> list[str]:
+    """The parts that nobody has signed at their current version."""
+    signed = set(ClinicalSignature.objects.values_list("part", "version"))
+    return [part for part, version in versions().items() if (part, version) not in signed]
