@@ -200,7 +200,7 @@ def event_words(event: AlertEvent, reader: Any) -> str:
             name=event.facts.get("name", ""), why=why_told(event), rung=rung
         )
     if event.kind == Kind.CONTACT:
-        label = SafetyContact.Reached(event.facts["reached"]).label
+        label = str(SafetyContact.Reached(event.facts["reached"]).label)
         return gettext("Contact recorded by {who}: {what}").format(who=named(event.by, reader), what=label)
     more = event.kind == Kind.ADDED and not event.words
     label = gettext("More was answered") if more else str(event.get_kind_display())

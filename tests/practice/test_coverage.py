@@ -12,22 +12,28 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("moment", "covered"), [
-    ("2026-11-21 22:59", False),  # Saturday 17:59 in New York
-    ("2026-11-21 23:00", True),
-    ("2026-11-22 12:59", True),  # Sunday 07:59, the shift of Saturday night
-    ("2026-11-22 13:00", False),
-])
+@pytest.mark.parametrize(
+    ("moment", "covered"),
+    [
+        ("2026-11-21 22:59", False),  # Saturday 17:59 in New York
+        ("2026-11-21 23:00", True),
+        ("2026-11-22 12:59", True),  # Sunday 07:59, the shift of Saturday night
+        ("2026-11-22 13:00", False),
+    ],
+)
 def test_shift_over_midnight_covers_both_sides(house: Practice, omar: User, moment: str, covered: bool) -> None:
     shift = CoverageShift(user=omar, weekday=5, starts=time(18), ends=time(8))
     assert coverage.on_call(at(moment), house, [shift]) == ([omar] if covered else [])
 
 
-@pytest.mark.parametrize(("moment", "read"), [
-    ("2026-11-19 15:00", "2026-11-19 17:00"),  # Thursday 10:00 -> Thursday noon
-    ("2026-11-19 18:00", "2026-11-20 17:00"),  # Thursday 13:00 -> Friday noon
-    ("2026-11-22 02:42", "2026-11-23 17:00"),  # Saturday 21:42 -> Monday noon
-])
+@pytest.mark.parametrize(
+    ("moment", "read"),
+    [
+        ("2026-11-19 15:00", "2026-11-19 17:00"),  # Thursday 10:00 -> Thursday noon
+        ("2026-11-19 18:00", "2026-11-20 17:00"),  # Thursday 13:00 -> Friday noon
+        ("2026-11-22 02:42", "2026-11-23 17:00"),  # Saturday 21:42 -> Monday noon
+    ],
+)
 def test_answers_are_read_by_the_next_workday_clock(house: Practice, moment: str, read: str) -> None:
     assert coverage.read_by(at(moment), house) == at(read)
 
