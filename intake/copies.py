@@ -1,18 +1,26 @@
 """The copy of a signed agreement that a client may keep."""
 
-from zoneinfo import ZoneInfo
+from django.http import HttpResponse
+from django.utils.text import slugify
 
 from intake import agreement
 from intake.models import Signature
-from practice import pdf
+from practice import coverage, pdf
 from practice.models import Practice
+
+
+def download(signature: Signature) -> HttpResponse:
+    """Return the copy as a file to keep. Its name says nothing of the client."""
+    response = HttpResponse(agreement_copy(signature), content_type="application/pdf")
+    response["Content-Disposition"] = f'attachment; filename="agreement-{slugify(signature.document)}.pdf"'
+    return response
 
 
 def agreement_copy(signature: Signature) -> bytes:
     """Return the PDF of what was signed: the exact text, who signed it as what, and when."""
     text = agreement.load(signature.document, signature.version)
     practice = Practice.get()
-    signed_at = signature.signed_at.astimezone(ZoneInfo(practice.zone))
+    signed_at = coverage.local(signature.signed_at, practice)
     return pdf.render(
         "agreement",
         {

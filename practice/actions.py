@@ -127,7 +127,7 @@ def _keep_task(alert: Alert, at: datetime) -> None:
     due = {
         "urgent": alert.raised_at + timedelta(minutes=escalation.minutes("urgent", practice.ladder)[1]),
         "priority": coverage.read_by(alert.raised_at, practice),
-        "routine": coverage.next_opening(alert.raised_at, practice) + timedelta(hours=24),
+        "routine": coverage.routine_by(alert.raised_at, practice),
     }[alert.severity]
     Task.open(
         alert.client,

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from practice.clinical import escalation
 from practice.models import CoverageShift, Practice, User
 
 WEEKEND = (5, 6)
@@ -36,6 +37,11 @@ def next_opening(at: datetime, practice: Practice) -> datetime:
 def read_by(at: datetime, practice: Practice) -> datetime:
     """The moment by which answers sent at `at` are read: the next `reads_by` clock of a workday."""
     return _next(at, practice, practice.reads_by)
+
+
+def routine_by(at: datetime, practice: Practice) -> datetime:
+    """The moment by which something routine that came at `at` is done."""
+    return next_opening(at, practice) + timedelta(hours=escalation.ROUTINE_HOURS)
 
 
 def _next(at: datetime, practice: Practice, clock: time) -> datetime:

@@ -4,9 +4,14 @@ from typing import Any
 
 from crispy_forms.helper import FormHelper
 from django import forms
+from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
 LONGEST_WORDS = 4000
+
+phone_like = RegexValidator(
+    r"^\+?[\d\s().-]{7,32}(?:\s*(?:x|ext\.?)\s*\d{1,6})?$", _("Write the phone number in digits, such as 202 555 0142.")
+)
 
 
 class HouseForm(forms.Form):
@@ -26,6 +31,10 @@ class Moment(forms.DateTimeField):
 
     widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
     default_error_messages = {"invalid": _("Give a day and a time, such as 2026-11-20 09:30.")}
+
+
+def text(label: Any, longest: int = 80, **options: Any) -> forms.CharField:
+    return forms.CharField(label=label, max_length=longest, required=options.pop("required", False), **options)
 
 
 def words_field(label: Any, missing: Any, **options: Any) -> forms.CharField:

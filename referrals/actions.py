@@ -1,8 +1,7 @@
 """Writes over several models of referrals: opening a review card from new answers, and reviewing it."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
@@ -28,7 +27,7 @@ def suggest(*, by: User | None, client: Client, sitting: Intake | None, at: date
     the client. Returns None when there is nothing to weigh; an older open card then stays until somebody reviews it.
     """
     practice = Practice.get()
-    today = at.astimezone(ZoneInfo(practice.zone)).date()
+    today = coverage.local(at, practice).date()
     known = picture.known(client, today)
     overrides = own_numbers(practice)
     decision = fit.decide(known.inputs, overrides=overrides)
@@ -36,8 +35,7 @@ def suggest(*, by: User | None, client: Client, sitting: Intake | None, at: date
     if sitting is not None:
         _note_on_assessments(sitting, (*decision.fired, *decision.superseded))
     if RECONCILE in decision.rule_ids:
-        due = coverage.next_opening(at, practice) + timedelta(hours=24)
-        Task.open(client, "reconcile", at=at, due_at=due, rules=[RECONCILE])
+        Task.open(client, "reconcile", at=at, due_at=coverage.routine_by(at, practice), rules=[RECONCILE])
     if not is_worth_a_card(decision, known.inputs, overrides):
         return None
     before = Suggestion.objects.select_for_update().filter(client=client, state=State.OPEN).first()
@@ -106,7 +104,7 @@ def _decide_by(severity: str, at: datetime, practice: Practice) -> datetime:
     """When the card should be decided; the safety step of an urgent one has its own, faster clock."""
     if severity in ("urgent", "priority"):
         return coverage.read_by(at, practice)
-    return coverage.next_opening(at, practice) + timedelta(hours=24)
+    return coverage.routine_by(at, practice)
 
 
 def _note_on_assessments(sitting: Intake, fired: tuple[table.Rule, ...]) -> None:

@@ -377,11 +377,9 @@ def trial_rows(replies: flow.Replies) -> dict[str, Any] | None:
 
 @staff_page(Permission.READ_CHART)
 def agreement_copy(request: HttpRequest, pk: UUID, signature: UUID) -> HttpResponse:
-    """The signed text as a PDF. Its file name says nothing of the client."""
+    """The signed text as a PDF."""
     found: Signature = record_of(request, Signature, signature)
     if found.client_id != pk:
         raise Http404
     audit.seen(request, client_of(request, pk), "agreement", found, document=found.document)
-    response = HttpResponse(copies.agreement_copy(found), content_type="application/pdf")
-    response["Content-Disposition"] = f'attachment; filename="agreement-{slugify(found.document)}.pdf"'
-    return response
+    return copies.download(found)

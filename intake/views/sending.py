@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from intake import actions, agreement, copies, flow
 from intake.doors import Link, called, client_page, see_other, show
@@ -15,7 +15,7 @@ from intake.packet import Page
 from practice import audit, coverage
 from practice.actions import NotNow
 
-SKIPPED = "Skipped: you would like to talk about this in person"
+SKIPPED = _("Skipped: you would like to talk about this in person")
 
 
 @client_page
@@ -56,7 +56,7 @@ def _row(page: Page, replies: flow.Replies) -> dict[str, Any]:
     said = flow.words(page, flow.value_of(replies, page.slug))
     return {
         "label": page.text,
-        "value": gettext(SKIPPED) if reply is not None and reply.skipped else "\n".join(said),
+        "value": str(SKIPPED) if reply is not None and reply.skipped else "\n".join(said),
         "url": _change(page),
     }
 
@@ -107,6 +107,4 @@ def my_copy(request: HttpRequest, pk: UUID) -> HttpResponse:
     if found is None:
         raise Http404
     audit.record("copy.downloaded", by=link.client, client=link.client, target=found, document=found.document)
-    response = HttpResponse(copies.agreement_copy(found), content_type="application/pdf")
-    response["Content-Disposition"] = f'attachment; filename="agreement-{found.document.replace("_", "-")}.pdf"'
-    return response
+    return copies.download(found)

@@ -15,10 +15,9 @@ from django.utils.translation import gettext_lazy as _
 
 from practice import audit
 from practice.access import Permission
-from practice.forms import HouseForm
+from practice.forms import HouseForm, phone_like, text
 from practice.models import KeptForm, User
 from practice.pages import StaffRequest, staff_page
-from practice.views.clients import phone_like, text
 
 SWITCH = [("on", _("On")), ("off", _("Off"))]
 

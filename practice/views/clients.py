@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.core.validators import RegexValidator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -17,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from practice import audit
 from practice.access import Permission
-from practice.forms import HouseForm
+from practice.forms import HouseForm, phone_like, text
 from practice.models import Client, User
 from practice.pages import StaffRequest, client_of, staff_page
 
@@ -35,13 +34,6 @@ MAY_TALK = (
     ("no", _("No, do not call them")),
 )
 CONTACTS = (("emergency", _("Emergency contact")), ("support", _("Support person")))
-phone_like = RegexValidator(
-    r"^\+?[\d\s().-]{7,32}(?:\s*(?:x|ext\.?)\s*\d{1,6})?$", _("Write the phone number in digits, such as 202 555 0142.")
-)
-
-
-def text(label: Any, longest: int = 80, **options: Any) -> forms.CharField:
-    return forms.CharField(label=label, max_length=longest, required=options.pop("required", False), **options)
 
 
 class PersonForm(HouseForm):
@@ -155,7 +147,8 @@ def client_edit(request: StaffRequest, pk: UUID) -> HttpResponse:
         return _page(request, client, form, status=400)
     client = Client.objects.select_for_update().get(pk=client.pk)
     if client.version != form.cleaned_data["version"]:
-        return _conflict(request, client, form)
+        theirs = ClientForm(initial=ClientForm.initial_of(client))
+        return conflict(request, gettext("Somebody changed this first"), form, theirs, client.version)
     changed = revise(client, form.identity(client), by=request.user)
     messages.success(request, gettext("Saved.") if changed else gettext("Nothing was different."))
     return redirect(back_to(request.user, client))
@@ -183,21 +176,16 @@ def _page(request: StaffRequest, client: Client, form: ClientForm, status: int =
     return render(request, "practice/client_edit.html", context, status=status)
 
 
-def _conflict(request: StaffRequest, client: Client, form: ClientForm) -> HttpResponse:
+def conflict(request: StaffRequest, title: str, mine: forms.Form, theirs: forms.Form, version: int) -> HttpResponse:
     """Somebody saved first: both texts, and the choice which one stays."""
-    theirs = ClientForm(initial=ClientForm.initial_of(client))
-    return render(
-        request,
-        "practice/conflict.html",
-        {
-            "title": gettext("Somebody changed this first"),
-            "rows": list(differences(form, theirs)),
-            "fields": [(name, value) for name, values in request.POST.lists() for value in values if name not in KEYS],
-            "version": client.version,
-            "again": request.path,
-        },
-        status=409,
-    )
+    context = {
+        "title": title,
+        "rows": list(differences(mine, theirs)),
+        "fields": [(name, value) for name, values in request.POST.lists() for value in values if name not in KEYS],
+        "version": version,
+        "again": request.path,
+    }
+    return render(request, "practice/conflict.html", context, status=409)
 
 
 KEYS = {"csrfmiddlewaretoken", "form_key", "version"}

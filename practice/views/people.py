@@ -17,10 +17,9 @@ from django.utils.translation import gettext_lazy as _
 from practice import coverage, staff
 from practice.access import Permission, Role
 from practice.actions import NotNow
-from practice.forms import HouseForm
+from practice.forms import HouseForm, text
 from practice.models import Client, RoleGrant, Site, User
 from practice.pages import StaffRequest, staff_page
-from practice.views.clients import text
 
 IN_CARE = ~Q(clients__status=Client.Status.DISCHARGED)
 

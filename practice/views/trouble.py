@@ -1,6 +1,8 @@
 """Pages for when something is wrong: each says what to do, keeps what was typed, and shows where to get help now."""
 
+import json
 import logging
+import secrets
 import sys
 from typing import Any
 
@@ -13,6 +15,7 @@ from django.template.loader import render_to_string
 from practice.middleware import is_database_trouble, kept_fields
 
 log = logging.getLogger("practice.request")
+CARD = "practice-card.json"
 
 
 def not_saved(request: HttpRequest, trouble: BaseException | None) -> HttpResponse:
@@ -52,17 +55,13 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _error_id() -> str:
-    import secrets
-
     return secrets.token_hex(4)
 
 
 def card() -> dict[str, Any]:
     """Name, phone and hours for pages that work without the database (written when the practice saves its settings)."""
-    import json
-
     try:
-        found: dict[str, Any] = json.loads((settings.DATA_DIR / "practice-card.json").read_text())
+        found: dict[str, Any] = json.loads((settings.DATA_DIR / CARD).read_text())
     except (OSError, ValueError):
         return {}
     return found | {"display_name": found.get("name", "")}
