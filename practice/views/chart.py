@@ -79,6 +79,7 @@ def open_flags(client: Client) -> list[Alert]:
 ASKED = (
     Permission.ACT_ON_ALERT,
     Permission.RAISE_FLAG,
+    Permission.REVIEW_SUGGESTION,
     Permission.WRITE_NOTE,
     Permission.INVITE_CLIENT,
     Permission.EDIT_CLIENT,

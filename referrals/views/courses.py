@@ -25,9 +25,10 @@ def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
 def course_rows(course: Course) -> dict[str, Any]:
     """One course with a place for each infusion, those not reported yet included."""
     told = {session.number: session for session in course.sessions.all()}
+    done = {number for number, session in told.items() if session.state == CourseSession.State.DONE}
     last = max([course.planned, *told])
     return {
         "course": course,
-        "done": sum(session.state == CourseSession.State.DONE for session in told.values()),
-        "places": [{"number": number, "session": told.get(number)} for number in range(1, last + 1)],
+        "done": len(done),
+        "places": [{"number": n, "session": told.get(n), "done": n in done} for n in range(1, last + 1)],
     }

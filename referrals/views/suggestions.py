@@ -22,7 +22,7 @@ from practice.forms import HouseForm, words_field
 from practice.models import Client
 from practice.pages import client_of, record_of, staff_page
 from practice.templatetags.ui import full_day, moment
-from practice.views.chart import Panel, frame, named, reader
+from practice.views.chart import Panel, allowed, frame, named, reader
 from practice.views.rules import CONFIDENCE_WORDS, MODALITY_WORDS, effects, modality_words, value_words
 from referrals import actions
 from referrals.models import Suggestion
@@ -51,7 +51,7 @@ def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
     open_card = client.suggestions.filter(state=Suggestion.State.OPEN).first()
     if open_card is None:
         return None
-    may_review = reader(request).may(Permission.REVIEW_SUGGESTION)
+    may_review = Permission.REVIEW_SUGGESTION in allowed(reader(request), client)
     return Panel("referrals/suggestion_panel.html", {"card": card(open_card), "may_review": may_review})
 
 
@@ -170,7 +170,7 @@ def suggestion(request: HttpRequest, pk: UUID, suggestion: UUID) -> HttpResponse
     if found.client_id != pk:
         raise Http404
     client = client_of(request, pk)
-    may_review = Client.objects.visible_to(reader(request), Permission.REVIEW_SUGGESTION).filter(pk=pk).exists()
+    may_review = Permission.REVIEW_SUGGESTION in allowed(reader(request), client)
     form = ReviewForm(request.POST or None)
     if request.method == "POST":
         if not may_review:

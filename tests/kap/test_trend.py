@@ -181,6 +181,7 @@ def test_course_has_a_place_for_every_infusion_with_its_state(as_user: As, maya:
     ]  # fmt: skip
     page = as_user(maya).get(reverse("chart", args=[sam.pk])).content.decode()
     assert "1 of 6 done" in page and "Northlake &lt;b&gt;" in page
+    assert page.count('<li class="d">') == 1
 
 
 def test_plan_shows_n_of_m(as_user: As, maya: User, sam: Client) -> None:
@@ -189,4 +190,6 @@ def test_plan_shows_n_of_m(as_user: As, maya: User, sam: Client) -> None:
     dose(plan, 2, (11, 11, 18), "planned")
     found = plans.phase(plan)
     assert (found["done"], [p["number"] for p in found["places"]]) == (1, [1, 2, 3])
-    assert "1 of 3 done" in as_user(maya).get(reverse("chart", args=[sam.pk])).content.decode()
+    page = as_user(maya).get(reverse("chart", args=[sam.pk])).content.decode()
+    assert "1 of 3 done" in page
+    assert page.count('<li class="d">') == 1

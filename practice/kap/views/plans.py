@@ -34,13 +34,13 @@ def days(sessions: list[Session]) -> list[date]:
 def phase(plan: Plan) -> dict[str, Any]:
     """One plan as n of m dots with its days."""
     told = {session.number: session for session in doses(plan)}
-    done = [session for session in told.values() if session.state == Session.State.DONE]
+    done = {number: session for number, session in told.items() if session.state == Session.State.DONE}
     last = max([plan.planned, *told])
-    on = days(done)
+    on = days([*done.values()])
     return {
         "plan": plan,
         "done": len(done),
-        "places": [{"number": number, "session": told.get(number)} for number in range(1, last + 1)],
+        "places": [{"number": n, "session": told.get(n), "done": n in done} for n in range(1, last + 1)],
         "first": min(on, default=None),
         "last": max(on, default=None),
         "is_booster": plan.shape == Plan.Shape.BOOSTER,
