@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from intake import flow, packet, signs
 from intake.agreement import Agreement
@@ -43,7 +44,7 @@ def invite(*, by: User | None, client: Client, key: str, at: datetime) -> Invita
     wanted = packet.load(key)
     may_send(client, wanted)
     if client.invitations.filter(packet=key, state__in=OPEN, expires_at__gt=at).exists():
-        raise NotNow("This packet was sent and is not back yet. Send the link again instead.")
+        raise NotNow(gettext("This packet was sent and is not back yet. Send the link again instead."))
     invitation = Invitation(
         client=client,
         packet=wanted.key,
@@ -67,13 +68,15 @@ def may_send(client: Client, wanted: Packet) -> None:
     """Raise NotNow when this packet cannot be sent to this client now."""
     practice = Practice.get()
     if client.status == Client.Status.DISCHARGED:
-        raise NotNow("This client was discharged. Take them back into care first.")
+        raise NotNow(gettext("This client was discharged. Take them back into care first."))
     if wanted.asks_about_suicide and not coverage.shifts():
-        raise NotNow("Nobody is on call. Fill the coverage roster first: this packet asks about suicide.")
+        raise NotNow(gettext("Nobody is on call. Fill the coverage roster first: this packet asks about suicide."))
     if wanted.asks_about_suicide and not practice.answer_calls_nobody:
-        raise NotNow("Confirm in the practice's settings what happens after a safety answer. Clients read it.")
+        raise NotNow(gettext("Confirm in the practice's settings what happens after a safety answer. Clients read it."))
     if not any(client.may_reach_by(channel) for channel in notices.TEMPLATES["invitation"]):
-        raise NotNow("There is no safe way to send this: add an e-mail or a phone that the client marked as safe.")
+        raise NotNow(
+            gettext("There is no safe way to send this: add an e-mail or a phone that the client marked as safe.")
+        )
 
 
 def _send(invitation: Invitation, template: str) -> list[str]:
@@ -85,9 +88,8 @@ def _send(invitation: Invitation, template: str) -> list[str]:
 def resend(*, by: User | Client | None, invitation: Invitation, at: datetime) -> list[str]:
     """Make the link new, so that older ones stop working, and send it. Returns the channels used."""
     if invitation.state not in OPEN:
-        raise NotNow("This packet is finished or was taken back. Send a new one.")
-    if not any(invitation.client.may_reach_by(channel) for channel in notices.TEMPLATES["invitation"]):
-        raise NotNow("There is no safe way to send this: add an e-mail or a phone that the client marked as safe.")
+        raise NotNow(gettext("This packet is finished or was taken back. Send a new one."))
+    may_send(invitation.client, packet.load(invitation.packet, invitation.packet_version))
     invitation.renew(at)
     invitation.sent_at, invitation.reminders, invitation.reminded_at = at, 0, None
     invitation.save(update_fields=["generation", "token_digest", "expires_at", "sent_at", "reminders", "reminded_at"])
@@ -99,7 +101,7 @@ def resend(*, by: User | Client | None, invitation: Invitation, at: datetime) ->
 def withdraw(*, by: User, invitation: Invitation, at: datetime) -> None:
     """Take a packet back: its link and every browser that holds it stop working at once. Answers given are kept."""
     if not Invitation.objects.filter(pk=invitation.pk, state__in=OPEN).update(state=State.WITHDRAWN):
-        raise NotNow("This packet is finished or was taken back already.")
+        raise NotNow(gettext("This packet is finished or was taken back already."))
     invitation.refresh_from_db()
     Task.finish(invitation.client, "unfinished", at=at, by=by, subject_id=invitation.pk)
     audit.record("invitation.withdrawn", by=by, client=invitation.client, target=invitation, at=at)
@@ -148,7 +150,7 @@ def start(*, invitation: Invitation, at: datetime) -> Intake:
     before = Intake.objects.filter(invitation=row).first()
     if before is not None:
         if before.saved_at is not None or before.answers.exists():
-            raise NotNow("These forms were begun in another browser.")
+            raise NotNow(gettext("These forms were begun in another browser."))
         before.delete()
     sitting = Intake(client=row.client, invitation=row, language=row.client.language, started_at=at)
     sitting.save(force_insert=True)
@@ -273,7 +275,7 @@ def save_answer(
     """
     row = Intake.objects.select_for_update(of=("self",)).get(pk=sitting.pk)
     if row.submitted_at is not None:
-        raise NotNow("Your answers were sent already.")
+        raise NotNow(gettext("Your answers were sent already."))
     replies = replies_of(row)
     reply = replies.get(page.slug) or Answer(intake=row, question=page.slug)
     said = None if skipped else value
@@ -380,7 +382,7 @@ def sign_consent(
         return first
     missing = {point.key for point in agreement.acknowledgements} - set(acknowledged)
     if missing or not typed_name.strip():
-        raise NotNow("Tick each box and type your name to sign.")
+        raise NotNow(gettext("Tick each box and type your name to sign."))
     signature = Signature(
         client=by,
         intake=sitting,
@@ -480,7 +482,7 @@ def submit(*, by: Client, sitting: Intake, at: datetime) -> Intake:
     practice, wanted, replies = Practice.get(), packet_of(row), replies_of(row)
     shown = flow.pages(wanted, replies, world(practice, alert_of(row)))
     if flow.missing(shown, replies):
-        raise NotNow("Some answers that we need are still missing.")
+        raise NotNow(gettext("Some answers that we need are still missing."))
     today = at.astimezone(ZoneInfo(practice.zone)).date()
     _update_client(client, wanted, shown, replies)
     row.submitted_at = row.saved_at = at

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Max
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from practice import audit, coverage, jobs, notices
 from practice.access import Role
@@ -224,9 +225,9 @@ def acknowledge(*, by: User, alert: Alert, at: datetime) -> bool:
 def record_contact(*, by: User, alert: Alert, recorded_at: datetime, **said: Any) -> SafetyContact:
     """Record an attempt to reach the client. Also picks the alert up when nobody has."""
     if alert.is_drill or alert.client is None:
-        raise NotNow("A drill has nobody to call.")
+        raise NotNow(gettext("A drill has nobody to call."))
     if not alert.is_open:
-        raise NotNow("This flag was closed. Raise a new one, or add a note to it.")
+        raise NotNow(gettext("This flag was closed. Raise a new one, or add a note to it."))
     if not alert.acknowledged_at:
         acknowledge(by=by, alert=alert, at=recorded_at)
     contact = SafetyContact(alert=alert, by=by, recorded_at=recorded_at)
@@ -257,18 +258,18 @@ def close_alert(*, by: User, alert: Alert, action: str, note: str, at: datetime)
     Opens the item for the next check, so that the follow-up outlives the flag.
     """
     if alert.is_drill or alert.client is None:
-        raise NotNow("A drill closes itself when somebody picks it up.")
+        raise NotNow(gettext("A drill closes itself when somebody picks it up."))
     last = alert.contacts.order_by("recorded_at").last()
     if last is None or last.level == SafetyContact.Level.UNKNOWN:
-        raise NotNow("Record a contact with a level, a plan and the next check first.")
+        raise NotNow(gettext("Record a contact with a level, a plan and the next check first."))
     if not note.strip():
-        raise NotNow("Write a line on why this flag can be closed.")
+        raise NotNow(gettext("Write a line on why this flag can be closed."))
     won = Alert.objects.filter(pk=alert.pk, closed_at=None).update(
         closed_at=at, closed_by=by, action=action, climbs_at=None
     )
     if not won:
         alert.refresh_from_db()
-        raise NotNow(f"{alert.closed_by} closed this flag first.")
+        raise NotNow(gettext("{who} closed this flag first.").format(who=alert.closed_by))
     alert.refresh_from_db()
     alert.closing_note = note
     alert.save(update_fields=["closing_note"])
@@ -282,7 +283,7 @@ def close_alert(*, by: User, alert: Alert, action: str, note: str, at: datetime)
 def add_to_alert(*, by: User, alert: Alert, words: str, at: datetime) -> None:
     """Append words to an alert, open or closed; what was written before stays as it was."""
     if not words.strip():
-        raise NotNow("Write what you want to add.")
+        raise NotNow(gettext("Write what you want to add."))
     _event(alert, Kind.ADDED, at, by=by, words=words)
     audit.record("alert.noted", by=by, client=alert.client_id, target=alert, at=at)
 
@@ -321,7 +322,7 @@ def client_did(*, client: Client, alert: Alert, kind: str, at: datetime, **facts
 def raise_manual_flag(*, by: User, client: Client, severity: str, reason: str, at: datetime) -> Alert:
     """A clinician's own flag (D10): same alert, same ladder."""
     if not reason.strip():
-        raise NotNow("Write what you saw or heard.")
+        raise NotNow(gettext("Write what you saw or heard."))
     return raise_alert(
         by=by,
         client=client,
@@ -364,7 +365,7 @@ def _close_drill(alert: Alert, by: User, at: datetime) -> None:
 def write_note(*, by: User, client: Client, words: str, at: datetime, about: Note | None = None) -> Note:
     """Add a note to the record; with `about`, an addendum to that note, which itself stays as it was."""
     if not words.strip():
-        raise NotNow("Write the note first.")
+        raise NotNow(gettext("Write the note first."))
     note = Note(client=client, about=about, by=by, at=at)
     note.body = words
     note.save(force_insert=True)
@@ -376,7 +377,7 @@ def write_note(*, by: User, client: Client, words: str, at: datetime, about: Not
 def write_psychotherapy_note(*, by: User, client: Client, words: str, at: datetime) -> PsychotherapyNote:
     """Add a note that only its author will ever read (45 CFR 164.501)."""
     if not words.strip():
-        raise NotNow("Write the note first.")
+        raise NotNow(gettext("Write the note first."))
     note = PsychotherapyNote(client=client, by=by, at=at)
     note.body = words
     note.save(force_insert=True)
@@ -388,10 +389,10 @@ def write_psychotherapy_note(*, by: User, client: Client, words: str, at: dateti
 def finish_task(*, by: User, task: Task, words: str, at: datetime) -> None:
     """Finish an open item by a person's words, which become a note in the record. Once; the second person reads who."""
     if not words.strip():
-        raise NotNow("Write what was done.")
+        raise NotNow(gettext("Write what was done."))
     if not Task.objects.filter(pk=task.pk, done_at=None).update(done_at=at, done_by=by):
         task.refresh_from_db()
-        raise NotNow(f"{task.done_by or 'The client'} finished this first.")
+        raise NotNow(gettext("{who} finished this first.").format(who=task.done_by or gettext("The client")))
     task.client.refresh_rank()
     write_note(by=by, client=task.client, words=words, at=at)
     audit.record("task.done", by=by, client=task.client, target=task, at=at, kind=task.kind)

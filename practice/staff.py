@@ -8,6 +8,7 @@ from uuid import UUID
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.db import transaction
+from django.utils.translation import gettext, ngettext
 
 from practice import audit, jobs, notices
 from practice.access import GRANTS, Permission, Role
@@ -44,9 +45,9 @@ def _mail(person: User) -> None:
 @transaction.atomic
 def invite_again(*, by: User, person: User) -> None:
     if not person.is_active:
-        raise NotNow("They have left.")
+        raise NotNow(gettext("They have left."))
     if person.has_usable_password():
-        raise NotNow("They have set a password already. They can ask for a new one on the sign-in page.")
+        raise NotNow(gettext("They have set a password already. They can ask for a new one on the sign-in page."))
     audit.record("person.invited", by=by, target=person)
     _mail(person)
 
@@ -72,12 +73,18 @@ def change_person(
     person = User.objects.select_for_update().get(pk=person.pk)
     before, after = person.roles, set(roles)
     if Role.ADMIN not in after and _last_admin(person):
-        raise NotNow("They are the last admin. Make somebody else an admin first.")
+        raise NotNow(gettext("They are the last admin. Make somebody else an admin first."))
     if Role.THERAPIST in before - after and (n := in_care(person).count()):
-        raise NotNow(f"They are the therapist of {n} clients. Hand those over before you take the role away.")
+        raise NotNow(
+            ngettext(
+                "They are the therapist of {n} client. Hand that one over before you take the role away.",
+                "They are the therapist of {n} clients. Hand those over before you take the role away.",
+                n,
+            ).format(n=n)
+        )
     acts = any(Permission.ACT_ON_ALERT in GRANTS[role] for role in after)
     if not acts and person.shifts.exists():
-        raise NotNow("They are on call for safety flags. Take them off the roster first.")
+        raise NotNow(gettext("They are on call for safety flags. Take them off the roster first."))
     said = {"name": name, "email": email, "licence": licence, "supervisor": supervisor, "backup": backup}
     changed = [field for field, value in said.items() if getattr(person, field) != value]
     for field in changed:
@@ -96,7 +103,7 @@ def change_person(
 def reset_factor(*, by: User, person: User) -> None:
     """Take every second factor of somebody away, because they lost it; they set up a new one at the next sign-in."""
     if person == by:
-        raise NotNow("You cannot take away your own second factor. Ask another admin.")
+        raise NotNow(gettext("You cannot take away your own second factor. Ask another admin."))
     Authenticator.objects.filter(user=person).delete()
     end_sessions(person)
     audit.record("person.factor_reset", by=by, target=person)
@@ -123,11 +130,11 @@ def let_go(*, by: User, person: User, therapist: User | None, prescriber: User |
     """
     person = User.objects.select_for_update().get(pk=person.pk)
     if not person.is_active:
-        raise NotNow("They have left already.")
+        raise NotNow(gettext("They have left already."))
     if person == by:
-        raise NotNow("You cannot let yourself go. Ask another admin.")
+        raise NotNow(gettext("You cannot let yourself go. Ask another admin."))
     if _last_admin(person):
-        raise NotNow("They are the last admin. Make somebody else an admin first.")
+        raise NotNow(gettext("They are the last admin. Make somebody else an admin first."))
     moved = 0
     for field, clients, successor, role in (
         ("therapist", in_care(person), therapist, Role.THERAPIST),
@@ -137,9 +144,9 @@ def let_go(*, by: User, person: User, therapist: User | None, prescriber: User |
         if not rows:
             continue
         if successor is None:
-            raise NotNow(f"Choose who takes the {len(rows)} clients they are the {field} of.")
+            raise NotNow(gettext("Choose who takes their clients as {role}.").format(role=role.label.lower()))
         if not (successor.is_active and role in successor.roles and successor != person):
-            raise NotNow(f"Choose somebody who works here as a {field}.")
+            raise NotNow(gettext("Choose somebody who works here as {role}.").format(role=role.label.lower()))
         for client in rows:
             setattr(client, field, successor)
             client.version += 1

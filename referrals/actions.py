@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from intake.models import Assessment, Intake
 from practice import audit, coverage
@@ -122,15 +123,17 @@ def _note_on_assessments(sitting: Intake, fired: tuple[table.Rule, ...]) -> None
 def review(*, by: User, suggestion: Suggestion, reasoning: str, at: datetime) -> None:
     """Mark the card reviewed, with a named clinician's line of reasoning. Once: the second person reads who it was."""
     if not reasoning.strip():
-        raise NotNow("Write a line of reasoning.")
+        raise NotNow(gettext("Write a line of reasoning."))
     won = Suggestion.objects.filter(pk=suggestion.pk, state=State.OPEN).update(
         state=State.REVIEWED, reviewed_at=at, reviewed_by=by
     )
     suggestion.refresh_from_db()
     if not won and suggestion.state == State.REVIEWED:
-        raise NotNow(f"{suggestion.reviewed_by} reviewed this first. Read their line of reasoning below.")
+        raise NotNow(
+            gettext("{who} reviewed this first. Read their line of reasoning below.").format(who=suggestion.reviewed_by)
+        )
     if not won:
-        raise NotNow("Newer answers came in and this card was replaced. Review the newer one.")
+        raise NotNow(gettext("Newer answers came in and this card was replaced. Review the newer one."))
     suggestion.reasoning = reasoning
     suggestion.save(update_fields=["reasoning"])
     audit.record("suggestion.reviewed", by=by, client=suggestion.client, target=suggestion, at=at)
@@ -144,7 +147,7 @@ def confirm_trials(*, by: User, sitting: Intake, at: datetime) -> bool:
     Once; returns whether this person was the first.
     """
     if sitting.submitted_at is None:
-        raise NotNow("The client has not sent this form yet.")
+        raise NotNow(gettext("The client has not sent this form yet."))
     won = Intake.objects.filter(pk=sitting.pk, trials_confirmed_at=None).update(
         trials_confirmed_at=at, trials_confirmed_by=by
     )

@@ -112,6 +112,14 @@ def test_resending_renews_the_link_and_the_reminders(sent: Invitation, maya: Use
     assert (sent.generation, sent.reminders, sent.expires_at) == (2, 0, later + timedelta(days=14))
 
 
+def test_a_packet_that_asks_about_suicide_is_not_resent_while_nobody_is_on_call(sent: Invitation, maya: User) -> None:
+    CoverageShift.objects.all().delete()
+    with pytest.raises(NotNow, match="Nobody is on call"):
+        actions.resend(by=maya, invitation=sent, at=NOW)
+    sent.refresh_from_db()
+    assert sent.generation == 1
+
+
 def test_a_finished_packet_is_neither_resent_nor_taken_back(phone: Phone, maya: User) -> None:
     fill_required(phone)
     phone.post("/my/send/")

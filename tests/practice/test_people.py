@@ -166,7 +166,7 @@ def test_ex_admin_does_not_count_as_an_admin(as_user: As, post: Post, rosa: User
 
 def test_therapist_with_clients_keeps_the_role(as_user: As, post: Post, rosa: User, maya: User, sam: Client) -> None:
     response = post(as_user(rosa), edit(maya), form(maya, roles=["supervisor"]))
-    assert "They are the therapist of 1 clients. Hand those over" in words(response)
+    assert "They are the therapist of 1 client. Hand that one over" in words(response)
     assert User.objects.get(pk=maya.pk).roles == {"therapist"}
 
 
@@ -198,7 +198,7 @@ def test_leaving_is_refused_while_a_client_would_be_alone(
 ) -> None:
     response = post(as_user(rosa), f"{edit(maya)}leave/", {"therapist": ""})
     assert response.status_code == 400
-    assert "Choose who takes the 1 clients they are the therapist of." in words(response)
+    assert "Choose who takes their clients as therapist." in words(response)
     assert "Sam Whitehorse CH-0401" in words(response)
     assert (User.objects.get(pk=maya.pk).is_active, Client.objects.get().therapist) == (True, maya)
 
