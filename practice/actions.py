@@ -404,14 +404,10 @@ def finish_task(*, by: User, task: Task, words: str, at: datetime) -> None:
 def watch_system(*, at: datetime) -> None:
     """Tell the admins when jobs wait too long or a safety notice could not be sent: once an hour while it lasts."""
     waiting = jobs.oldest_waiting_min(at)
-    unsent = Notice.objects.filter(
-        urgent=True, state__in=[Notice.State.WAITING, Notice.State.FAILED], created_at__lt=at - timedelta(minutes=15)
-    ).exists()
-    if waiting < 10 and not unsent:
+    unsent = notices.unsent(at).exists()
+    if waiting < jobs.STUCK_MIN and not unsent:
         return
     if Notice.objects.filter(template="system", created_at__gt=at - timedelta(hours=1)).exists():
         return
     for admin in User.objects.with_role(Role.ADMIN):
-        notices.tell_staff(
-            admin, "system", link=notices.link(reverse("system_state")), minutes=waiting, unsent=bool(unsent)
-        )
+        notices.tell_staff(admin, "system", link=notices.link(reverse("system_state")), minutes=waiting, unsent=unsent)

@@ -4,10 +4,12 @@ The words are templates/emails/<template>.txt (first line: subject), with an .ht
 templates/emails/<template>.sms.txt. A test renders each with a sentinel client and fails on a name, a drug, a score.
 """
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
+from django.db.models import QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone
 
@@ -17,6 +19,7 @@ from practice.models.jobs import Notice
 from practice.sms import gateway
 
 Channel = Notice.Channel
+UNSENT_AFTER = timedelta(minutes=15)
 
 # template -> the channels it may use
 TEMPLATES: dict[str, tuple[str, ...]] = {
@@ -31,6 +34,12 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "account": (Channel.EMAIL,),  # what the sign-in pages have to say: reset a password, a factor was changed
     "locked": (Channel.EMAIL,),  # wrong codes, told to staff
 }
+
+
+def unsent(at: datetime) -> QuerySet[Notice]:
+    """Urgent messages that should have gone out long ago: they wait, or could not be sent."""
+    late = Notice.objects.filter(urgent=True, created_at__lt=at - UNSENT_AFTER)
+    return late.filter(state__in=[Notice.State.WAITING, Notice.State.FAILED])
 
 
 def link(path: str) -> str:

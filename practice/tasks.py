@@ -8,7 +8,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from practice import actions, audit, jobs, notices
-from practice.models import Job, KeptForm, Notice, SentForm
+from practice.models import Client, Job, KeptForm, Notice, SentForm
 
 KEEP_FORMS = timedelta(days=2)
 KEEP_JOBS = timedelta(days=30)
@@ -32,7 +32,7 @@ def deliver_notice(ref: str) -> Callable[[], None] | None:
     notice = Notice.objects.get(pk=ref)
     if notice.state != Notice.State.WAITING:
         return None
-    if notice.client_id and notice.client and notice.client.status == "discharged":
+    if notice.client and notice.client.status == Client.Status.DISCHARGED:
         Notice.objects.filter(pk=ref).update(state=Notice.State.STOPPED, words=None)
         return None
     Notice.objects.filter(pk=ref).update(attempts=F("attempts") + 1)

@@ -69,4 +69,5 @@ def healthz(request: HttpRequest) -> HttpResponse:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     waiting = jobs.oldest_waiting_min(timezone.now())
-    return JsonResponse({"ok": waiting < 10, "oldest_job_min": waiting}, status=200 if waiting < 10 else 503)
+    ok = waiting < jobs.STUCK_MIN
+    return JsonResponse({"ok": ok, "oldest_job_min": waiting}, status=200 if ok else 503)

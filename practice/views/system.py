@@ -15,7 +15,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from practice import actions, audit, jobs, signing, staff
+from practice import actions, audit, jobs, notices, signing, staff
 from practice.access import Permission
 from practice.clinical import escalation, table
 from practice.clinical.instrument import Instrument, all_instruments
@@ -135,19 +135,15 @@ def drill(request: StaffRequest) -> HttpResponse:
 
 # --- The state of the system -----------------------------------------------------------------------------------------
 
-UNSENT = timedelta(minutes=15)
 SHOWN = 50
 
 
 @staff_page(Permission.MANAGE_PRACTICE)
 def system_state(request: StaffRequest) -> HttpResponse:
     at = timezone.now()
-    unsent = Notice.objects.filter(urgent=True, created_at__lt=at - UNSENT).filter(
-        state__in=[Notice.State.WAITING, Notice.State.FAILED]
-    )
     anchor = _last_anchor()
     context_ = {
-        "unsent": unsent.count(),
+        "unsent": notices.unsent(at).count(),
         "waiting_min": jobs.oldest_waiting_min(at),
         "waiting": Job.objects.filter(state=Job.State.DUE, run_at__lte=at).count(),
         "dead": Job.objects.filter(state=Job.State.DEAD).order_by("-run_at")[:SHOWN],
