@@ -70,6 +70,7 @@ def caseload(request: StaffRequest) -> HttpResponse:
         "filtered": bool(show),
         "may_sign": user.may(Permission.SIGN_CLINICAL),
         "may_invite": user.may(Permission.INVITE_CLIENT),
+        "chart_words": _chart_words() if charted else "",
     }
     return render(request, "practice/caseload.html", context)
 
@@ -193,6 +194,14 @@ def _score(client: Client) -> dict[str, Any]:
             safety=[i for i, (_on, _total, safety) in enumerate(client.phq9) if safety],
         ),
     }
+
+
+def _chart_words() -> str:
+    cut = load("phq-9").cutpoints["positive_screen"]
+    return gettext(
+        "Dotted line in the small charts: {cut}, the usual cut for moderate. "
+        "A diamond means the safety question was positive."
+    ).format(cut=cut)
 
 
 def _delta(known: list[tuple[str, int]], matters: int) -> dict[str, str]:
