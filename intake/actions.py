@@ -2,7 +2,7 @@
 
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -271,14 +271,20 @@ def save_answer(
     """Keep one answer with all that follows from it. Returns the safety flag that this answer raised or added to.
 
     One transaction: the answer, the flag with the answers so far, who is told, the audit row. Changing an answer later
-    never lowers or closes a flag. Raises NotNow when the answers were sent already.
+    never lowers or closes a flag. Raises NotNow when the answers were sent already: what was sent stays, but a safety
+    sign that comes after it, from a second window, still raises its flag.
     """
     row = Intake.objects.select_for_update(of=("self",)).get(pk=sitting.pk)
-    if row.submitted_at is not None:
-        raise NotNow(gettext("Your answers were sent already."))
     replies = replies_of(row)
-    reply = replies.get(page.slug) or Answer(intake=row, question=page.slug)
     said = None if skipped else value
+    if row.submitted_at is not None:
+        if not flow.is_sign(page, said) or said == flow.value_of(replies, page.slug):
+            raise NotNow(gettext("Your answers were sent already. This one was not added to them."))
+        late = Answer(intake=row, question=page.slug, at=at)
+        late.value = said
+        audit.record("answer.late", by=by, client=by, target=row, at=at, question=page.slug)
+        return _watch(by, sitting, replies | {page.slug: late}, at)
+    reply = replies.get(page.slug) or Answer(intake=row, question=page.slug)
     is_new = reply._state.adding
     if is_new or reply.skipped != skipped or reply.value != said:
         reply.value, reply.skipped, reply.at = said, skipped, at
@@ -303,7 +309,7 @@ def _watch(
         return None
     if alert is not None and alert.left_at and not final:
         client_did(client=client, alert=alert, kind=Kind.CAME_BACK, at=at)
-    if alert is not None and not alert.is_open and _is_covered(sitting, found):
+    if alert is not None and not alert.is_open and _is_covered(sitting, found, shown, replies):
         return None
     return raise_alert(
         by=client,
@@ -317,12 +323,13 @@ def _watch(
     )
 
 
-def _is_covered(sitting: Intake, found: signs.Fired) -> bool:
-    """Whether flags of this sitting that a person has closed already say all of this."""
+def _is_covered(sitting: Intake, found: signs.Fired, shown: Sequence[Page], replies: Mapping[str, Answer]) -> bool:
+    """Whether flags of this sitting that a person has closed already say all of this: nothing was said since."""
     closed = list(Alert.objects.filter(source_id=sitting.pk))
     known = {rule for alert in closed for rule in alert.rule_ids}
     worst = min(Alert.RANK[alert.severity] for alert in closed)
-    return found.ids <= known and Alert.RANK[found.severity] >= worst
+    last = max(alert.closed_at for alert in closed if alert.closed_at)
+    return found.ids <= known and Alert.RANK[found.severity] >= worst and not signs.since(last, shown, replies)
 
 
 def _keep_reach(client: Client, said: Any) -> None:

@@ -4,8 +4,9 @@ Rules are those of practice/clinical/rules/1-safety.toml, run on what was said s
 yet is not a blank; one that was skipped is. Nothing here waits for a total, a pre-screen or the end of the form.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from intake.flow import Replies, is_sign, item_answers, score_of, value_of, words
@@ -105,6 +106,15 @@ def is_bridge(packet: Packet, shown: Sequence[Page], replies: Replies) -> bool:
 def is_asking(shown: Sequence[Page], replies: Replies) -> bool:
     """Whether a question of the C-SSRS is still open."""
     return any(page.instrument == CSSRS and page.slug not in replies for page in shown)
+
+
+def since(moment: datetime, shown: Sequence[Page], replies: Mapping[str, Any]) -> bool:
+    """Whether a sign was given, or a safety question passed over, after `moment`."""
+    return any(
+        reply.at > moment and (reply.skipped or is_sign(page, reply.value))
+        for page in shown
+        if page.safety and (reply := replies.get(page.slug)) is not None
+    )
 
 
 def lines(shown: Sequence[Page], replies: Replies) -> list[dict[str, Any]]:

@@ -105,7 +105,7 @@ def raise_alert(
         new = [rule for rule in fired if rule["id"] not in known]
         rises = Alert.RANK[severity] < Alert.RANK[alert.severity]
         alert.rules = [*alert.rules, *new]
-        alert.answers = list(answers) or alert.answers
+        alert.answers = _together(alert.answers or [], answers)
         alert.version += 1
         if rises:
             alert.severity, alert.raised_at, alert.rung = severity, at, 0
@@ -118,6 +118,14 @@ def raise_alert(
             _tell_rung(alert, 0, at)
     _keep_task(alert, at)
     return alert
+
+
+def _together(kept: Sequence[Mapping[str, Any]], said: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The answers as they are now, after those that only the flag still knows: signs changed since, and own words."""
+    now = {(row["link_id"], row["answer"]) for row in said}
+    asked = {link_id for link_id, _ in now}
+    gone = [row for row in kept if (row["link_id"], row["answer"]) not in now]
+    return [*(row for row in gone if row["positive"] or row["link_id"] not in asked), *said]
 
 
 def _keep_task(alert: Alert, at: datetime) -> None:
@@ -255,13 +263,17 @@ def record_contact(*, by: User, alert: Alert, recorded_at: datetime, **said: Any
 def close_alert(*, by: User, alert: Alert, action: str, note: str, at: datetime) -> None:
     """Close by a named person's action and words; refused until a contact with level, plan and next check is recorded.
 
-    Opens the item for the next check, so that the follow-up outlives the flag.
+    A contact from before the flag became more serious does not count. Opens the item for the next check, so that the
+    follow-up outlives the flag.
     """
     if alert.is_drill or alert.client is None:
         raise NotNow(gettext("A drill closes itself when somebody picks it up."))
+    raised_at = Alert.objects.select_for_update().get(pk=alert.pk).raised_at
     last = alert.contacts.order_by("recorded_at").last()
     if last is None or last.level == SafetyContact.Level.UNKNOWN:
         raise NotNow(gettext("Record a contact with a level, a plan and the next check first."))
+    if last.recorded_at < raised_at:
+        raise NotNow(gettext("The flag became more serious after the last contact. Record a new contact first."))
     if not note.strip():
         raise NotNow(gettext("Write a line on why this flag can be closed."))
     won = Alert.objects.filter(pk=alert.pk, closed_at=None).update(

@@ -3,6 +3,7 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -61,9 +62,24 @@ def my_page(request: HttpRequest, page: str) -> HttpResponse:
     link: Link = request.link  # type: ignore[attr-defined]
     if link.intake is None:
         return see_other("my_start")
-    if link.intake.submitted_at is not None:
+    if link.receipt or (link.intake.submitted_at is not None and request.method != "POST"):
         return see_other("my_done")
     here = Sitting(link, page)
+    try:
+        return _late(request, here) if link.intake.submitted_at is not None else _answer(request, here)
+    except NotNow as sentence:  # sent before, in another window
+        messages.error(request, str(sentence))
+        return see_other("my_done")
+
+
+def _late(request: HttpRequest, here: Sitting) -> HttpResponse:
+    """What a second window says after the answers were sent: a safety sign raises its flag, nothing else is taken."""
+    form = _form(here, data=request.POST) if here.page.safety and here.is_shown else None
+    here.keep(form.answer() if form is not None and form.is_valid() else None)
+    return _support(here)
+
+
+def _answer(request: HttpRequest, here: Sitting) -> HttpResponse:
     if not here.is_shown:
         return onward(here)
     if here.page.kind == "agreement":
@@ -121,11 +137,16 @@ def _after(request: HttpRequest, here: Sitting, new_rules: set[str], *, skipped:
     if "add" in request.POST:
         return see_other("my_page", page.slug, query="?add=1#rows-end")
     if page.safety and here.alert is not None and _calls_for_support(here, new_rules, skipped):
-        support.note_shown(here.intake, here.alert, here.packet, here.shown, here.replies, here.at)
-        return see_other("my_support")
+        return _support(here)
     if request.POST.get("from") == "check":
         return see_other("my_check")
     return onward(here)
+
+
+def _support(here: Sitting) -> HttpResponse:
+    if here.alert is not None:
+        support.note_shown(here.intake, here.alert, here.packet, here.shown, here.replies, here.at)
+    return see_other("my_support")
 
 
 def _calls_for_support(here: Sitting, new_rules: set[str], skipped: bool) -> bool:
@@ -149,10 +170,10 @@ def my_save(request: HttpRequest, page: str) -> HttpResponse:
     link: Link = request.link  # type: ignore[attr-defined]
     if request.method != "POST":
         return HttpResponse(status=405)
-    if link.intake is None:
+    if link.intake is None or link.receipt:
         return HttpResponse(status=409)
     here = Sitting(link, page)
-    if link.intake.submitted_at is not None or here.page.kind == "agreement" or not here.is_shown:
+    if here.page.kind == "agreement" or not here.is_shown:
         return HttpResponse(status=409)
     form = _form(here, data=request.POST, draft=True)
     if not form.is_valid():
