@@ -149,11 +149,10 @@ def link_of(request: HttpRequest) -> Link | None:
             intake, mine["locked"] = None, True  # begun anew in another browser before anything was answered
             request.session.modified = True
     elif intake is not None and not mine["receipt"]:
-        if intake.saved_at is None:
-            intake = None  # begun elsewhere, nothing answered: this browser may still begin
-        else:
+        if intake.saved_at is not None:  # else nothing is answered: this browser may still begin
             mine["locked"] = True
             request.session.modified = True
+        intake = None  # begun elsewhere: nothing of it is read or written here before the code
     idle, age = now - mine["at"], now - mine["since"]
     if not mine.get("locked") and (idle > settings.SESSION_IDLE_S or age > settings.SESSION_ABSOLUTE_S):
         lock(request)

@@ -185,7 +185,8 @@ def my_tapped(request: HttpRequest) -> HttpResponse:
     """A script says which row was tapped. Codes of this file only; the rows work without it."""
     link: Link = request.link  # type: ignore[attr-defined]
     what = request.POST.get("what", "")
-    alert = actions.alert_of(link.intake) if link.intake and request.method == "POST" else None
+    theirs = link.intake if request.method == "POST" and not link.receipt else None
+    alert = actions.alert_of(theirs) if theirs else None
     if alert is not None and what in TAPS:
         client_did(client=link.client, alert=alert, kind=AlertEvent.Kind.TAPPED, at=timezone.now(), what=what)
     return HttpResponse(status=204)

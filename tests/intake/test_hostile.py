@@ -135,3 +135,31 @@ def test_a_save_that_loses_the_race_with_sending_keeps_its_sign(
     assert check_in.say("phq-9--1", "3")["Location"] == "/my/done/"
     check_in.say(ITEM9, "3")
     assert [alert.severity for alert in alerts_of(check_in)] == ["urgent"]
+
+
+# --- Another browser with the same link ------------------------------------------------------------------------------
+
+
+def test_a_browser_that_waits_for_the_code_writes_nothing(check_in: Phone) -> None:
+    """Somebody with the mailbox has the link; before the code they neither read nor change an answer."""
+    check_in.say(ITEM9, "2")
+    stranger = Phone(check_in.invitation)
+    assert stranger.open()["Location"] == "/my/code/"
+    assert stranger.say(ITEM9, "0")["Location"] == "/my/locked/"
+    assert stranger.browser.post(f"/my/save/{ITEM9}/", {"answer": "0"}).status_code == 423
+    assert stranger.browser.post("/my/tapped/", {"what": "call_988"}).status_code == 423
+    assert check_in.saved(ITEM9) == 2
+
+
+def test_a_browser_with_a_receipt_alone_says_nothing_for_the_client(check_in: Phone) -> None:
+    check_in.say(ITEM9, "2")
+    check_in.post("/my/send/")
+    stranger = Phone(check_in.invitation)
+    assert stranger.open()["Location"] == "/my/done/"
+    stranger.say(f"{CSSRS}6", "1")
+    stranger.browser.post(f"/my/save/{CSSRS}6/", {"answer": "1"})
+    stranger.browser.post("/my/tapped/", {"what": "call_988"})
+    stranger.post("/my/call-me/", {"wanted": "1"})
+    events = AlertEvent.objects.filter(alert__source_id=check_in.sitting.pk)
+    assert not events.filter(kind__in=["tapped", "call_wanted", "rose"]).exists()
+    assert AuditEvent.objects.filter(action="answer.late").count() == 0
