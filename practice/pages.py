@@ -12,6 +12,7 @@ form lands on the page of the first and writes nothing.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -92,9 +93,7 @@ def _once(view: View) -> View:
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method != "POST":
             return view(request, *args, **kwargs)
-        key = request.POST.get("form_key", "")
-        if not (20 <= len(key) <= 64):
-            raise OldForm
+        key = _key_of(request)
         with transaction.atomic():
             try:
                 with transaction.atomic():
@@ -111,6 +110,15 @@ def _once(view: View) -> View:
         return response
 
     return guarded
+
+
+def _key_of(request: HttpRequest) -> str:
+    """The key of a form, of this person and this page: one that somebody else sent, or elsewhere, is another key."""
+    key = request.POST.get("form_key", "")
+    if not (20 <= len(key) <= 64):
+        raise OldForm
+    who = request.user.pk if request.user.is_authenticated else request.session.session_key
+    return sha256(f"{who}|{request.path}|{key}".encode()).hexdigest()
 
 
 def _name(request: HttpRequest) -> str:

@@ -1,0 +1,42 @@
+"""Staff doors under attack: keys of forms, parked sessions, one's own e-mail, odd encodings, files."""
+
+import secrets
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.core.cache.backends.db import DatabaseCache
+from django.test import Client as Browser
+
+from practice import settings as written
+from practice.models import Client, KeptForm, Note, User
+from practice.wsgi import application
+
+As = Callable[[User], Browser]
+Post = Callable[..., Any]
+
+
+def test_the_key_of_somebody_elses_form_leads_nowhere_and_swallows_nothing(
+    maya: User, omar: User, sam: Client, kit: Client, as_user: As, post: Post
+) -> None:
+    key = secrets.token_urlsafe(24)
+    post(as_user(maya), f"/clients/{sam.pk}/notes/", {"words": "Maya's"}, key=key)
+    answer = post(as_user(omar), f"/clients/{kit.pk}/notes/", {"words": "Omar's"}, key=key)
+    assert answer["Location"] == f"/clients/{kit.pk}/notes/"
+    assert [note.body for note in Note.objects.order_by("at")] == ["Maya's", "Omar's"]
+
+
+def test_the_key_of_one_form_does_not_swallow_another(maya: User, sam: Client, as_user: As, post: Post) -> None:
+    key, browser = secrets.token_urlsafe(24), as_user(maya)
+    post(browser, f"/clients/{sam.pk}/notes/", {"words": "In the record"}, key=key)
+    answer = post(browser, f"/clients/{sam.pk}/psychotherapy-notes/", {"words": "For me"}, key=key)
+    assert answer["Location"] == f"/clients/{sam.pk}/psychotherapy-notes/"
+
+
+def test_a_key_that_no_database_keeps_is_a_key_like_any(maya: User, sam: Client, as_user: As, post: Post) -> None:
+    browser = as_user(maya)
+    for _ in range(2):
+        assert post(browser, f"/clients/{sam.pk}/notes/", {"words": "Once"}, key="\x00" * 24).status_code == 302
+    assert Note.objects.count() == 1
