@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from allauth.account.authentication import get_authentication_records
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib.auth import logout
@@ -155,11 +156,22 @@ class SecondFactor:
             and not request.path.startswith(settings.STATIC_URL)
             and not request.session.get("second_factor")
         ):
-            if is_mfa_enabled(request.user):
+            if any(record["method"] == "mfa" for record in get_authentication_records(request, request.user)):
                 request.session["second_factor"] = True  # sign-in itself asked for it
+            elif is_mfa_enabled(request.user):  # set up elsewhere since: this browser has shown a password only
+                audit.record("session.locked", by=request.user)
+                logout(request)
+                return redirect("account_login")
             else:
-                match = resolve(request.path_info)
-                door = getattr(match.func, "door", None)
-                if match.url_name not in self.OPEN and not (door and door.kind in ("public", "client")):
-                    return redirect("mfa_activate_totp")
+                return self.setting_up(request)
         return self.get_response(request)
+
+    def setting_up(self, request: HttpRequest) -> HttpResponse:
+        match = resolve(request.path_info)
+        door = getattr(match.func, "door", None)
+        if match.url_name not in self.OPEN and not (door and door.kind in ("public", "client")):
+            return redirect("mfa_activate_totp")
+        response = self.get_response(request)
+        if request.method == "POST" and request.user.is_authenticated and is_mfa_enabled(request.user):
+            request.session["second_factor"] = True  # set up just now, in this browser
+        return response

@@ -40,3 +40,15 @@ def test_a_key_that_no_database_keeps_is_a_key_like_any(maya: User, sam: Client,
     for _ in range(2):
         assert post(browser, f"/clients/{sam.pk}/notes/", {"words": "Once"}, key="\x00" * 24).status_code == 302
     assert Note.objects.count() == 1
+
+
+def test_a_session_parked_before_the_second_factor_dies_when_one_is_set_up_elsewhere(
+    maya: User, sam: Client, client: Browser
+) -> None:
+    """Security check 20: whoever signed in with the password alone gains nothing from the owner's second factor."""
+    client.force_login(maya)
+    assert client.get("/caseload/")["Location"] == "/account/2fa/totp/activate/"
+    TOTP.activate(maya, generate_totp_secret())
+    for _ in range(2):
+        answer = client.get(f"/clients/{sam.pk}/")
+        assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, "/account/login/")
