@@ -1,5 +1,6 @@
 """Every address of Waymark: the only module that knows every app."""
 
+from allauth.account.urls import urlpatterns as allauth_urls
 from django.urls import include, path
 
 from intake.views import inviting, reading
@@ -44,6 +45,9 @@ PANELS = (
     activity.panel,
 )
 
+# Where flags are told and passwords are reset is for an admin to change (people), not for a browser left open.
+SIGN_IN = [page for page in allauth_urls if page.name not in ("account_email", "account_confirm_email")]
+
 urlpatterns = [
     # --- anyone
     path("", public.home, name="home"),
@@ -52,7 +56,7 @@ urlpatterns = [
     path("accessibility/", public.accessibility, name="accessibility"),
     path("leave/", public.leave, name="leave"),
     path("healthz", public.healthz, name="healthz"),
-    path("account/", include("allauth.account.urls")),
+    path("account/", include(SIGN_IN)),
     path("account/2fa/", include("allauth.mfa.urls")),
     path("account/devices/", include("allauth.usersessions.urls")),
     # --- the client's side

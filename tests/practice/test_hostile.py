@@ -52,3 +52,13 @@ def test_a_session_parked_before_the_second_factor_dies_when_one_is_set_up_elsew
     for _ in range(2):
         answer = client.get(f"/clients/{sam.pk}/")
         assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, "/account/login/")
+
+
+def test_nobody_moves_their_own_mail_elsewhere(maya: User, as_user: As, post: Post) -> None:
+    """Flags are told and passwords reset by mail: an unlocked browser must not be enough to redirect them."""
+    browser, before = as_user(maya), maya.email
+    assert browser.get("/account/email/").status_code == 404
+    for action in ("action_add", "action_primary"):
+        post(browser, "/account/email/", {action: "", "email": "elsewhere@example.net"})
+    maya.refresh_from_db()
+    assert (maya.email, maya.emailaddress_set.count()) == (before, 0)  # type: ignore[attr-defined]
