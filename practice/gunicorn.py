@@ -8,7 +8,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
-from django.core.wsgi import get_wsgi_application
 from gunicorn import glogging
 from gunicorn.app.base import BaseApplication
 from gunicorn.http import wsgi
@@ -60,7 +59,9 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> WSGIHandler:
-        return get_wsgi_application()
+        from practice.wsgi import application  # once the settings are known
+
+        return application
 
     def start_jobs(self, worker: Any) -> None:
         """Threads start here, after the fork; never at import."""

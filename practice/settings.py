@@ -188,6 +188,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_SSL_REDIRECT = HTTPS and not TRUSTED_PROXIES
 DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 400
+DATA_UPLOAD_MAX_NUMBER_FILES = 0  # nobody uploads files here
 # LEAVE_URL: where "leave quickly" lands; a plain page that shows nothing of a person.
 LEAVE_URL = env("LEAVE_URL", default="https://www.weather.gov/")
 
@@ -245,7 +246,14 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 
 # --- Cache: sign-in limits and used codes, shared by every process ---------------------------------------------------
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "practice_cache"}}
+# A full cache throws the oldest out, counts of wrong codes among them: it is larger than anybody fills in five minutes.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "practice_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
 
 # --- Logs: one line each, no clinical words (practice.logs keeps an allow-list of fields) -----------------------------
 LOGGING = {

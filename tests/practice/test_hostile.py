@@ -62,3 +62,39 @@ def test_nobody_moves_their_own_mail_elsewhere(maya: User, as_user: As, post: Po
         post(browser, "/account/email/", {action: "", "email": "elsewhere@example.net"})
     maya.refresh_from_db()
     assert (maya.email, maya.emailaddress_set.count()) == (before, 0)  # type: ignore[attr-defined]
+
+
+def ask(method: str, path: str, body: bytes = b"", **environ: str) -> int:
+    """Ask with what a server hands on, below Django's own test browser; return the status."""
+    given = {
+        "REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": "next=/x", "SERVER_NAME": "testserver",
+        "SERVER_PORT": "80", "wsgi.url_scheme": "http", "REMOTE_ADDR": "127.0.0.1", "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": BytesIO(body), **environ,
+    }  # fmt: skip
+    status: int = application.get_response(application.request_class(given)).status_code
+    return status
+
+
+@pytest.mark.parametrize("charset", ["base64", "undefined", "utf-7", "rot13", "utf-16", "idna", "\x00"])
+def test_an_encoding_that_is_none_is_read_as_ours(house: object, charset: str) -> None:
+    body = b'--X\r\nContent-Disposition: form-data; name="token"\r\n\r\n+2AA-\r\n--X--\r\n'
+    kind = f"multipart/form-data; boundary=X; charset={charset}"
+    assert ask("GET", "/account/login/", CONTENT_TYPE=f"text/plain; charset={charset}") == 200
+    assert ask("POST", "/my/new-link/", body, CONTENT_TYPE=kind) == 403  # read, and without the page's token
+
+
+@pytest.mark.parametrize("name", ["session", "csrf", "messages", "django_language"])
+def test_a_cookie_that_spells_a_nul_is_no_cookie(house: object, name: str) -> None:
+    assert ask("GET", "/caseload/", HTTP_COOKIE=rf'{name}="abcdefgh\000ijklmnop"') == 302
+
+
+def test_a_file_is_refused_before_it_is_read(maya: User, sam: Client, as_user: As, post: Post) -> None:
+    file = BytesIO(b"x" * 100)
+    file.name = "x.html"
+    assert post(as_user(maya), f"/clients/{sam.pk}/notes/", {"words": "With a file", "file": file}).status_code == 400
+    assert (Note.objects.count(), KeptForm.objects.count()) == (0, 0)
+
+
+def test_the_shared_cache_does_not_throw_counts_of_wrong_codes_out() -> None:
+    cache = DatabaseCache("practice_cache", written.CACHES["default"])
+    assert cache._max_entries >= 100_000
