@@ -12,10 +12,9 @@ from typing import Any
 from intake.flow import Replies, is_sign, item_answers, score_of, value_of, words
 from intake.packet import Packet, Page
 from practice.clinical import table
-from practice.clinical.risk import CSSRS
+from practice.clinical.risk import CSSRS, PROVED, support_level
 from practice.clinical.scoring import worst
 
-PROVED = ("low", "moderate", "high")
 SKIPPED_RULE = "SR-07"
 NOT_SAFE = {"id": "safe-now", "version": "1"}  # "Are you safe right now?" answered no or not sure
 ITEM9 = ("phq-9", "phq9-9")
@@ -85,15 +84,9 @@ def level(packet: Packet, shown: Sequence[Page], replies: Replies) -> str:
     found = picture(packet, shown, replies, final=False)
     item9, cssrs = found.get("phq9_item9"), found.get("cssrs_level")
     complete = cssrs is not None and not found.get("cssrs_incomplete")
-    thoughts = item9 if isinstance(item9, int) else 0
-    if cssrs == "high" or (thoughts >= 2 and not complete):
-        return "high"
-    if cssrs == "moderate" or (thoughts and not complete):
-        return "moderate"
-    if cssrs == "low" or thoughts:
-        return "low"
+    found_level = support_level(item9 if isinstance(item9, int) else 0, cssrs, complete=complete)
     skipped = any(_is_blank(page, replies, False) for page in shown if page.safety)
-    return "skipped" if skipped else ""
+    return found_level or ("skipped" if skipped else "")
 
 
 def is_bridge(packet: Packet, shown: Sequence[Page], replies: Replies) -> bool:

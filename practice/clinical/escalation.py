@@ -15,8 +15,8 @@ LADDER_MIN: Mapping[str, tuple[int, int, int, int]] = {
     "routine": (0, 24 * 60, 48 * 60, 72 * 60),
 }
 
-# A routine item is done within this time of the next opening: one business day.
-ROUTINE_HOURS = 24
+ROUTINE_HOURS = 24  # CLOCKS
+"""A routine item is done within this time of the next opening: one business day."""
 
 
 def minutes(severity: str, overrides: Mapping[str, list[int]] | None = None) -> tuple[int, ...]:

@@ -81,12 +81,6 @@ def score_all(answers: Mapping[str, Answers], *, age: int | None = None, sex: st
     }
 
 
-def followups(instrument: Instrument, result: Score) -> tuple[str, ...]:
-    """Return the keys of instruments to give in the same sitting because of `result`."""
-    opened = [flag.opens for flag in instrument.flags if flag.opens and flag.code in result.flags]
-    return tuple(dict.fromkeys(opened))
-
-
 def worst(severities: Iterable[str]) -> str:
     """Return the most pressing of `severities`, "none" when there are none."""
     return max(severities, key=SEVERITIES.index, default="none")

@@ -4,9 +4,9 @@ import csv
 from collections import Counter
 from pathlib import Path
 
+from practice.clinical import fit, table
 from practice.clinical.instrument import load
-from practice.clinical.risk import assess
-from practice.clinical.scoring import Score, score
+from practice.clinical.scoring import Score, score, worst
 
 FILE = Path("tests/data/nhanes/phq9_nhanes_2005_06.csv")
 COLUMNS = [f"DPQ0{number}0" for number in range(1, 10)]
@@ -61,7 +61,8 @@ def test_the_counts_of_the_survey_are_those_counted_by_hand() -> None:
 
 
 def test_no_real_suicide_sign_is_gated_on_a_total() -> None:
+    safety = [rule for rule in table.rules() if rule.category == "safety"]
     for row, result in responses():
-        safety = assess({"phq-9": result})
-        assert safety.needs_cssrs == bool(row[8])
-        assert safety.severity == {None: "priority", 0: "none", 1: "priority"}.get(row[8], "urgent")
+        known = fit.picture({"phq-9": result}, {})
+        fired = worst(rule.severity for rule in safety if table.evaluate(rule.when, known))
+        assert fired == {None: "priority", 0: "none", 1: "priority"}.get(row[8], "urgent")

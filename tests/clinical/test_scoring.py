@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from practice.clinical.instrument import Instrument, Value, all_instruments, load
-from practice.clinical.scoring import Score, band_of, followups, half_up, score, score_all, worst
+from practice.clinical.scoring import Score, band_of, half_up, score, score_all, worst
 
 CSSRS = "cssrs-screener-recent"
 
@@ -309,13 +309,6 @@ def test_words_are_taken_only_where_words_are_asked() -> None:
     assert run("asq", {**yes, "asq-4-detail": "long ago"}) == run("asq", yes)
     with pytest.raises(ValueError, match="takes words"):
         run("asq", {"asq-4-detail": 3})
-
-
-def test_scores_open_the_next_instrument() -> None:
-    assert followups(load("phq-9"), run("phq-9", [0] * 8 + [1])) == (CSSRS,)
-    assert followups(load("pc-ptsd-5"), run("pc-ptsd-5", [1, 1, 1, 1, 1, 0])) == ("pcl-5",)
-    assert followups(load("phq-2"), run("phq-2", [3, 3])) == ("phq-9",)
-    assert followups(load("phq-9"), run("phq-9", [3] * 8 + [0])) == ()
 
 
 def test_worst_severity_is_none_without_any() -> None:
