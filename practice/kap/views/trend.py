@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from math import floor
 from typing import Any
 
 from dateutil.relativedelta import relativedelta
@@ -42,7 +43,7 @@ def panel(request: HttpRequest, client: Client, at: datetime) -> Panel:
     treatment = treatment_of(client)
     all_days = [row.taken_on for rows in by_measure.values() for row in rows] + treatment.days()
     start = today - back if back else min([*all_days, today])
-    end = max([today, *treatment.boosters_due])
+    end = max([today, *(due + relativedelta(weeks=2) for due in treatment.boosters_due)])  # room for its mark
     main = by_measure.get(MAIN_MEASURE, [])
     context: dict[str, Any] = {
         "tabs": [
@@ -99,7 +100,7 @@ def draw(rows: Sequence[Assessment], size: Any, chart_id: str, axis: dict[str, A
         maximum=float(definition.scoring["maximum"]),
         minimum=float(definition.scoring.get("minimum", 0)),
         baseline=baseline,
-        response=baseline * (1 - fall / 100) if baseline and fall else None,
+        response=floor(baseline * (1 - fall / 100)) if baseline and fall else None,  # totals here are whole
         remission_below=rules.get("remission_below"),
         size=size,
         chart_id=chart_id,
