@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
@@ -490,7 +489,7 @@ def submit(*, by: Client, sitting: Intake, at: datetime) -> Intake:
     shown = flow.pages(wanted, replies, world(practice, alert_of(row)))
     if flow.missing(shown, replies):
         raise NotNow(gettext("Some answers that we need are still missing."))
-    today = at.astimezone(ZoneInfo(practice.zone)).date()
+    today = coverage.local(at, practice).date()
     _update_client(client, wanted, shown, replies)
     row.submitted_at = row.saved_at = at
     row.skipped = [page.slug for page in shown if page.slug in replies and replies[page.slug].skipped]

@@ -8,7 +8,6 @@ by pressing the button of a link while nothing is answered, and after that by th
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -68,7 +67,7 @@ def link_page(view: View) -> View:
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        with _time_of(Practice.get()):
+        with timezone.override(Practice.get().zone):
             return taken_once(request, *args, **kwargs)
 
     return client_door(guarded, "link")
@@ -83,17 +82,13 @@ def _door(view: View, *, keeps: bool, twice: bool) -> View:
         if link is None or (link.locked and not (keeps and request.method == "POST" and link.intake)):
             return HttpResponse(status=423) if twice else see_other("my_locked")
         request.link = link  # type: ignore[attr-defined]
-        with _time_of(link.practice):
+        with timezone.override(link.practice.zone):
             response = inner(request, *args, **kwargs)
         if link.locked:
             return HttpResponse(status=423) if twice else see_other("my_locked")
         return response
 
     return client_door(guarded, "client")
-
-
-def _time_of(practice: Practice) -> Any:
-    return timezone.override(ZoneInfo(practice.zone))
 
 
 # --- Sessions --------------------------------------------------------------------------------------------------------

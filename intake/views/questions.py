@@ -1,7 +1,6 @@
 """One question per page: show it, keep the answer, go on."""
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -28,7 +27,7 @@ class Sitting:
         self.link, self.intake = link, link.intake
         self.at = timezone.now()
         self.practice = link.practice
-        self.today = self.at.astimezone(ZoneInfo(self.practice.zone)).date()
+        self.today = coverage.local(self.at, self.practice).date()
         self.packet: Packet = actions.packet_of(self.intake)
         self.replies = actions.replies_of(self.intake)
         self.alert: Alert | None = actions.alert_of(self.intake)
@@ -99,25 +98,32 @@ def _form(here: Sitting, **how: Any) -> Any:
     return form_for(here.page, today=here.today, value=value, **how)
 
 
-def _show(request: HttpRequest, here: Sitting, form: Any) -> HttpResponse:
+def _frame(request: HttpRequest, here: Sitting, form: Any) -> dict[str, Any]:
+    """What stands around a question and around an agreement."""
     page, section = here.page, here.packet.section(here.page.section)
-    reply = here.replies.get(page.slug)
     before = flow.preceding(here.shown, page.slug)
-    came_from = request.POST.get("from") or request.GET.get("from", "")
+    from_check = (request.POST.get("from") or request.GET.get("from", "")) == "check"
+    back = reverse("my_page", args=[before.slug]) if before else reverse("my_start")
+    return {
+        "page": page,
+        "form": form,
+        "wrong": form.is_bound and not form.is_valid(),
+        "place": flow.place(here.packet, here.shown, page),
+        "why": section.why,
+        "why_open": section.pages[0].slug == page.slug,
+        "back_url": reverse("my_check") if from_check else back,
+        "from_check": from_check,
+    }
+
+
+def _show(request: HttpRequest, here: Sitting, form: Any) -> HttpResponse:
+    page = here.page
+    reply = here.replies.get(page.slug)
     return show(
         request,
         "intake/question.html",
         {
-            "page": page,
-            "form": form,
-            "wrong": form.is_bound and not form.is_valid(),
-            "place": flow.place(here.packet, here.shown, page),
-            "why": section.why,
-            "why_open": section.pages[0].slug == page.slug,
-            "back_url": reverse("my_check")
-            if came_from == "check"
-            else (reverse("my_page", args=[before.slug]) if before else reverse("my_start")),
-            "from_check": came_from == "check",
+            **_frame(request, here, form),
             "saved_at": reply.at if reply else None,
             "was_skipped": bool(reply and reply.skipped),
             "notice": page.definition.licence.notice if page.instrument else "",
@@ -208,25 +214,8 @@ def _agreement(request: HttpRequest, here: Sitting) -> HttpResponse:
                 at=here.at,
             )
         return see_other("my_check") if request.POST.get("from") == "check" else onward(here)
-    before = flow.preceding(here.shown, here.page.slug)
-    came_from = request.POST.get("from") or request.GET.get("from", "")
-    section = here.packet.section(here.page.section)
     return show(
         request,
         "intake/agreement.html",
-        {
-            "page": here.page,
-            "text": text,
-            "form": form,
-            "wrong": form.is_bound and not form.is_valid(),
-            "signed": signed,
-            "place": flow.place(here.packet, here.shown, here.page),
-            "why": section.why,
-            "why_open": section.pages[0].slug == here.page.slug,
-            "back_url": reverse("my_check")
-            if came_from == "check"
-            else (reverse("my_page", args=[before.slug]) if before else reverse("my_start")),
-            "from_check": came_from == "check",
-            "today": here.at,
-        },
+        {**_frame(request, here, form), "text": text, "signed": signed, "today": here.at},
     )

@@ -20,8 +20,9 @@ from practice.actions import client_did
 from practice.clinical.risk import CSSRS
 from practice.models import Alert, AlertEvent, AlertNotice, Client, Practice
 from practice.templatetags.ui import clock, moment
+from practice.views.alerts import TAPPED_WORDS
 
-TAPS = ("call_988", "text_988", "chat_988", "call_911", "support_call", "support_text", "practice_call", "help_now")
+TAPS = TAPPED_WORDS.keys() - {"where"}  # that one is kept when it is sent
 
 
 def is_due(alert: Alert) -> bool:

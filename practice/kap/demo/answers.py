@@ -8,6 +8,7 @@ from typing import Any
 
 from intake import flow
 from intake.packet import Field, Packet, Page
+from practice.clinical import risk
 from practice.clinical.instrument import Item
 
 CSSRS = {  # the answers, 1 to 6, that prove a level
@@ -73,7 +74,7 @@ def give(
             replies[page.slug] = Reply(None, skipped=True)
         elif not page.instrument:
             replies[page.slug] = Reply(_value(page, own, chance))
-        elif page.instrument not in ("cssrs-screener-recent",) or numbers.cssrs:
+        elif page.instrument != risk.CSSRS or numbers.cssrs:
             known = items.get(page.link_id)
             replies[page.slug] = Reply(_quiet_item(page.item, own, chance) if known is None else known)
     world = flow.World()
