@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Max
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext
 
 from practice import audit, coverage, jobs, notices
@@ -27,6 +28,7 @@ from practice.models import (
     Task,
     User,
 )
+from practice.templatetags.ui import clock
 
 Why = AlertNotice.Why
 Kind = AlertEvent.Kind
@@ -177,6 +179,8 @@ def _tell_rung(alert: Alert, rung: int, at: datetime) -> None:
     alert.rung = rung
     alert.climbs_at = escalation.next_climb(alert.severity, alert.raised_at, rung, practice.ladder)
     Alert.objects.filter(pk=alert.pk).update(rung=rung, climbs_at=alert.climbs_at)
+    with timezone.override(practice.zone):
+        told_at, next_at = clock(at), clock(alert.climbs_at)
     for user, why in rung_people(alert, rung, at):
         AlertNotice.objects.get_or_create(alert=alert, user=user, rung=rung, defaults={"why": why, "told_at": at})
         _event(alert, Kind.TOLD, at, who=str(user.pk), name=user.name, why=str(why), rung=rung)
@@ -185,9 +189,9 @@ def _tell_rung(alert: Alert, rung: int, at: datetime) -> None:
             "urgent" if rung == 0 else "climbed",
             urgent=alert.severity != "routine",
             link=notices.link(reverse("alert_open", args=[alert.pk])),
-            at=coverage.local(at, practice).strftime("%H:%M"),
+            at=told_at,
             minutes=int((at - alert.raised_at).total_seconds() // 60),
-            next_at=coverage.local(alert.climbs_at, practice).strftime("%H:%M") if alert.climbs_at else "",
+            next_at=next_at,
             drill=alert.is_drill,
         )
 

@@ -61,6 +61,12 @@ def test_raise_alert_opens_the_flag_the_task_and_the_notice_together(sam: Client
     assert AuditEvent.objects.filter(action="alert.opened", client_id=sam.pk).count() == 1
 
 
+def test_messages_say_their_times_in_the_practices_zone_as_its_pages_do(sam: Client, maya: User) -> None:
+    raised(sam)
+    [notice] = Notice.objects.filter(user=maya)
+    assert (notice.words["at"], notice.words["next_at"]) == ("10:00 am", "10:15 am")
+
+
 def test_raise_alert_of_the_same_sitting_adds_to_the_open_flag(sam: Client) -> None:
     first = raised(sam, "priority", SR03)
     again = raised(sam, "priority", SR03, at=after(1))

@@ -25,14 +25,14 @@ WORDS: dict[str, dict[str, Any]] = {
     "call_me": {"when": "Friday by noon"},
     "urgent": {
         "link": "http://testserver/alerts/open/x/",
-        "at": "10:00",
-        "next_at": "10:15",
+        "at": "10:00 am",
+        "next_at": "10:15 am",
         "minutes": 0,
         "drill": False,
     },
     "climbed": {
         "link": "http://testserver/alerts/open/x/",
-        "at": "10:15",
+        "at": "10:15 am",
         "next_at": "",
         "minutes": 15,
         "drill": False,
