@@ -49,12 +49,12 @@ class OldForm(BadRequest):
 
 
 def public(view: View) -> View:
-    return _door(login_not_required(_once(view)), Door("public"))
+    return _door(login_not_required(once(view)), Door("public"))
 
 
 def staff_page(permission: Permission) -> Callable[[View], View]:
     def door(view: View) -> View:
-        inner = _once(view)
+        inner = once(view)
 
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -79,16 +79,14 @@ def client_door(view: View, kind: str) -> View:
     return _door(login_not_required(view), Door(kind))
 
 
-def once(view: View) -> View:
-    return _once(view)
-
-
 def _door(view: View, door: Door) -> View:
     view.door = door  # type: ignore[attr-defined]
     return view
 
 
-def _once(view: View) -> View:
+def once(view: View) -> View:
+    """A POST is one transaction, and the same form sent twice is taken once."""
+
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method != "POST":
