@@ -79,7 +79,7 @@ class Respondent(Person):
     def run(self) -> None:
         for (phone, form), client in self.phones:
             answer = self.press(phone, SAFETY, form | {"answer": "1"})
-            if answer.status == 303:
+            if answer.status in (302, 303):  # 302: the form was taken before; its answer died on the way
                 self.done.append(client)
             else:
                 self.trouble.append(f"{answer.status}")
@@ -115,8 +115,8 @@ def test_kill_nine_loses_nothing_doubles_nothing_orphans_nothing(house: House) -
     assert [p for p in crowd if p.is_alive()] == []
     flagged = {reason for person in crowd[:2] for reason in person.done}
     answered = {client for person in crowd[2:] for client in person.done}
-    assert (len(flagged) >= FLAGS, len(answered)) == (True, 24)
     assert [t for person in crowd for t in person.trouble] == []
+    assert (len(flagged) >= FLAGS, len(answered)) == (True, 24)
 
     found = house.ask(
         """
