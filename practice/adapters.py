@@ -15,13 +15,23 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.http import base36_to_int
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from practice import audit, notices
 from practice.models import KeptForm, User
 from practice.sealed import seal, unseal
 
+WRONG_CODE = _("This code does not fit. Write the one that your app shows now.")
+
 
 class AccountAdapter(DefaultAccountAdapter):
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": _("This e-mail and password do not go together. Check both."),
+        "incorrect_code": WRONG_CODE,
+        "incorrect_password": _("This is not your password. Check it and try again."),
+        "too_many_login_attempts": _("There were too many tries. Wait five minutes, then try again."),
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
@@ -89,6 +99,8 @@ def password_link(user: User) -> str:
 
 
 class MFAAdapter(DefaultMFAAdapter):
+    error_messages = DefaultMFAAdapter.error_messages | {"incorrect_code": WRONG_CODE}
+
     def encrypt(self, text: str) -> str:
         return base64.b64encode(seal(text.encode(), "mfa")).decode()
 

@@ -58,6 +58,7 @@ def test_first_sign_in_goes_through_the_second_factor(window: Window, look: Look
     expect(page).to_have_title(re.compile("^Error: "))
     look(page, "sign-in-02-wrong")
     wrong = page.locator(".err-summary").inner_text()
+    assert "This e-mail and password do not go together. Check both." in wrong
     page.get_by_label("E-mail").fill("nobody@example.org")
     page.get_by_label("Password").fill(PASSWORD)
     press(page, "Sign in")
@@ -71,6 +72,7 @@ def test_first_sign_in_goes_through_the_second_factor(window: Window, look: Look
     page.get_by_role("textbox").fill("000000" if code(secret) != "000000" else "111111")
     press(page, "Turn it on")
     expect(page).to_have_title(re.compile("^Error: "))
+    expect(page.locator(".err-summary")).to_contain_text("This code does not fit.")
     look(page, "sign-in-04-wrong-code")
     page.get_by_role("textbox").fill(code(page.locator("main b.num").inner_text()))
     press(page, "Turn it on")
