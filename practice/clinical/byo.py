@@ -68,13 +68,6 @@ def score(key: str, answers: Sequence[int | None], *, reversed_in_form: bool = F
     )
 
 
-def short_total(key: str, answers: Sequence[int | None]) -> int | None:
-    """Return the sum of the short form's items (CADSS-6)."""
-    rules = facts(key)
-    values = _checked(rules, answers)
-    return _sum([values[number - 1] for number in rules["short"]])
-
-
 def qids(answers: Sequence[int | None]) -> ByoScore:
     return score("qids-sr16", answers)
 

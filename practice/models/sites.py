@@ -2,7 +2,6 @@ from datetime import time
 from typing import Any, ClassVar
 
 from django.db import models
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from practice.sealed import SealedField
@@ -71,9 +70,6 @@ class Practice(models.Model):
     def display_name(self) -> str:
         """The name that clients, and whoever looks over their shoulder, may see."""
         return self.discreet_name or self.name
-
-    def get_absolute_url(self) -> str:
-        return reverse("practice_settings")
 
 
 class Site(models.Model):

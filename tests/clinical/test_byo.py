@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from practice.clinical import byo
 from practice.clinical.byo import ByoScore, Mdq, mdq, qids, score
 
 
@@ -94,13 +93,6 @@ def test_sums_and_bands(
 ) -> None:
     found = score(key, answers)
     assert (found.total, found.band, found.positive) == (total, band, positive)
-
-
-def test_cadss_6_sums_its_six_items() -> None:
-    answers: list[int | None] = [0] * 23
-    for number in (1, 2, 6, 7, 15, 22):
-        answers[number - 1] = 4
-    assert byo.short_total("cadss", answers) == 24
 
 
 def test_suicide_items_of_foreign_instruments_are_reported() -> None:
