@@ -60,6 +60,10 @@ def origin_of(request: HttpRequest) -> str:
 
 
 def kept_fields(request: HttpRequest) -> list[list[str]]:
+    """What somebody typed on a page of ours. Another site's form is not offered to be sent again as one's own."""
+    ours = f"{request.scheme}://{request.get_host()}"
+    if request.headers.get("Origin", ours) != ours:
+        return []
     return [[name, value] for name, values in request.POST.lists() if name not in NOT_KEPT for value in values]
 
 

@@ -98,3 +98,12 @@ def test_a_file_is_refused_before_it_is_read(maya: User, sam: Client, as_user: A
 def test_the_shared_cache_does_not_throw_counts_of_wrong_codes_out() -> None:
     cache = DatabaseCache("practice_cache", written.CACHES["default"])
     assert cache._max_entries >= 100_000
+
+
+def test_another_sites_form_is_not_offered_to_be_sent_again(rosa: User) -> None:
+    """The page after a failed form check shows what was typed, with a button: never what another site put there."""
+    browser = Browser(enforce_csrf_checks=True)
+    form = {"name": "Mallory", "email": "mallory@example.net", "roles": "admin"}
+    for origin, shown in (("http://testserver", True), ("https://evil.example", False), ("null", False)):
+        answer = browser.post("/practice/people/new/", form, headers={"Origin": origin})
+        assert (answer.status_code, "mallory@example.net" in answer.content.decode()) == (403, shown)
