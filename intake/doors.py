@@ -80,7 +80,7 @@ def _door(view: View, *, keeps: bool, twice: bool) -> View:
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         link = link_of(request)
         if link is None or (link.locked and not (keeps and request.method == "POST" and link.intake)):
-            return HttpResponse(status=423) if twice else see_other("my_locked")
+            return HttpResponse(status=423) if twice else see_other("my_locked", query=_lost(request))
         request.link = link  # type: ignore[attr-defined]
         with timezone.override(link.practice.zone):
             response = inner(request, *args, **kwargs)
@@ -89,6 +89,10 @@ def _door(view: View, *, keeps: bool, twice: bool) -> View:
         return response
 
     return client_door(guarded, "client")
+
+
+def _lost(request: HttpRequest) -> str:
+    return "?lost=1" if request.method == "POST" else ""
 
 
 # --- Sessions --------------------------------------------------------------------------------------------------------

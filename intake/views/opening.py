@@ -121,7 +121,10 @@ def my_locked(request: HttpRequest) -> HttpResponse:
     at = timezone.now()
     doors.lock(request)
     invitation = doors.held(request)
-    context: dict[str, object] = {"stopped": bool((request.session.get(doors.KEY) or {}).get("stopped"))}
+    context: dict[str, object] = {
+        "stopped": bool((request.session.get(doors.KEY) or {}).get("stopped")),
+        "lost": "lost" in request.GET,
+    }
     if invitation is not None and doors.intake_of(invitation) is not None:
         context |= code_context(invitation, at) | {"may_unlock": True}
     return show(request, "intake/locked.html", context)

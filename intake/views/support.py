@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from intake import actions, flow, signs
-from intake.doors import Link, autosave, called, client_page, see_other, show
+from intake.doors import Link, autosave, called, keeping_page, see_other, show
 from intake.forms import LINE, Words
 from intake.models import Answer, Intake
 from intake.packet import Packet, Page
@@ -43,7 +43,7 @@ def note_shown(
     client_did(client=sitting.client, alert=alert, kind=AlertEvent.Kind.SHOWN, at=at, what=what)
 
 
-@client_page
+@keeping_page
 def my_support(request: HttpRequest) -> HttpResponse:
     link: Link = request.link  # type: ignore[attr-defined]
     sitting = link.intake
@@ -72,9 +72,13 @@ def my_support(request: HttpRequest) -> HttpResponse:
             "in_hours": coverage.in_hours(at, practice),
             "go_on_url": _go_on(sitting, wanted, shown, replies),
             "is_sent": sitting.submitted_at is not None,
-            "where": next((row["answer"] for row in alert.answers or [] if row["link_id"] == "where"), ""),
+            "where": "" if sitting.submitted_at else _where(alert),
         },
     )
+
+
+def _where(alert: Alert) -> str:
+    return next((row["answer"] for row in alert.answers or [] if row["link_id"] == "where"), "")
 
 
 def _take_where(request: HttpRequest, link: Link, sitting: Intake, at: datetime) -> None:
@@ -145,7 +149,7 @@ def _told(alert: Alert) -> list[str]:
     return said
 
 
-@client_page
+@keeping_page
 def my_call_me(request: HttpRequest) -> HttpResponse:
     """Ask for a call, or take that back. Says by when, by the practice's own clock."""
     link: Link = request.link  # type: ignore[attr-defined]

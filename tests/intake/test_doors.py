@@ -46,7 +46,7 @@ def test_a_scanner_that_presses_the_buttons_leaves_the_link_open(sent: Invitatio
     person = fresh().start()
     assert person.say("phq-9--1", "2").status_code == 303
     assert robot.browser.get("/my/q/phq-9--1/")["Location"] == "/my/locked/"
-    assert robot.post("/my/q/phq-9--2/", {"answer": "0"})["Location"] == "/my/locked/"
+    assert robot.post("/my/q/phq-9--2/", {"answer": "0"})["Location"] == "/my/locked/?lost=1"
     assert person.said() == {"phq-9--1": 2}
 
 
@@ -326,4 +326,4 @@ def test_two_clients_in_two_browsers_never_see_each_other(phone: Phone, kit: Cli
 def test_nobody_gets_in_without_a_link(db: None) -> None:
     for url in ("/my/", "/my/q/phq-9--1/", "/my/support/", "/my/check/", "/my/send/", "/my/done/", "/my/later/"):
         assert Browser().get(url)["Location"] == "/my/locked/"
-        assert send(Browser(), url)["Location"] == "/my/locked/"
+        assert send(Browser(), url)["Location"] == "/my/locked/?lost=1"

@@ -145,7 +145,7 @@ def test_a_browser_that_waits_for_the_code_writes_nothing(check_in: Phone) -> No
     check_in.say(ITEM9, "2")
     stranger = Phone(check_in.invitation)
     assert stranger.open()["Location"] == "/my/code/"
-    assert stranger.say(ITEM9, "0")["Location"] == "/my/locked/"
+    assert stranger.say(ITEM9, "0")["Location"] == "/my/locked/?lost=1"
     assert stranger.browser.post(f"/my/save/{ITEM9}/", {"answer": "0"}).status_code == 423
     assert stranger.browser.post("/my/tapped/", {"what": "call_988"}).status_code == 423
     assert check_in.saved(ITEM9) == 2
@@ -163,3 +163,33 @@ def test_a_browser_with_a_receipt_alone_says_nothing_for_the_client(check_in: Ph
     events = AlertEvent.objects.filter(alert__source_id=check_in.sitting.pk)
     assert not events.filter(kind__in=["tapped", "call_wanted", "rose"]).exists()
     assert AuditEvent.objects.filter(action="answer.late").count() == 0
+
+
+# --- A page that locked ----------------------------------------------------------------------------------------------
+
+
+def test_a_call_and_a_place_asked_for_on_a_page_that_just_locked_are_taken(check_in: Phone, clock: Any) -> None:
+    check_in.say(ITEM9, "2")
+    clock.shift(timedelta(minutes=16))
+    assert check_in.post("/my/support/", {"where": "Bus station, Troy"})["Location"] == "/my/locked/"
+    assert check_in.post("/my/call-me/", {"wanted": "1"})["Location"] == "/my/locked/"
+    alert = alerts_of(check_in)[0]
+    assert (said(alert)[-1], alert.call_wanted_at) == (("where", "Bus station, Troy"), NOW + timedelta(minutes=16))
+
+
+def test_what_a_closed_door_did_not_take_is_not_called_saved(check_in: Phone, maya: User) -> None:
+    actions.withdraw(by=maya, invitation=check_in.invitation, at=NOW)
+    words = text_of(check_in.get(check_in.say(ITEM9, "3")["Location"]))
+    assert "What you just sent did not reach us." in words
+    assert "Your answers are saved" not in words
+    assert "Call 988" in words
+
+
+def test_where_somebody_is_cannot_be_read_back_after_sending(check_in: Phone) -> None:
+    check_in.say(ITEM9, "2")
+    for n in range(1, 7):
+        check_in.say(f"{CSSRS}{n}", "1")
+    check_in.post("/my/support/", {"where": "Bus station, Troy"})
+    assert "Bus station" in text_of(check_in.get("/my/support/"))
+    check_in.post("/my/send/")
+    assert "Bus station" not in text_of(check_in.get("/my/support/"))
