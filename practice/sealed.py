@@ -90,7 +90,6 @@ class SealedAttribute(DeferredAttribute):
 
 
 if TYPE_CHECKING:
-
     _Bytes = models.Field[Any, Any]
 
 else:
