@@ -1,5 +1,6 @@
 """A whole installation in a folder of its own: real processes, a real database, a real mail server."""
 
+import http.client
 import http.cookiejar
 import json
 import os
@@ -83,6 +84,8 @@ class Visitor:
                 return Answer(found.status, found.headers, found.read().decode(), url)
         except urllib.error.HTTPError as other:
             return Answer(other.code, other.headers, other.read().decode(), url)
+        except http.client.IncompleteRead as cut:  # the server died in the middle of its words
+            raise ConnectionError(url) from cut
 
 
 @dataclass
