@@ -264,22 +264,25 @@ def record_contact(*, by: User, alert: Alert, recorded_at: datetime, **said: Any
 
 
 @transaction.atomic
-def close_alert(*, by: User, alert: Alert, action: str, note: str, at: datetime) -> None:
+def close_alert(*, by: User, alert: Alert, action: str, note: str, at: datetime, seen: int | None = None) -> None:
     """Close by a named person's action and words; refused until a contact with level, plan and next check is recorded.
 
-    A contact from before the flag became more serious does not count. Opens the item for the next check, so that the
+    A contact from before the flag became more serious does not count, and what was added after the closer read the flag
+    (`seen`, its version then) has to be read first. Opens the item for the next check, so that the
     follow-up outlives the flag.
     """
     if alert.is_drill or alert.client is None:
         raise NotNow(gettext("A drill closes itself when somebody picks it up."))
-    raised_at = Alert.objects.select_for_update().get(pk=alert.pk).raised_at
+    now = Alert.objects.select_for_update().get(pk=alert.pk)
     last = alert.contacts.order_by("recorded_at").last()
     if last is None or last.level == SafetyContact.Level.UNKNOWN:
         raise NotNow(gettext("Record a contact with a level, a plan and the next check first."))
-    if last.recorded_at < raised_at:
+    if last.recorded_at < now.raised_at:
         raise NotNow(gettext("The flag became more serious after the last contact. Record a new contact first."))
     if not note.strip():
         raise NotNow(gettext("Write a line on why this flag can be closed."))
+    if seen is not None and seen != now.version and now.is_open:
+        raise NotNow(gettext("More was answered while you wrote. Read the flag again, then close it."))
     won = Alert.objects.filter(pk=alert.pk, closed_at=None).update(
         closed_at=at, closed_by=by, action=action, climbs_at=None
     )

@@ -333,6 +333,7 @@ class CloseForm(HouseForm):
         error_messages={"required": _("Choose what was done.")},
     )
     note = words_field(_("Why this flag can be closed"), _("Write a line on why this flag can be closed."))
+    seen = forms.IntegerField(required=False, widget=forms.HiddenInput)  # the version of the flag that was read
 
 
 class AddForm(HouseForm):
@@ -379,8 +380,10 @@ def _page(request: HttpRequest, flag: Alert, at: datetime, wrong: forms.Form | N
         offered = [("checked", CheckedForm, {})]
     if may_act:
         offered.append(("add", AddForm, {}))
-    initial = {"at": at}
+    initial = {"at": at, "seen": flag.version}
     shown = {name: form(initial=initial, **extra) for name, form, extra in offered}
+    if isinstance(wrong, CloseForm):  # this page shows the flag as it is now
+        wrong.data = request.POST.dict() | {"seen": str(flag.version)}
     if wrong is not None:  # kept even where it no longer fits, so that no typed word is lost
         shown[FORM_NAMES[type(wrong)]] = wrong
     return render(

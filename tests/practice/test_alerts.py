@@ -23,8 +23,18 @@ Post = Callable[..., Any]
 
 SR03 = {"id": "SR-03", "version": "1"}
 ANSWERS = [
-    {"question": "Have you been thinking about how you might do this?", "answer": "Yes"},
-    {"question": "Have you had these thoughts and had some intention of acting on them?", "answer": "No"},
+    {
+        "link_id": "cssrs-3",
+        "positive": True,
+        "question": "Have you been thinking about how you might do this?",
+        "answer": "Yes",
+    },
+    {
+        "link_id": "cssrs-4",
+        "positive": False,
+        "question": "Have you had these thoughts and had some intention of acting on them?",
+        "answer": "No",
+    },
 ]
 
 
@@ -153,6 +163,24 @@ def test_close_is_refused_without_level_plan_and_next_check(as_user: As, post: P
     post(browser, url("alert_contact", flag), contact_fields(level="unknown"))
     assert post(browser, url("alert_close", flag), fields).status_code == 400
     assert Alert.objects.get().is_open
+
+
+def test_close_waits_until_what_was_added_is_read(
+    as_user: As, post: Post, maya: User, flag: Alert, sam: Client
+) -> None:
+    browser, place = as_user(maya), url("alert_close", flag)
+    post(browser, url("alert_contact", flag), contact_fields())
+    fields = {"action": "safety_plan", "note": "Plan made", "seen": str(flag.version)}
+    actions.raise_alert(
+        by=sam, client=sam, source="intake", source_id=flag.source_id, severity="priority",
+        rules=[{"id": "SR-07", "version": "1"}], at=NOW + timedelta(minutes=21),
+    )  # fmt: skip
+    answer = post(browser, place, fields)
+    assert (answer.status_code, Alert.objects.get().is_open) == (400, True)
+    assert "More was answered while you wrote" in answer.content.decode()
+    again = answer.context["forms"]["close"]["seen"].value()
+    assert post(browser, place, fields | {"seen": str(again)}).status_code == 302
+    assert not Alert.objects.get().is_open
 
 
 def test_close_then_later_words_are_appended(as_user: As, post: Post, maya: User, flag: Alert) -> None:
