@@ -95,6 +95,7 @@ ACTION_WORDS = {
     "intake.unlocked": _("Came back to a form with a code"),
     "intake.wrong_code": _("Typed a wrong code"),
     "answer.saved": _("Saved an answer"),
+    "answer.late": _("Gave a safety answer after sending"),
     "consent.signed": _("Signed an agreement"),
     "copy.downloaded": _("Downloaded the copy of an agreement"),
     "client.updated": _("Changed the client's details"),
