@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / "agreements"
+from practice.clinical.shelf import Shelf
+
+SHELF = Shelf(Path(__file__).parent / "agreements", "agreement")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,7 @@ class Agreement:
 @cache
 def load(key: str, version: str) -> Agreement:
     """Raises ValueError when there is no such text."""
-    path = FOLDER / f"{key}.{version}.toml"
-    if path not in FOLDER.glob("*.toml"):
-        raise ValueError(f"There is no agreement called {key!r} in version {version!r}.")
-    raw = path.read_bytes()
+    raw = SHELF.path(key, version).read_bytes()
     data = tomllib.loads(raw.decode("utf-8"))
     return Agreement(
         key=data["key"],

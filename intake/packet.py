@@ -13,8 +13,9 @@ from typing import Any
 
 from practice.clinical.instrument import Instrument, Item
 from practice.clinical.instrument import load as load_instrument
+from practice.clinical.shelf import Shelf
 
-FOLDER = Path(__file__).parent / "packets"
+SHELF = Shelf(Path(__file__).parent / "packets", "packet")
 UNSET: Any = object()
 
 
@@ -127,34 +128,18 @@ class Packet:
         return list(found.values())
 
 
-@cache
 def load(key: str, version: str | None = None) -> Packet:
     """Return one packet; without `version`, its newest. Raises ValueError when there is none such."""
-    versions = _versions().get(key, {})
-    if not versions:
-        raise ValueError(f"There is no packet called {key!r}.")
-    if version is None:
-        return load(key, max(versions, key=int))
-    if version not in versions:
-        raise ValueError(f"There is no version {version!r} of the packet {key!r}.")
-    return _read(versions[version])
+    return _read(SHELF.path(key, version))
 
 
 @cache
 def all_packets() -> tuple[Packet, ...]:
     """Return the newest version of every packet, by key."""
-    return tuple(load(key) for key in sorted(_versions(), reverse=True))
+    return tuple(load(key) for key in sorted(SHELF.paths, reverse=True))
 
 
 @cache
-def _versions() -> dict[str, dict[str, Path]]:
-    found: dict[str, dict[str, Path]] = {}
-    for path in sorted(FOLDER.glob("*.toml")):
-        key, version = path.stem.rsplit(".", 1)
-        found.setdefault(key, {})[version] = path
-    return found
-
-
 def _read(path: Path) -> Packet:
     data = tomllib.loads(path.read_text(encoding="utf-8"))
     shared = data.get("options", {})

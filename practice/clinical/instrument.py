@@ -10,7 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-FOLDER = Path(__file__).parent / "instruments"
+from practice.clinical.shelf import Shelf
+
+SHELF = Shelf(Path(__file__).parent / "instruments", "instrument")
 
 Value = int | str
 Answers = Mapping[str, Value | None]
@@ -211,35 +213,18 @@ class Instrument:
         return tuple(item for item in self.items if item.applies(answers))
 
 
-@cache
 def load(key: str, version: str | None = None) -> Instrument:
     """Return one instrument; without `version`, its newest. Raises ValueError when there is none such."""
-    versions = _versions().get(key, {})
-    if not versions:
-        raise ValueError(f"There is no instrument called {key!r}.")
-    if version is None:
-        return load(key, max(versions, key=int))
-    if version not in versions:
-        raise ValueError(f"There is no version {version!r} of the instrument {key!r}.")
-    return _read(versions[version])
+    return _read(SHELF.path(key, version))
 
 
 @cache
 def all_instruments() -> tuple[Instrument, ...]:
     """Return the newest version of every instrument, by key."""
-    return tuple(load(key) for key in sorted(_versions()))
+    return tuple(load(key) for key in sorted(SHELF.paths))
 
 
 @cache
-def _versions() -> dict[str, dict[str, Path]]:
-    """Paths by key and version; a file is named `<key>.<version>.toml`."""
-    found: dict[str, dict[str, Path]] = {}
-    for path in sorted(FOLDER.glob("*.toml")):
-        key, version = path.stem.rsplit(".", 1)
-        found.setdefault(key, {})[version] = path
-    return found
-
-
 def _read(path: Path) -> Instrument:
     data = tomllib.loads(path.read_text(encoding="utf-8"))
     option_sets = {name: tuple(_option(row) for row in rows) for name, rows in data.get("options", {}).items()}

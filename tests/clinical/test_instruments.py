@@ -64,12 +64,12 @@ def test_bands_cover_the_whole_scale_without_a_gap() -> None:
 def test_a_released_instrument_file_is_never_edited() -> None:
     lines = LOCK.read_text(encoding="utf-8").splitlines()
     locked = {name: sha256 for sha256, name in (line.split("  ") for line in lines)}
-    now = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in module.FOLDER.glob("*.toml")}
+    now = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in module.SHELF.folder.glob("*.toml")}
     assert now == locked, "Give a changed instrument a new version and file, and add it to instruments.lock."
 
 
 def test_file_names_say_key_and_version() -> None:
-    for path in module.FOLDER.glob("*.toml"):
+    for path in module.SHELF.folder.glob("*.toml"):
         key, version = path.stem.rsplit(".", 1)
         found = load(key, version)
         assert (found.key, found.version) == (key, version)
