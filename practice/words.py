@@ -61,7 +61,7 @@ DUE: dict[str, Words] = {
     "booster": _("Booster"),
     "todo": _("Task"),
 }
-REASONS: dict[str, Words] = {
+ERRANDS: dict[str, Words] = {
     "wrong_codes": _("Somebody typed wrong codes on their link. Call them, and send a new link if it was them."),
 }
 SOON = timedelta(hours=24)
@@ -131,7 +131,7 @@ REASONS: dict[str, Reason] = {
     "reconcile": _words(_("Item 9 is positive and the C-SSRS is all no. Ask which one fits.")),
     "unfinished": _unfinished,
     "booster": _words(_("The booster window is open. Nothing booked.")),
-    "todo": lambda facts, opened: [REASONS.get(facts.get("reason", ""), _("Something to do: see the client's page."))],
+    "todo": lambda facts, opened: [ERRANDS.get(facts.get("reason", ""), _("Something to do: see the client's page."))],
 }
 
 
