@@ -104,8 +104,11 @@ class Client(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     number = models.PositiveIntegerField(unique=True, editable=False)
-    site = models.ForeignKey("practice.Site", on_delete=models.PROTECT, related_name="clients")
-    therapist = models.ForeignKey("practice.User", on_delete=models.PROTECT, related_name="clients", null=True)
+    # Site and therapist are found by the caseload's indexes below, which begin with them.
+    site = models.ForeignKey("practice.Site", on_delete=models.PROTECT, related_name="clients", db_index=False)
+    therapist = models.ForeignKey(
+        "practice.User", on_delete=models.PROTECT, related_name="clients", null=True, db_index=False
+    )
     prescriber = models.ForeignKey(
         "practice.User", on_delete=models.PROTECT, related_name="prescribed", null=True, blank=True
     )

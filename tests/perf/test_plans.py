@@ -64,7 +64,7 @@ def test_caseload_goes_by_its_index(therapist: User) -> None:
         assert len(caseload.page(clients, "me", "", "", None).clients) == 50
     assert len(plans) == 3
     assert read_whole(plans, "practice_client") == []
-    assert all(re.search("client_caseload|practice_client_therapist", plan) for plan in plans[:2])
+    assert all("client_caseload" in plan for plan in plans[:2])
 
 
 HOT: dict[str, Callable[[User], Any]] = {
