@@ -76,7 +76,7 @@ class Eyes:
             page.set_viewport_size(size)  # type: ignore[arg-type]
             for scheme, how in (
                 ("light", {"runOnly": AXE_RULES}),
-                ("dark", {"runOnly": {"type": "rule", "values": ["color-contrast"]}}),
+                ("dark", {"runOnly": AXE_RULES}),
             ):
                 page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
                 found = page.evaluate("how => axe.run(document, {...how, resultTypes: ['violations']})", how)
