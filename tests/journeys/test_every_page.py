@@ -2,7 +2,7 @@
 
 The list is the checked-in table of who may open what, so a new page is walked the moment it has its row there. Each is
 looked at 1440 and 390 pixels wide, light and dark: axe, no sideways scroll, no word of the browser about our own rules,
-one origin. Dark changes colours and nothing else, so there axe looks at contrast alone.
+one origin.
 """
 
 import gzip
