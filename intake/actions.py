@@ -66,7 +66,7 @@ OPEN = (State.SENT, State.OPENED, State.IN_PROGRESS)
 def may_send(client: Client, wanted: Packet) -> None:
     """Raise NotNow when this packet cannot be sent to this client now."""
     practice = Practice.get()
-    if client.status == Client.Status.DISCHARGED:
+    if client.status in Client.LEFT:
         raise NotNow(gettext("This client was discharged. Take them back into care first."))
     if wanted.asks_about_suicide and not coverage.shifts():
         raise NotNow(gettext("Nobody is on call. Fill the coverage roster first: this packet asks about suicide."))
@@ -110,7 +110,7 @@ def chase(*, at: datetime) -> int:
     """Remind of unfinished forms on days 2 and 5, then stop; after a week staff see that the form is not back."""
     told = 0
     late = Invitation.objects.filter(state__in=OPEN, sent_at__lte=at - CHASE_AFTER[0], expires_at__gt=at)
-    for pk in list(late.exclude(client__status=Client.Status.DISCHARGED).values_list("pk", flat=True)):
+    for pk in list(late.exclude(client__status__in=Client.LEFT).values_list("pk", flat=True)):
         with transaction.atomic():
             row = Invitation.objects.select_for_update(of=("self",)).select_related("client").get(pk=pk)
             if row.state not in OPEN or row.sent_at is None:

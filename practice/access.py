@@ -41,6 +41,14 @@ class Permission(StrEnum):
     RAISE_FLAG = "raise flag"
     REVIEW_SUGGESTION = "review suggestion"
     WRITE_NOTE = "write note"
+    WRITE_SAFETY_PLAN = "write safety plan"
+    DECIDE = "decide on care"  # which path, what clears a hold, emergency steps
+    OVERRIDE_EXCLUSION = "override exclusion"  # a prescriber's written reason against a rule that excludes a path
+    ASK_RELEASE = "ask for a release"  # ask for, witness and take back a release of information; list disclosures
+    SEND_REFERRAL = "send referral"  # draft, preview, withhold, send, cancel, redirect
+    SEE_REFERRALS = "see referrals"  # which clinic, which state, since when; never the packet
+    TRACK_REFERRAL = "track referral"  # remind, call, record what the clinic says on its behalf
+    EDIT_DIRECTORY = "edit directory"
     INVITE_CLIENT = "invite client"
     EDIT_CLIENT = "edit client"
     SEE_ALERTS = "see alerts"
@@ -54,14 +62,35 @@ class Permission(StrEnum):
 
 
 P = Permission
-_CLINICAL = {P.READ_CHART, P.ACT_ON_ALERT, P.RAISE_FLAG, P.REVIEW_SUGGESTION, P.WRITE_NOTE}
-_EVERYONE = {P.SEE_CASELOAD, P.SEE_CLIENT, P.SEE_OWN_ACCOUNT}
+_CLINICAL = {
+    P.READ_CHART,
+    P.ACT_ON_ALERT,
+    P.RAISE_FLAG,
+    P.REVIEW_SUGGESTION,
+    P.WRITE_NOTE,
+    P.WRITE_SAFETY_PLAN,
+    P.DECIDE,
+    P.ASK_RELEASE,
+    P.SEND_REFERRAL,
+    P.TRACK_REFERRAL,
+    P.EDIT_DIRECTORY,
+}
+_EVERYONE = {P.SEE_CASELOAD, P.SEE_CLIENT, P.SEE_OWN_ACCOUNT, P.SEE_REFERRALS}
 
 GRANTS: dict[str, set[Permission]] = {
     Role.THERAPIST: _EVERYONE | _CLINICAL | {P.SEE_ALERTS, P.INVITE_CLIENT, P.EDIT_CLIENT},
     Role.SUPERVISOR: _EVERYONE | _CLINICAL | {P.SEE_ALERTS, P.INVITE_CLIENT, P.EDIT_CLIENT, P.SIGN_CLINICAL},
-    Role.PRESCRIBER: _EVERYONE | {P.READ_CHART, P.RAISE_FLAG, P.WRITE_NOTE, P.ACT_ON_ALERT, P.SEE_ALERTS},
-    Role.FRONT_DESK: _EVERYONE | {P.INVITE_CLIENT, P.EDIT_CLIENT},
+    Role.PRESCRIBER: _EVERYONE
+    | {
+        P.READ_CHART,
+        P.RAISE_FLAG,
+        P.WRITE_NOTE,
+        P.WRITE_SAFETY_PLAN,
+        P.ACT_ON_ALERT,
+        P.SEE_ALERTS,
+        P.OVERRIDE_EXCLUSION,
+    },
+    Role.FRONT_DESK: _EVERYONE | {P.INVITE_CLIENT, P.EDIT_CLIENT, P.TRACK_REFERRAL, P.ASK_RELEASE, P.EDIT_DIRECTORY},
     Role.ADMIN: _EVERYONE
     | {
         P.INVITE_CLIENT,
@@ -72,12 +101,15 @@ GRANTS: dict[str, set[Permission]] = {
         P.MANAGE_PEOPLE,
         P.RUN_DRILL,
         P.READ_AUDIT,
+        P.TRACK_REFERRAL,
+        P.ASK_RELEASE,
+        P.EDIT_DIRECTORY,
     },
 }
 
 # A person on call, or told about an open alert, may do this for that client while the alert is open.
 COVER: frozenset[Permission] = frozenset(
-    {P.SEE_CASELOAD, P.SEE_CLIENT, P.SEE_ALERTS, P.READ_CHART, P.ACT_ON_ALERT, P.WRITE_NOTE}
+    {P.SEE_CASELOAD, P.SEE_CLIENT, P.SEE_ALERTS, P.READ_CHART, P.ACT_ON_ALERT, P.WRITE_NOTE, P.WRITE_SAFETY_PLAN}
 )
 
 

@@ -83,7 +83,7 @@ def scope(user: User, who: str) -> QuerySet[Client]:
         found = Client.objects.visible_to(user, Permission.READ_CHART)
         if who == "me":
             found = found.looked_after_by(user)
-    return found.exclude(status=Client.Status.DISCHARGED)
+    return found.exclude(status__in=Client.LEFT)
 
 
 def _open(*kinds: str, **more: Any) -> Exists:

@@ -42,7 +42,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
 
 def _nav(user: Any, here: str) -> list[dict[str, Any]]:
     urgent = Client.objects.visible_to(user, Permission.READ_CHART).filter(
-        ~Q(status=Client.Status.DISCHARGED), rank=Client.Rank.NOW
+        ~Q(status__in=Client.LEFT), rank=Client.Rank.NOW
     )
     return [
         {

@@ -158,6 +158,22 @@ class SealedField(_Bytes):
         return "<sealed>"
 
 
+class SealedBytes(SealedField):
+    """A file that only this row and field can open."""
+
+    def empty(self) -> Any:
+        return b""
+
+    def encode(self, value: Any) -> bytes:
+        return bytes(value)
+
+    def decode(self, plain: bytes) -> Any:
+        return plain
+
+    def is_empty(self, value: Any) -> bool:
+        return value is None or value == b""
+
+
 class SealedJSON(SealedField):
     """A JSON value that only this row and field can open."""
 

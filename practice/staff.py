@@ -115,11 +115,11 @@ def end_sessions(person: User) -> None:
 
 
 def in_care(person: User) -> Any:
-    return Client.objects.filter(therapist=person).exclude(status=Client.Status.DISCHARGED)
+    return Client.objects.filter(therapist=person).exclude(status__in=Client.LEFT)
 
 
 def prescribed(person: User) -> Any:
-    return Client.objects.filter(prescriber=person).exclude(status=Client.Status.DISCHARGED)
+    return Client.objects.filter(prescriber=person).exclude(status__in=Client.LEFT)
 
 
 @transaction.atomic

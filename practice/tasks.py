@@ -32,7 +32,7 @@ def deliver_notice(ref: str) -> Callable[[], None] | None:
     notice = Notice.objects.get(pk=ref)
     if notice.state != Notice.State.WAITING:
         return None
-    if notice.client and notice.client.status == Client.Status.DISCHARGED:
+    if notice.client and notice.client.status in Client.LEFT:
         Notice.objects.filter(pk=ref).update(state=Notice.State.STOPPED, words=None)
         return None
     Notice.objects.filter(pk=ref).update(attempts=F("attempts") + 1)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from intake.models import Intake
-from referrals.actions import suggest
+from referrals.actions.suggestions import suggest
 
 
 def on_assessment_submitted(sender: type[Intake], *, intake: Intake, at: datetime, **_more: Any) -> None:

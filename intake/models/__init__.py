@@ -2,6 +2,7 @@
 
 from .assessments import Assessment
 from .consents import Signature
+from .measures import Measure
 from .packets import Answer, Intake, Invitation
 
-__all__ = ["Answer", "Assessment", "Intake", "Invitation", "Signature"]
+__all__ = ["Answer", "Assessment", "Intake", "Invitation", "Measure", "Signature"]

@@ -44,6 +44,7 @@ class Invitation(ClientRecord):
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="invitations")
     packet = models.CharField(max_length=40)
     packet_version = models.CharField(max_length=16)
+    only = models.JSONField(default=list, blank=True)  # slugs, when just these pages of the packet are asked
     state = models.CharField(max_length=12, choices=State.choices, default=State.SENT)
     generation = models.PositiveSmallIntegerField(default=1)
     token_digest = models.CharField(max_length=64, unique=True)
@@ -70,6 +71,7 @@ class Invitation(ClientRecord):
             "client",
             "packet",
             "packet_version",
+            "only",
             "state",
             "generation",
             "token_digest",

@@ -6,6 +6,7 @@ from .clients import Client, ClientRecord, NameStart
 from .jobs import Job, KeptForm, Notice, SentForm
 from .notes import Note, PsychotherapyNote
 from .people import CoverageShift, RoleGrant, User
+from .safety_plans import SafetyPlan
 from .sites import ClinicalSignature, Practice, Site
 from .tasks import Task
 
@@ -28,6 +29,7 @@ __all__ = [
     "PsychotherapyNote",
     "RoleGrant",
     "SafetyContact",
+    "SafetyPlan",
     "SentForm",
     "Site",
     "Task",

@@ -94,6 +94,9 @@ class Client(models.Model):
         INVITED = "invited", _("Invited")
         ACTIVE = "active", _("Active")
         DISCHARGED = "discharged", _("Discharged")
+        DIED = "died", _("Died")
+
+    LEFT = (Status.DISCHARGED, Status.DIED)  # nothing is sent to them or about them any more
 
     class Rank(models.IntegerChoices):
         """The group of the caseload a client stands in."""
@@ -130,6 +133,8 @@ class Client(models.Model):
         SealedJSON()
     )  # [{"role": "emergency"|"support", "name", "relation", "phone", "may_talk": "yes|emergency|no"}]
     allergies = SealedField()
+    payment = SealedField()  # insurance, or how they pay, in their words
+    diagnoses = SealedJSON()  # [{"code": "F33.2", "text": str}], written by a clinician, never by a score
     email_index = models.CharField(max_length=32, blank=True, default="", db_index=True)
     phone_index = models.CharField(max_length=32, blank=True, default="", db_index=True)
     language = models.CharField(max_length=8, default="en")
@@ -164,10 +169,11 @@ class Client(models.Model):
             "address",
             "reach",
             "contacts",
+            "payment",
             "email_index",
             "phone_index",
         ]
-        clinical = ["allergies", "phq9", "rank", "turn", "plan_name", "plan_note"]
+        clinical = ["allergies", "diagnoses", "phq9", "rank", "turn", "plan_name", "plan_note"]
         plain = [
             "id",
             "number",

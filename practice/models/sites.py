@@ -18,6 +18,8 @@ class Practice(models.Model):
         default="",
     )
     phone = models.CharField(_("phone"), max_length=32, blank=True, default="")
+    fax = models.CharField(_("fax"), max_length=32, blank=True, default="")
+    address = models.CharField(_("address"), max_length=160, blank=True, default="")
     hours_text = models.CharField(_("hours, in words"), max_length=80, blank=True, default="")
     zone = models.CharField(_("time zone"), max_length=64, default="America/New_York")
     opens_at = models.TimeField(_("workday starts"), default=time(8))
@@ -31,6 +33,8 @@ class Practice(models.Model):
     clinical_lead = models.CharField(_("clinical lead"), max_length=80, blank=True, default="")
     rule_overrides = models.JSONField(default=dict, blank=True)
     ladder = models.JSONField(_("minutes until the next person is told"), default=dict, blank=True)
+    is_part2 = models.BooleanField(_("this practice is a 42 CFR Part 2 programme"), default=False)
+    referral_limits = models.JSONField(_("when a silent referral is chased"), default=dict, blank=True)
     key_canary = SealedField()
     version = models.PositiveIntegerField(default=1)
 
@@ -42,6 +46,8 @@ class Practice(models.Model):
             "name",
             "discreet_name",
             "phone",
+            "fax",
+            "address",
             "hours_text",
             "zone",
             "opens_at",
@@ -52,6 +58,8 @@ class Practice(models.Model):
             "clinical_lead",
             "rule_overrides",
             "ladder",
+            "is_part2",
+            "referral_limits",
             "key_canary",
             "version",
         ]

@@ -150,7 +150,7 @@ def story(client: Client, flags: Sequence[Alert], may: set[Permission], at: date
     chips = []
     if flags:
         chips.append({"tone": "safety", "icon": "octagon-alert", "text": gettext("Safety flag open")})
-    if client.status == Client.Status.DISCHARGED:
+    if client.status in Client.LEFT:
         chips.append({"tone": "", "icon": "log-out", "text": client.get_status_display()})
     facts = [
         {"label": gettext("Reach by"), "value": reach_words(client)},

@@ -21,7 +21,7 @@ from practice.forms import HouseForm, text
 from practice.models import Client, RoleGrant, Site, User
 from practice.pages import StaffRequest, staff_page
 
-IN_CARE = ~Q(clients__status=Client.Status.DISCHARGED)
+IN_CARE = ~Q(clients__status__in=Client.LEFT)
 
 
 class PersonForm(HouseForm):

@@ -1,6 +1,32 @@
 """Care that others give."""
 
 from .courses import Course, CourseSession
+from .decisions import Addendum, CareToday, CaseQuestion, Clearance, Decision
+from .destinations import DeskKey, Destination, Path
+from .referrals import ClientWord, Letter, Message, Referral, Sending, StatusChange
+from .releases import Disclosure, Packet, Release, Section
 from .suggestions import Suggestion
 
-__all__ = ["Course", "CourseSession", "Suggestion"]
+__all__ = [
+    "Addendum",
+    "CareToday",
+    "CaseQuestion",
+    "Clearance",
+    "ClientWord",
+    "Course",
+    "CourseSession",
+    "Decision",
+    "DeskKey",
+    "Destination",
+    "Disclosure",
+    "Letter",
+    "Message",
+    "Packet",
+    "Path",
+    "Referral",
+    "Release",
+    "Section",
+    "Sending",
+    "StatusChange",
+    "Suggestion",
+]

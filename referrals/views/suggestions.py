@@ -24,7 +24,7 @@ from practice.pages import client_of, record_of, staff_page
 from practice.templatetags.ui import full_day, moment
 from practice.views.chart import Panel, allowed, frame, named, reader
 from practice.views.rules import CONFIDENCE_WORDS, MODALITY_WORDS, effects, modality_words, value_words
-from referrals import actions
+from referrals.actions import suggestions as actions
 from referrals.models import Suggestion
 
 TITLES = {

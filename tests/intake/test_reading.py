@@ -151,7 +151,7 @@ def test_assessment_names_the_rules_that_fired(as_user: As, maya: User, sam: Cli
     row = sitting(sam)
     found = assessed(row, "phq-9", phq9_of(19, 1))
     assessed(row, CSSRS, CSSRS_MODERATE)
-    from referrals.actions import suggest
+    from referrals.actions.suggestions import suggest
 
     suggest(by=None, client=sam, sitting=row, at=NOW)
     page = as_user(maya).get(url(found)).content.decode()

@@ -159,7 +159,7 @@ def fill(client: Client, by: User, visits: int) -> None:
         )
         plan = Plan.objects.create(client=client, shape="weekly", planned=8, started_on=at.date())
         Session.objects.bulk_create([Session(plan=plan, kind="dosing", number=i, starts_at=at) for i in (1, 2)])
-    from referrals.actions import suggest
+    from referrals.actions.suggestions import suggest
 
     suggest(by=None, client=client, sitting=None, at=NOW)
     flag = actions.raise_manual_flag(by=by, client=client, severity="urgent", reason="x", at=NOW)

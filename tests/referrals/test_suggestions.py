@@ -14,7 +14,8 @@ from intake.models import Assessment, Intake
 from intake.signals import assessment_submitted
 from practice.actions import NotNow
 from practice.models import AuditEvent, Client, Practice, Task, User
-from referrals import actions, picture
+from referrals import picture
+from referrals.actions import suggestions as actions
 from referrals.models import Suggestion
 from tests import factories
 from tests.factories import NOW
@@ -168,10 +169,11 @@ def test_no_score_writes_a_diagnosis(sam: Client, both: Suggestion) -> None:
     from django.apps import apps
 
     columns = [field.name for model in apps.get_models() for field in model._meta.get_fields()]
-    assert [name for name in columns if "diagnos" in name] == []
+    assert [name for name in columns if "diagnos" in name] == ["diagnoses"]  # Client.diagnoses: a clinician's words
     before = Client.objects.values().get(pk=sam.pk)
     actions.suggest(by=None, client=sam, sitting=None, at=NOW)
     after = Client.objects.values().get(pk=sam.pk)
+    assert after["diagnoses"] is None
     assert {k for k in before if k not in ("rank", "rank_since") and repr(before[k]) != repr(after[k])} <= {
         k for k in before if hasattr(before[k], "blob")
     }

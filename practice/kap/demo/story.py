@@ -37,7 +37,7 @@ from practice.models import (
     User,
 )
 from practice.templatetags.ui import moment
-from referrals import actions as referrals
+from referrals.actions import suggestions as referrals
 from referrals.models import Suggestion
 
 DATA = Path(__file__).parent / "people.toml"

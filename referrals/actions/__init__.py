@@ -1,0 +1,1 @@
+"""Writes over several models of referrals, a file for each kind of act."""
