@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from intake import actions, agreement, copies, flow
@@ -58,6 +59,7 @@ def _row(page: Page, replies: flow.Replies) -> dict[str, Any]:
         "label": page.text,
         "value": str(SKIPPED) if reply is not None and reply.skipped else "\n".join(said),
         "url": _change(page),
+        "link": gettext("Read") if page.kind == "agreement" and said else "",  # a signature stays as it is
     }
 
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from intake import actions
 from practice.models import Client, User
-from tests.journeys.conftest import sideways, wide
+from tests.journeys.conftest import DESK, PHONE, sideways, wide
 from tests.journeys.walking import answer, back, begun, choose, come_in, follow, invited, on, press, reads, say
 
 Window = Callable[..., Page]
@@ -136,6 +136,9 @@ def test_skipped_question_goes_on_and_stands_on_the_check_page(window: Window, l
     answer(sitting)
     page.goto("/my/check/")
     look(page, "client-14-check")
+    expect(page.locator("dl.sum > div").filter(has_text="Visits by phone or video").get_by_role("link")).to_have_text(
+        "Read Visits by phone or video"
+    )
     row = page.locator("dl.sum > div").filter(has_text="Poor appetite or overeating")
     born = page.locator("dl.sum > div").filter(has_text="When were you born?")
     expect(born.locator("dd").first).to_have_text("Mar 8, 1993")
@@ -224,9 +227,12 @@ def test_client_stops_and_reads_how_to_come_back(window: Window, look: Look, sam
     on(page, "/my/locked/")
 
 
-def test_client_signs_checks_sends_and_gets_copies(window: Window, look: Look, sam: Client, maya: User) -> None:
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_client_signs_checks_sends_and_gets_copies(
+    window: Window, look: Look, sam: Client, maya: User, size: dict[str, int]
+) -> None:
     sitting = begun(sam, "agreement--treatment")
-    page = come_in(window(), sitting)
+    page = come_in(window(size), sitting)
     look(page, "client-21-agreement")
     press(page, "Sign and continue")
     expect(page.locator(".err-summary")).to_be_focused()
@@ -237,6 +243,10 @@ def test_client_signs_checks_sends_and_gets_copies(window: Window, look: Look, s
     press(page, "Sign and continue")
     answer(sitting)
     page.goto("/my/check/")
+    look(page, "client-14-check")
+    expect(page.locator("dl.sum > div").filter(has_text="Visits by phone or video").get_by_role("link")).to_have_text(
+        "Read Visits by phone or video"
+    )
     row = page.locator("dl.sum > div").filter(has_text="What do you hope will change?")
     row.get_by_role("link", name="Change").click()
     look(page, "client-23-change")
