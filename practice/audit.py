@@ -57,7 +57,7 @@ def record(
     at: datetime | None = None,
     **facts: Any,
 ) -> AuditEvent:
-    """Write one event. `by` is a User, a Client (acting for themselves), or None for the system.
+    """Write one event. `by` is a User, a Client (acting for themselves), a clinic's DeskKey, or None for the system.
 
     `facts` are names of fields, counts, ids and rule numbers; never an answer, a score's meaning, a name or an address.
     Raises when the event cannot be written, so that the act it belongs to fails too.
@@ -68,8 +68,10 @@ def record(
         kind, actor = "staff", by.pk
     elif isinstance(by, Client):
         kind, actor = "client", by.pk
+    elif by is None:
+        kind, actor = "system", None
     else:
-        kind, actor = ("system" if by is None else "nobody"), None
+        kind, actor = getattr(by, "audit_kind", "nobody"), getattr(by, "pk", None)
     with transaction.atomic(savepoint=False):  # an event that fails fails its act; nothing to go back to in between
         head, _ = AuditHead.objects.select_for_update().get_or_create(pk=1, defaults={"hash": GENESIS})
         event = AuditEvent(

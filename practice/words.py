@@ -22,6 +22,7 @@ Reason = Callable[[dict[str, Any], datetime], list["Words"]]
 # What a safety rule found, shortest true words. Most pressing first; the order is the order on the page.
 SAFETY: dict[str, Words] = {
     "manual": _("raised by a member of staff"),
+    "clinic": _("a clinic reports a side effect or a safety worry"),
     "SR-01": _("C-SSRS high"),
     "SR-02": _("thoughts of suicide right now"),
     "safe-now": _("not safe right now, or not sure"),
@@ -60,9 +61,28 @@ DUE: dict[str, Words] = {
     "unfinished": _("Form"),
     "booster": _("Booster"),
     "todo": _("Task"),
+    "care_today": _("Emergency steps"),
+    "hand_off": _("Interim contact"),
+    "no_show": _("Follow-up"),
+    "declined": _("Another clinic"),
+    "clinic_asks": _("Answer"),
+    "client_says": _("Answer"),
+    "call_clinic": _("Call"),
+    "case_question": _("Answer"),
+    "back_to_therapy": _("Therapy"),
+    "integrate": _("Therapy contact"),
+    "letter": _("Letter"),
+    "recheck": _("Recheck"),
+    "plan_review": _("Safety plan review"),
+    "release": _("Permission"),
 }
 ERRANDS: dict[str, Words] = {
     "wrong_codes": _("Somebody typed wrong codes on their link. Call them, and send a new link if it was them."),
+}
+CALLS: dict[str, Words] = {
+    "bounced": _("The message to the clinic came back."),
+    "stopped": _("The clinic asked for calls instead of mail."),
+    "locked": _("Somebody typed wrong codes on the clinic's page."),
 }
 SOON = timedelta(hours=24)
 ALSO_NAMED = 3  # more would push the next row off a phone
@@ -127,6 +147,24 @@ REASONS: dict[str, Reason] = {
     "next_check": _words(_("Flag closed; the agreed check is not recorded yet.")),
     "suggestion": _suggestion,
     "missed": _words(_("A session did not take place.")),
+    "care_today": _words(_("Marked as needing care today; the emergency steps are not recorded yet.")),
+    "hand_off": _words(_("Agreed contact between the referral and the first visit.")),
+    "no_show": _words(_("The clinic says the client was not there.")),
+    "declined": _words(_("The clinic cannot take this referral.")),
+    "clinic_asks": _words(_("The clinic has a question about the referral.")),
+    "client_says": _words(_("The client said something about the referral.")),
+    "call_clinic": lambda facts, opened: [CALLS.get(facts.get("reason", ""), _("The clinic is silent."))],
+    "case_question": _words(_("A question about this client waits for your answer.")),
+    "back_to_therapy": _words(_("The last infusion is done. Therapy goes on here.")),
+    "integrate": lambda facts, opened: [
+        gettext("Infusion {n} was {day}.").format(n=facts["number"], day=day(opened))
+        if facts.get("number")
+        else gettext("An infusion was {day}.").format(day=day(opened))
+    ],
+    "letter": _words(_("A letter came from the clinic and is not read yet.")),
+    "recheck": _words(_("Watch and recheck: the agreed check-in.")),
+    "plan_review": _words(_("The safety plan is due for a review.")),
+    "release": _words(_("A permission to share ends soon.")),
     "new_intake": lambda facts, opened: [gettext("Intake finished {day}, not read yet.").format(day=day(opened))],
     "reconcile": _words(_("Item 9 is positive and the C-SSRS is all no. Ask which one fits.")),
     "unfinished": _unfinished,

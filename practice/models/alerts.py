@@ -54,6 +54,7 @@ class Alert(ClientRecord):
     class Source(models.TextChoices):
         INTAKE = "intake", _("A form")
         MANUAL = "manual", _("Raised by staff")
+        CLINIC = "clinic", _("Told by a clinic")
         DRILL = "drill", _("Drill")
 
     class Action(models.TextChoices):

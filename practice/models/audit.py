@@ -12,7 +12,7 @@ class AuditEvent(models.Model):
     seq = models.BigIntegerField(primary_key=True)
     at = models.DateTimeField()
     action = models.CharField(max_length=48)
-    actor_kind = models.CharField(max_length=8)  # staff, client, system, nobody
+    actor_kind = models.CharField(max_length=8)  # staff, client, clinic, system, nobody
     actor_id = models.UUIDField(null=True)
     client_id = models.UUIDField(null=True)
     target = models.CharField(max_length=48, blank=True, default="")

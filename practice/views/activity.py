@@ -30,7 +30,17 @@ MOST_TASKS = 60
 ON_CHART = 6
 
 # Items without a page of their own: words finish them.
-BY_WORDS = ("call_me", "reconcile", "missed", "todo")
+BY_WORDS = (
+    "call_me",
+    "reconcile",
+    "missed",
+    "hand_off",
+    "no_show",
+    "client_says",
+    "integrate",
+    "back_to_therapy",
+    "todo",
+)
 
 DONE_WORDS = {
     "safety": _("Safety flag closed"),
@@ -43,6 +53,20 @@ DONE_WORDS = {
     "unfinished": _("Form came back"),
     "booster": _("Booster booked"),
     "todo": _("Task done"),
+    "care_today": _("Emergency steps recorded"),
+    "hand_off": _("Interim contact recorded"),
+    "no_show": _("Missed visit followed up"),
+    "declined": _("Another clinic chosen"),
+    "clinic_asks": _("Clinic answered"),
+    "client_says": _("Client answered"),
+    "call_clinic": _("Clinic called"),
+    "case_question": _("Question answered"),
+    "back_to_therapy": _("Therapy booked"),
+    "integrate": _("Therapy contact recorded"),
+    "letter": _("Letter read"),
+    "recheck": _("Rechecked"),
+    "plan_review": _("Safety plan reviewed"),
+    "release": _("Permission looked at"),
 }
 TOLD_ON_CHART = {
     AlertEvent.Kind.OPENED: _("Safety flag opened"),
@@ -219,5 +243,6 @@ def actor_words(event: AuditEvent, people: dict[UUID, str]) -> str:
         return people.get(event.actor_id, gettext("Somebody")) if event.actor_id else gettext("Somebody")
     return {
         "client": gettext("The client"),
+        "clinic": gettext("The clinic"),
         "system": gettext("Waymark itself"),
     }.get(event.actor_kind, gettext("Nobody signed in"))

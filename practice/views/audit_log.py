@@ -99,7 +99,7 @@ def _rows(events: list[AuditEvent]) -> list[dict[str, Any]]:
     ids = {e.client_id for e in events if e.client_id} | {e.actor_id for e in events if e.actor_id} - staff
     people: dict[UUID | None, str] = dict(User.objects.filter(pk__in=staff).values_list("pk", "name"))
     clients: dict[UUID | None, str] = {c.pk: c.code for c in Client.objects.filter(pk__in=ids).only("pk", "number")}
-    kinds = {"system": gettext("The system"), "nobody": gettext("Somebody not signed in")}
+    kinds = {"system": gettext("The system"), "clinic": gettext("A clinic"), "nobody": gettext("Somebody not signed in")}
     rows = []
     for event in events:
         who = people.get(event.actor_id) or clients.get(event.actor_id) or kinds.get(event.actor_kind, "")

@@ -22,6 +22,11 @@ OWN: dict[str, tuple[Any, Any, Any]] = {
         _("A member of staff raised this flag in their own words. It takes the same path as any other flag."),
         _("Read what they wrote, and act on it."),
     ),
+    "clinic": (
+        _("Told by a clinic"),
+        _("A clinic reported a side effect or a worry about safety on its page. It takes the same path as any flag."),
+        _("Read what they wrote, call the clinic, and contact the client."),
+    ),
     "safe-now": (
         _("“Are you safe right now?”"),
         _("The client answered “no” or “not sure” on the first page of a form."),

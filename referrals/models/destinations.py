@@ -103,6 +103,8 @@ class DeskKey(models.Model):
     The destination's own address reads every open referral of that destination; a colleague's, those passed to them.
     """
 
+    audit_kind = "clinic"  # how the audit trail calls who acts by it
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     destination = models.ForeignKey(Destination, on_delete=models.CASCADE, related_name="keys")
     email = models.EmailField()
