@@ -4,6 +4,8 @@ The words are templates/emails/<template>.txt (first line: subject), with an .ht
 templates/emails/<template>.sms.txt. A test renders each with a sentinel client and fails on a name, a drug, a score.
 """
 
+import smtplib
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +21,7 @@ from practice.models.jobs import Notice
 from practice.sms import gateway
 
 Channel = Notice.Channel
+NO_MORE = 500  # codes of 500 and above: the server will not change its mind (RFC 5321, 4.2.1)
 UNSENT_AFTER = timedelta(minutes=15)
 
 # template -> the channels it may use
@@ -34,6 +37,17 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "account": (Channel.EMAIL,),  # what the sign-in pages have to say: reset a password, a factor was changed
     "locked": (Channel.EMAIL,),  # wrong codes, told to staff
 }
+
+
+# What the packages above note when a message was taken, or refused for good, by the mail server.
+SETTLED: list[Callable[[Notice], None]] = []
+
+
+def is_refusal(trouble: Exception) -> bool:
+    """Whether the mail server said for good that there is no such address; trying again would not help."""
+    if not isinstance(trouble, smtplib.SMTPRecipientsRefused):
+        return False
+    return all(NO_MORE <= code < NO_MORE + 100 for code, _words in trouble.recipients.values())
 
 
 def unsent(at: datetime) -> QuerySet[Notice]:
@@ -64,6 +78,13 @@ def tell_client(client: Client, template: str, *, channels: tuple[str, ...] | No
     return used
 
 
+def tell_clinic(
+    address: str, template: str, *, client: Client | None = None, channel: str = Channel.EMAIL, **words: Any
+) -> Notice:
+    """Queue to a clinic. `client`: whom it is about; nothing is sent about somebody who left."""
+    return _queue(template, channel, address, client=client, words=words)
+
+
 def _queue(
     template: str,
     channel: str,
@@ -73,13 +94,14 @@ def _queue(
     user: User | None = None,
     client: Client | None = None,
     urgent: bool = False,
-) -> None:
+) -> Notice:
     notice = Notice(
         template=template, channel=channel, user=user, client=client, urgent=urgent, created_at=timezone.now()
     )
     notice.address, notice.words = address, words
     notice.save(force_insert=True)
     jobs.enqueue("deliver_notice", ref=notice.pk)
+    return notice
 
 
 def render(template: str, channel: str, words: dict[str, Any], practice: Practice) -> tuple[str, str]:

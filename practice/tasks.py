@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 from celery import shared_task
 from django.db.models import F
@@ -40,14 +42,20 @@ def deliver_notice(ref: str) -> Callable[[], None] | None:
         notices.deliver(notice)
     except Exception as trouble:
         Notice.objects.filter(pk=ref).update(trouble=type(trouble).__name__)
+        if notices.is_refusal(trouble):
+            return partial(_settle, ref, state=Notice.State.FAILED)
         if notice.attempts + 1 >= DELIVERY_ATTEMPTS:
-            Notice.objects.filter(pk=ref).update(state=Notice.State.FAILED)
+            _settle(ref, state=Notice.State.FAILED)
         raise
 
-    def sent() -> None:
-        Notice.objects.filter(pk=ref).update(state=Notice.State.SENT, sent_at=timezone.now(), words=None, trouble="")
+    return partial(_settle, ref, state=Notice.State.SENT, sent_at=timezone.now(), words=None, trouble="")
 
-    return sent
+
+def _settle(ref: str, **fields: Any) -> None:
+    Notice.objects.filter(pk=ref).update(**fields)
+    notice = Notice.objects.get(pk=ref)
+    for note in notices.SETTLED:
+        note(notice)
 
 
 @jobs.job("climb_alerts")

@@ -26,6 +26,7 @@ class Kind:
     action: str | Promise
     url: str  # url name; its arguments are the client and, when `subject` is set, the task's subject
     subject: bool = False
+    alone: bool = False  # the address names the subject and not the client
 
 
 NOW, WEEK = Client.Rank.NOW, Client.Rank.WEEK
@@ -36,18 +37,22 @@ KINDS: dict[str, Kind] = {
     "call_me": Kind(NOW, "safety", "phone", _("Asked for a call"), _("Call back"), "chart"),
     "next_check": Kind(NOW, "safety", "clock", _("Next safety check"), _("Record the check"), "alert", True),
     "care_today": Kind(NOW, "safety", "octagon-alert", _("Needs care today"), _("Record the steps"), "care_today"),
-    "hand_off": Kind(NOW, "safety", "phone", _("Interim contact"), _("Record contact"), "referral", True),
+    "hand_off": Kind(NOW, "safety", "phone", _("Interim contact"), _("Record contact"), "referral", True, True),
     "suggestion": Kind(NOW, "refer", "flag", _("Consider"), _("Review"), "suggestion", True),
     "missed": Kind(NOW, "refer", "triangle-alert", _("Missed session"), _("Follow up"), "chart"),
-    "no_show": Kind(NOW, "refer", "triangle-alert", _("Missed at the clinic"), _("Follow up"), "referral", True),
-    "declined": Kind(NOW, "refer", "octagon-alert", _("Clinic said no"), _("Choose another"), "referral", True),
-    "clinic_asks": Kind(NOW, "refer", "message-square", _("The clinic asks"), _("Answer"), "referral", True),
-    "client_says": Kind(NOW, "refer", "message-square", _("Client about the referral"), _("Open"), "referral", True),
-    "call_clinic": Kind(NOW, "refer", "phone", _("Call the clinic"), _("Call"), "referral", True),
+    "no_show": Kind(NOW, "refer", "triangle-alert", _("Missed at the clinic"), _("Follow up"), "referral", True, True),
+    "declined": Kind(NOW, "refer", "octagon-alert", _("Clinic said no"), _("Choose another"), "referral", True, True),
+    "clinic_asks": Kind(NOW, "refer", "message-square", _("The clinic asks"), _("Answer"), "referral", True, True),
+    "client_says": Kind(
+        NOW, "refer", "message-square", _("Client about the referral"), _("Open"), "referral", True, True
+    ),
+    "call_clinic": Kind(NOW, "refer", "phone", _("Call the clinic"), _("Call"), "referral", True, True),
     "case_question": Kind(NOW, "refer", "circle-help", _("A colleague asks"), _("Answer"), "case_question", True),
-    "back_to_therapy": Kind(NOW, "refer", "calendar", _("Back to therapy"), _("Book therapy"), "referral", True),
-    "integrate": Kind(WEEK, "watch", "calendar", _("Therapy after a session"), _("Record contact"), "referral", True),
-    "letter": Kind(WEEK, "watch", "file-text", _("Letter from the clinic"), _("Read letter"), "referral", True),
+    "back_to_therapy": Kind(NOW, "refer", "calendar", _("Back to therapy"), _("Book therapy"), "referral", True, True),
+    "integrate": Kind(
+        WEEK, "watch", "calendar", _("Therapy after a session"), _("Record contact"), "referral", True, True
+    ),
+    "letter": Kind(WEEK, "watch", "file-text", _("Letter from the clinic"), _("Read letter"), "referral", True, True),
     "recheck": Kind(WEEK, "watch", "clock", _("Recheck"), _("Open"), "decision", True),
     "plan_review": Kind(WEEK, "watch", "shield", _("Safety plan review"), _("Review"), "safety_plan"),
     "release": Kind(WEEK, "watch", "file-text", _("Release ends soon"), _("Open"), "releases"),
@@ -147,4 +152,6 @@ class Task(ClientRecord):
     @property
     def action_url(self) -> str:
         args = [self.client_id, self.subject_id] if self.look.subject else [self.client_id]
+        if self.look.alone:
+            args = args[1:]
         return reverse(self.look.url, args=args)
