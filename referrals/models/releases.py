@@ -29,7 +29,7 @@ class Section(models.TextChoices):
 class Release(ClientRecord):
     """A release of information (45 CFR 164.508): who may be told what, for what, until when. Signed or not yet.
 
-    `mays` of referrals/disclosure.py is the only reader that decides by it.
+    referrals/disclosure.py is the only reader that decides by it.
     """
 
     class Method(models.TextChoices):
@@ -39,6 +39,7 @@ class Release(ClientRecord):
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="releases")
     destination = models.ForeignKey("referrals.Destination", on_delete=models.PROTECT, related_name="releases")
+    recipient = models.CharField(max_length=80, default="")  # as named when it was asked for
     sections = models.JSONField(default=list)  # codes of Section
     purpose = SealedField()
     part2 = models.BooleanField(default=False)  # the consent of 42 CFR 2.31 is part of it
@@ -67,6 +68,7 @@ class Release(ClientRecord):
             "id",
             "client",
             "destination",
+            "recipient",
             "document",
             "document_version",
             "text_sha256",
