@@ -4,10 +4,6 @@ Each page is three queries whatever the size: counts, rows, their open items. A 
 number, so that page two is as quick as page one and a client who moves is not skipped.
 """
 
-import base64
-import binascii
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,10 +24,9 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from practice import places
 from practice.access import REACH, Permission, Reach
-from practice.keys import KeyTrouble
 from practice.models import Client, Task, User
-from practice.sealed import Tampered, seal, unseal
 
 PAGE = 50
 COUNTED = 2000  # counts stop here: a bigger number helps nobody and would read every row
@@ -138,58 +133,19 @@ def _keys(who: str, sort: str) -> dict[str, Any]:
     return {"k1": F("turn"), "k2": _or("rank_since", Value(_FIRST))}
 
 
-@dataclass(frozen=True)
-class Page:
-    clients: Sequence[Client]
-    next: str  # the place after this page, "" at the end
-    is_first: bool
-
-
-def page(clients: QuerySet[Client], who: str, sort: str, after: str, tasks: tuple[str, ...] | None) -> Page:
+def page(clients: QuerySet[Client], who: str, sort: str, after: str, tasks: tuple[str, ...] | None) -> places.Stretch:
     """Return the next clients after this place, each with its open items in `open_tasks` (two queries).
 
     `tasks` limits the kinds of open items that are fetched; None means every kind. A place that was changed by hand,
     or that belongs to another order, is the beginning.
     """
     keys = _keys(who, sort)
-    order = [*keys, "pk"]
-    place = _read(after, f"{who}|{sort}", len(order))
-    rows = clients.annotate(**keys).order_by(*order)
-    if place:
-        rows = rows.filter(_beyond(order, place))
     wanted = Task.objects.filter(done_at=None)
     if tasks is not None:
         wanted = wanted.filter(kind__in=tasks)
-    rows = rows.select_related("therapist").prefetch_related(Prefetch("tasks", queryset=wanted, to_attr="open_tasks"))
-    found = list(rows[: PAGE + 1])
-    more = found[PAGE - 1] if len(found) > PAGE else None
-    following = _write([getattr(more, name) for name in order], f"{who}|{sort}") if more else ""
-    for client in found:
+    rows = clients.annotate(**keys).select_related("therapist")
+    rows = rows.prefetch_related(Prefetch("tasks", queryset=wanted, to_attr="open_tasks"))
+    found = places.stretch(rows, [*keys, "pk"], f"{who}|{sort}", after, PAGE)
+    for client in found.rows:
         client.open_tasks.sort(key=lambda task: (task.turn, task.opened_at))
-    return Page(found[:PAGE], following, is_first=not place)
-
-
-def _beyond(order: list[str], place: list[Any]) -> Q:
-    """Rows after this place: greater in the first column, or equal there and greater in the next, and so on."""
-    found, same = Q(), Q()
-    for name, value in zip(order, place, strict=True):
-        found |= same & Q(**{f"{name}__gt": value})
-        same &= Q(**{name: value})
     return found
-
-
-def _write(place: list[Any], about: str) -> str:
-    plain = [{"at": v.isoformat()} if isinstance(v, datetime) else v if isinstance(v, int) else str(v) for v in place]
-    return base64.urlsafe_b64encode(seal(json.dumps(plain).encode(), f"place|{about}")).decode()
-
-
-def _read(text: str, about: str, length: int) -> list[Any] | None:
-    """Sealed, so that nothing of a client's state stands in an address, and nothing but our own places is obeyed."""
-    if not text or len(text) > 400:
-        return None
-    try:
-        plain = json.loads(unseal(base64.urlsafe_b64decode(text.encode("ascii", "strict")), f"place|{about}"))
-    except (Tampered, KeyTrouble, LookupError, ValueError, binascii.Error):
-        return None
-    place = [datetime.fromisoformat(v["at"]) if isinstance(v, dict) else v for v in plain]
-    return place if len(place) == length else None

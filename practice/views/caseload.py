@@ -16,7 +16,7 @@ from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from practice import caseload as lists
-from practice import charts, words
+from practice import charts, places, words
 from practice.access import Permission
 from practice.clinical.instrument import load
 from practice.models import Client, Task
@@ -112,18 +112,18 @@ def _lead(counted: dict[str, int], at: datetime, charted: bool) -> str:
 
 
 def _groups(
-    page: lists.Page, counted: dict[str, int], at: datetime, show: str, sort: str, who: str
+    page: places.Stretch, counted: dict[str, int], at: datetime, show: str, sort: str, who: str
 ) -> Iterator[dict[str, Any]]:
     """The rows of this page under their heads. Only the list by need has groups."""
     today = timezone.localdate(at)
     if who == "all":
-        yield {"rows": [_state_row(client, today) for client in page.clients]}
+        yield {"rows": [_state_row(client, today) for client in page.rows]}
         return
     team = who == "team"
     if sort:
-        yield {"rows": [_row(client, at, today, team) for client in page.clients]}
+        yield {"rows": [_row(client, at, today, team) for client in page.rows]}
         return
-    for rank, clients in groupby(page.clients, key=lambda client: client.rank):
+    for rank, clients in groupby(page.rows, key=lambda client: client.rank):
         icon, key, note = GROUPS[Client.Rank(rank)]
         rows = [_row(client, at, today, team) for client in clients]
         count = len(rows) if show else counted[key]

@@ -61,7 +61,7 @@ def test_caseload_goes_by_its_index(therapist: User) -> None:
     clients = caseload.scope(therapist, "me")
     with planned() as plans:
         caseload.counts(clients, list(caseload.SHOW), timezone.now())
-        assert len(caseload.page(clients, "me", "", "", None).clients) == 50
+        assert len(caseload.page(clients, "me", "", "", None).rows) == 50
     assert len(plans) == 3
     assert read_whole(plans, "practice_client") == []
     assert all("client_caseload" in plan for plan in plans[:2])

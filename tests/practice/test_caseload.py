@@ -401,7 +401,7 @@ def test_caseload_asks_the_database_the_same_for_any_number_of_rows(as_user: As,
         clients = caseload.scope(maya, "me")
         counted = caseload.counts(clients, list(caseload.SHOW), NOW)
         page = caseload.page(clients, "me", "", "", None)
-    assert (len(caught), counted["all"], len(page.clients)) == (3, 50, 50)
+    assert (len(caught), counted["all"], len(page.rows)) == (3, 50, 50)
 
 
 def test_a_page_of_fifty_stays_small(as_user: As, maya: User) -> None:
