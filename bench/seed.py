@@ -25,6 +25,7 @@ from practice.clinical.instrument import load
 from practice.clinical.scoring import score
 from practice.models import Alert, AlertNotice, Client, CoverageShift, NameStart, Practice, RoleGrant, Site, Task, User
 from practice.models.clients import LAST, LONGEST_START
+from practice.models.tasks import KINDS
 from practice.sealed import SealedField, blind, normalise, seal
 
 SCALES = {"1k": 1_000, "100k": 100_000, "1M": 1_000_000}
@@ -285,8 +286,8 @@ class Tables:
         short = [[str((at - timedelta(days=14 * i)).date()), t, t > 24] for i, t in enumerate(reversed(p.totals[-6:]))]
         rank, turn, since = (Client.Rank.STEADY, LAST, None)
         if p.task:
-            task = Task(kind=p.task[0], facts=p.task[1], opened_at=at)
-            rank, turn, since = Client.Rank(task.look.rank), task.turn, at
+            task = Task(kind=p.task[0], rank=KINDS[p.task[0]].rank, facts=p.task[1], opened_at=at)
+            rank, turn, since = Client.Rank(task.rank), task.turn, at
         return (
             *(p.pk, FIRST_NUMBER + p.n, site.pk, therapist.pk, prescriber, Client.Status.ACTIVE),
             *(at, at, at + timedelta(days=p.n % 14)),
@@ -320,7 +321,7 @@ class Tables:
     def task(self, p: Person, at: datetime) -> tuple[Any, ...]:
         kind, facts = p.task or ("", {})
         subject = p.uid("alert" if p.flagged else "sitting")
-        return (p.uid("task"), p.pk, kind, Task(kind=kind).look.rank, subject, facts, at, at + timedelta(days=1))
+        return (p.uid("task"), p.pk, kind, KINDS[kind].rank, subject, facts, at, at + timedelta(days=1))
 
     def name_starts(self, p: Person) -> Iterator[tuple[Any, str]]:
         key = p.pk if connection.vendor == "postgresql" else p.pk.hex

@@ -15,6 +15,7 @@ class Periodic:
 
 PERIODIC = (
     Periodic("climb_alerts", 30),
+    Periodic("wake_tasks", 300),
     Periodic("watch_leaving", 60),
     Periodic("chase_intakes", 900),
     Periodic("anchor_audit", 3600),

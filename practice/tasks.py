@@ -10,7 +10,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from practice import actions, audit, jobs, notices
-from practice.models import Client, Job, KeptForm, Notice, SentForm
+from practice.models import Client, Job, KeptForm, Notice, SentForm, Task
 
 KEEP_FORMS = timedelta(days=2)
 KEEP_JOBS = timedelta(days=30)
@@ -61,6 +61,11 @@ def _settle(ref: str, **fields: Any) -> None:
 @jobs.job("climb_alerts")
 def climb_alerts(ref: str) -> None:
     actions.climb_alerts(at=timezone.now())
+
+
+@jobs.job("wake_tasks")
+def wake_tasks(ref: str) -> None:
+    Task.wake(timezone.now())
 
 
 @jobs.job("anchor_audit")

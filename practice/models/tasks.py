@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -27,17 +27,24 @@ class Kind:
     url: str  # url name; its arguments are the client and, when `subject` is set, the task's subject
     subject: bool = False
     alone: bool = False  # the address names the subject and not the client
+    waits: bool = False  # stands in "This week" until AHEAD of its due time
 
 
 NOW, WEEK = Client.Rank.NOW, Client.Rank.WEEK
+GROUP = 300  # more than ten times the kinds, less than half of clients.LAST
+AHEAD = timedelta(hours=12)  # so that what is due this afternoon is seen this morning
 SEVERITIES = ("urgent", "priority", "routine")
 # In the order of the caseload: safety first.
 KINDS: dict[str, Kind] = {
     "safety": Kind(NOW, "safety", "octagon-alert", _("Safety"), _("Record contact"), "alert", True),
     "call_me": Kind(NOW, "safety", "phone", _("Asked for a call"), _("Call back"), "chart"),
-    "next_check": Kind(NOW, "safety", "clock", _("Next safety check"), _("Record the check"), "alert", True),
+    "next_check": Kind(
+        NOW, "safety", "clock", _("Next safety check"), _("Record the check"), "alert", True, waits=True
+    ),
     "care_today": Kind(NOW, "safety", "octagon-alert", _("Needs care today"), _("Record the steps"), "care_today"),
-    "hand_off": Kind(NOW, "safety", "phone", _("Interim contact"), _("Record contact"), "referral", True, True),
+    "hand_off": Kind(
+        NOW, "safety", "phone", _("Interim contact"), _("Record contact"), "referral", True, True, waits=True
+    ),
     "suggestion": Kind(NOW, "refer", "flag", _("Consider"), _("Review"), "suggestion", True),
     "missed": Kind(NOW, "refer", "triangle-alert", _("Missed session"), _("Follow up"), "chart"),
     "no_show": Kind(NOW, "refer", "triangle-alert", _("Missed at the clinic"), _("Follow up"), "referral", True, True),
@@ -62,6 +69,11 @@ KINDS: dict[str, Kind] = {
     "booster": Kind(WEEK, "watch", "calendar", _("Booster window"), _("Open"), "chart"),
     "todo": Kind(WEEK, "quiet", "list-checks", _("To do"), _("Open"), "chart"),
 }
+
+
+def _rank(kind: str, due_at: datetime | None, at: datetime) -> int:
+    look = KINDS[kind]
+    return WEEK if look.waits and due_at is not None and due_at > at + AHEAD else look.rank
 
 
 class Task(ClientRecord):
@@ -121,14 +133,33 @@ class Task(ClientRecord):
             kind=kind,
             subject_id=subject_id,
             done_at=None,
-            defaults={"rank": KINDS[kind].rank, "opened_at": at, "due_at": due_at, "facts": facts, "owner": owner},
+            defaults={
+                "rank": _rank(kind, due_at, at),
+                "opened_at": at,
+                "due_at": due_at,
+                "facts": facts,
+                "owner": owner,
+            },
         )
         if not new and (facts or due_at):
             task.facts |= facts
             task.due_at = due_at or task.due_at
-            task.save(update_fields=["facts", "due_at"])
+            task.rank = _rank(kind, task.due_at, at)
+            task.save(update_fields=["facts", "due_at", "rank"])
         client.refresh_rank()
         return task
+
+    @classmethod
+    def wake(cls, at: datetime) -> int:
+        """Move the items that waited, and are due now, among what needs somebody now. Returns how many."""
+        kinds = [kind for kind, look in KINDS.items() if look.waits]
+        due = cls.objects.filter(done_at=None, kind__in=kinds, rank=WEEK, due_at__lte=at + AHEAD)
+        found = list(due.select_related("client"))
+        for task in found:
+            task.rank = KINDS[task.kind].rank
+            task.save(update_fields=["rank"])
+            task.client.refresh_rank()
+        return len(found)
 
     @classmethod
     def finish(cls, client: Client, kind: str, *, at: datetime, by: User | None, subject_id: Any = None) -> None:
@@ -141,9 +172,13 @@ class Task(ClientRecord):
 
     @property
     def turn(self) -> int:
-        """The place of this item among all: by kind as listed, then by severity. Never more than clients.LAST."""
+        """The place of this item among all: by group, by kind as listed, then by severity. Less than clients.LAST."""
         severity = self.facts.get("severity", "")
-        return 10 * list(KINDS).index(self.kind) + (SEVERITIES.index(severity) if severity in SEVERITIES else 0)
+        return (
+            GROUP * self.rank
+            + 10 * list(KINDS).index(self.kind)
+            + (SEVERITIES.index(severity) if severity in SEVERITIES else 0)
+        )
 
     @property
     def look(self) -> Kind:

@@ -9,6 +9,7 @@ from django.db import connection
 from practice import actions
 from practice.actions import NotNow
 from practice.models import Alert, AlertNotice, AuditEvent, Client, Job, Note, Notice, SafetyContact, Task, User
+from practice.models.tasks import AHEAD
 from tests import factories
 from tests.factories import NOW
 
@@ -219,6 +220,18 @@ def test_close_keeps_the_words_and_leaves_the_next_check_to_do(sam: Client, maya
     ]
     actions.finish_next_check(by=maya, alert=kept, words="Reached, doing better", at=after(1500))
     assert Task.objects.filter(client=sam, done_at=None).count() == 0
+
+
+def test_next_check_waits_in_this_week_until_it_is_near(sam: Client, maya: User) -> None:
+    alert = raised(sam)
+    check = contact(maya, alert, after(2)).next_check_at
+    actions.close_alert(by=maya, alert=alert, action="safety_plan", note="Plan made with her", at=after(30))
+    sam.refresh_from_db()
+    assert sam.rank == Client.Rank.WEEK
+    assert Task.wake(check - AHEAD - timedelta(seconds=1)) == 0
+    assert (Task.wake(check - AHEAD), Task.wake(check)) == (1, 0)
+    sam.refresh_from_db()
+    assert sam.rank == Client.Rank.NOW
 
 
 def test_second_close_changes_nothing_and_names_the_first(sam: Client, maya: User, omar: User) -> None:
