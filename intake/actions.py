@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 from intake import flow, packet, signs
 from intake.agreement import Agreement
 from intake.models import Answer, Assessment, Intake, Invitation, Signature
-from intake.models.packets import CODE_LIFE, LINK_LIFE, LOCK, TRIES, digest
+from intake.models.packets import CODE_LIFE, HOME, LINK_LIFE, LOCK, TRIES, digest
 from intake.packet import Packet, Page
 from intake.signals import assessment_submitted
 from practice import audit, coverage, notices
@@ -38,16 +38,29 @@ LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no letter that looks like a number
 
 
 @transaction.atomic
-def invite(*, by: User | None, client: Client, key: str, at: datetime) -> Invitation:
-    """Send a packet by the ways that are safe for the client. Raises NotNow with what is missing."""
-    wanted = packet.load(key)
+def invite(
+    *,
+    by: User | None,
+    client: Client,
+    key: str,
+    at: datetime,
+    only: Sequence[str] = (),
+    template: str = "invitation",
+) -> Invitation:
+    """Send a packet, or `only` these pages of it, by the ways that are safe for the client.
+
+    Raises NotNow with what is missing.
+    """
+    wanted = packet.load(key).only(only)
     may_send(client, wanted)
-    if client.invitations.filter(packet=key, state__in=OPEN, expires_at__gt=at).exists():
-        raise NotNow(gettext("This packet was sent and is not back yet. Send the link again instead."))
+    for other in client.invitations.filter(packet=key, state__in=OPEN, expires_at__gt=at):
+        if set(only or wanted.by_slug) <= set(packet_for(other).by_slug):
+            raise NotNow(gettext("This was sent and is not back yet. Send the link again instead."))
     invitation = Invitation(
         client=client,
         packet=wanted.key,
         packet_version=wanted.version,
+        only=list(only),
         created_by=by,
         created_at=at,
         sent_at=at,
@@ -55,7 +68,7 @@ def invite(*, by: User | None, client: Client, key: str, at: datetime) -> Invita
     )
     invitation.token_digest = digest(invitation.token)
     invitation.save(force_insert=True)
-    _send(invitation, "invitation")
+    _send(invitation, template)
     audit.record("invitation.sent", by=by, client=client, target=invitation, at=at, packet=key)
     return invitation
 
@@ -66,20 +79,27 @@ OPEN = (State.SENT, State.OPENED, State.IN_PROGRESS)
 def may_send(client: Client, wanted: Packet) -> None:
     """Raise NotNow when this packet cannot be sent to this client now."""
     practice = Practice.get()
-    if client.status in Client.LEFT:
-        raise NotNow(gettext("This client was discharged. Take them back into care first."))
     if wanted.asks_about_suicide and not coverage.shifts():
         raise NotNow(gettext("Nobody is on call. Fill the coverage roster first: this packet asks about suicide."))
     if wanted.asks_about_suicide and not practice.answer_calls_nobody:
         raise NotNow(gettext("Confirm in the practice's settings what happens after a safety answer. Clients read it."))
-    if not any(client.may_reach_by(channel) for channel in notices.TEMPLATES["invitation"]):
+    may_reach(client, "invitation")
+
+
+def may_reach(client: Client, template: str) -> None:
+    """Raise NotNow when nothing is sent to this client any more, or no way is safe."""
+    if client.status in Client.LEFT:
+        raise NotNow(gettext("This client was discharged. Take them back into care first."))
+    if not any(client.may_reach_by(channel) for channel in notices.TEMPLATES[template]):
         raise NotNow(
             gettext("There is no safe way to send this: add an e-mail or a phone that the client marked as safe.")
         )
 
 
 def _send(invitation: Invitation, template: str) -> list[str]:
-    wanted = packet.load(invitation.packet, invitation.packet_version)
+    if invitation.packet == HOME:
+        return notices.tell_client(invitation.client, "home", link=notices.link(invitation.path))
+    wanted = packet_for(invitation)
     return notices.tell_client(invitation.client, template, link=notices.link(invitation.path), minutes=wanted.minutes)
 
 
@@ -88,7 +108,10 @@ def resend(*, by: User | Client | None, invitation: Invitation, at: datetime) ->
     """Make the link new, so that older ones stop working, and send it. Returns the channels used."""
     if invitation.state not in OPEN:
         raise NotNow(gettext("This packet is finished or was taken back. Send a new one."))
-    may_send(invitation.client, packet.load(invitation.packet, invitation.packet_version))
+    if invitation.packet == HOME:
+        may_reach(invitation.client, "home")
+    else:
+        may_send(invitation.client, packet_for(invitation))
     invitation.renew(at)
     invitation.sent_at, invitation.reminders, invitation.reminded_at = at, 0, None
     invitation.save(update_fields=["generation", "token_digest", "expires_at", "sent_at", "reminders", "reminded_at"])
@@ -97,7 +120,7 @@ def resend(*, by: User | Client | None, invitation: Invitation, at: datetime) ->
 
 
 @transaction.atomic
-def withdraw(*, by: User, invitation: Invitation, at: datetime) -> None:
+def withdraw(*, by: User | None, invitation: Invitation, at: datetime) -> None:
     """Take a packet back: its link and every browser that holds it stop working at once. Answers given are kept."""
     if not Invitation.objects.filter(pk=invitation.pk, state__in=OPEN).update(state=State.WITHDRAWN):
         raise NotNow(gettext("This packet is finished or was taken back already."))
@@ -110,7 +133,7 @@ def chase(*, at: datetime) -> int:
     """Remind of unfinished forms on days 2 and 5, then stop; after a week staff see that the form is not back."""
     told = 0
     late = Invitation.objects.filter(state__in=OPEN, sent_at__lte=at - CHASE_AFTER[0], expires_at__gt=at)
-    for pk in list(late.exclude(client__status__in=Client.LEFT).values_list("pk", flat=True)):
+    for pk in list(late.exclude(packet=HOME).exclude(client__status__in=Client.LEFT).values_list("pk", flat=True)):
         with transaction.atomic():
             row = Invitation.objects.select_for_update(of=("self",)).select_related("client").get(pk=pk)
             if row.state not in OPEN or row.sent_at is None:
@@ -178,7 +201,10 @@ def _code_digest(invitation: Invitation, code: str) -> str:
 
 def private_channels(invitation: Invitation) -> list[str]:
     """Where a one-time code may go: what the client said is safe and read by nobody else."""
-    client = invitation.client
+    return private_ways(invitation.client)
+
+
+def private_ways(client: Client) -> list[str]:
     private = (client.reach or {}).get("private", [])
     return [str(each) for each in notices.TEMPLATES["code"] if each in private and client.may_reach_by(each)]
 
@@ -211,10 +237,16 @@ def try_code(*, invitation: Invitation, code: str, at: datetime) -> bool:
     typed = _code_digest(row, code[:40])
     once = row.code_digest if row.code_expires_at and at < row.code_expires_at else ""
     right = [hmac.compare_digest(typed, kept) for kept in (row.return_digest, once) if kept]
-    if any(right):
+    return _tried(row, any(right), at)
+
+
+def _tried(row: Invitation, right: bool, at: datetime) -> bool:
+    """Count a try at the door of this row. What was typed, and how near it was, is kept nowhere."""
+    if right:
         row.tries, row.locked_until, row.code_digest, row.code_expires_at = 0, None, "", None
         row.save(update_fields=["tries", "locked_until", "code_digest", "code_expires_at"])
-        audit.record("intake.unlocked", by=row.client, client=row.client, target=row, at=at)
+        opened = "home.unlocked" if row.packet == HOME else "intake.unlocked"
+        audit.record(opened, by=row.client, client=row.client, target=row, at=at)
         return True
     row.tries += 1
     if row.tries >= TRIES:
@@ -233,6 +265,61 @@ def _tell_locked(row: Invitation, at: datetime) -> None:
     audit.record("invitation.locked", by=None, client=row.client, target=row, at=at)
 
 
+# --- The client's own page -------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def home_invitation(*, client: Client, at: datetime) -> Invitation:
+    """The one link to this client's own page, good for its full life from now; anew when it had ended."""
+    client = Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
+    row = client.invitations.filter(packet=HOME).first()
+    if row is None:
+        row = Invitation(client=client, packet=HOME, packet_version="1", created_at=at, expires_at=at + LINK_LIFE)
+        row.token_digest = digest(row.token)
+        row.save(force_insert=True)
+    elif row.is_live(at):
+        row.expires_at = at + LINK_LIFE
+        row.save(update_fields=["expires_at"])
+    else:
+        row.renew(at)
+        row.state, row.opened_at = State.SENT, None
+        row.save(update_fields=["generation", "token_digest", "expires_at", "state", "opened_at"])
+    audit.record("home.linked", by=None, client=client, target=row, at=at)
+    return row
+
+
+def home_link(client: Client, at: datetime) -> str:
+    """The address of the client's own page, for a message to them."""
+    return notices.link(home_invitation(client=client, at=at).path)
+
+
+@transaction.atomic
+def send_home(*, by: User, client: Client, at: datetime) -> list[str]:
+    """Send the client the link to their own page. Returns the channels used; NotNow says what is missing."""
+    may_reach(client, "home")
+    if not (client.birth_date or private_ways(client)):
+        raise NotNow(gettext("Nothing shows yet who opens their page: add their birth date first."))
+    row = home_invitation(client=client, at=at)
+    row.sent_at, row.created_by = at, row.created_by or by
+    row.save(update_fields=["sent_at", "created_by"])
+    audit.record("home.sent", by=by, client=client, target=row, at=at)
+    return _send(row, "home")
+
+
+def asks_birth_date(invitation: Invitation) -> bool:
+    """Whether the birth date opens the page: only where no phone or mailbox is the client's alone."""
+    return bool(invitation.client.birth_date) and not private_channels(invitation)
+
+
+@transaction.atomic
+def try_birth_date(*, invitation: Invitation, said: str, at: datetime) -> bool:
+    """Return whether this date (ISO) opens the client's own page. Counted like a code."""
+    row = Invitation.objects.select_for_update(of=("self",)).select_related("client__therapist").get(pk=invitation.pk)
+    if is_shut(row, at) or not asks_birth_date(row):
+        return False
+    return _tried(row, hmac.compare_digest(said, row.client.birth_date), at)
+
+
 @transaction.atomic
 def come_back(*, sitting: Intake, at: datetime) -> None:
     """Note on the flag that the client is back, when they had left after a safety answer."""
@@ -248,8 +335,13 @@ def replies_of(sitting: Intake) -> dict[str, Answer]:
     return {row.question: row for row in sitting.answers.all()}
 
 
+def packet_for(invitation: Invitation) -> Packet:
+    """What this link asks: its packet in the version that was sent, or the pages of it that were asked alone."""
+    return packet.load(invitation.packet, invitation.packet_version).only(invitation.only)
+
+
 def packet_of(sitting: Intake) -> Packet:
-    return packet.load(sitting.invitation.packet, sitting.invitation.packet_version)
+    return packet_for(sitting.invitation)
 
 
 def alert_of(sitting: Intake) -> Alert | None:

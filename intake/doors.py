@@ -3,9 +3,13 @@
 A session holds {"invitation", "intake", "at", "since"}; nothing of it is in an address. Fifteen minutes without an act
 lock it, counted here: a page that is sent after that is still saved, then locked; no page is shown. A browser gets in
 by pressing the button of a link while nothing is answered, and after that by the return code or a one-time code.
+
+The client's own page ("home") has its own door and its own place in the session: {"invitation", "generation", "at",
+"since", "locked"}. Its link shows nothing before a one-time code, or the birth date, opened it in this browser.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
 from typing import Any
 
@@ -16,10 +20,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from intake.models import Intake, Invitation
+from intake.models.packets import HOME
 from practice.models import Client, Practice
 from practice.pages import View, client_door, once
 
 KEY = "link"
+HOME_KEY = "home"
 QUIET_S = 30  # an act within this time of the last one does not rewrite the session
 
 
@@ -33,6 +39,7 @@ class Link:
     receipt: bool
     """The answers were sent and this browser did not give them: it sees that they arrived, nothing else."""
     practice: Practice
+    home: bool = False  # at the client's own page, not in a sitting
 
     @property
     def client(self) -> Client:
@@ -59,6 +66,22 @@ def keeping_page(view: View) -> View:
 def autosave(view: View) -> View:
     """Like `keeping_page`, for what a script sends while somebody types: it may come any number of times."""
     return _door(view, keeps=True, twice=True)
+
+
+def home_page(view: View) -> View:
+    """A page of the client's own place, opened in this browser by a code or the birth date (`request.link.client`)."""
+    inner = once(view)
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        link = home_of(request)
+        if link is None or link.locked:
+            return see_other("my_locked", query=_lost(request))
+        request.link = link  # type: ignore[attr-defined]
+        with timezone.override(link.practice.zone):
+            return inner(request, *args, **kwargs)
+
+    return client_door(guarded, "client")
 
 
 def link_page(view: View) -> View:
@@ -119,9 +142,71 @@ def wait(request: HttpRequest, invitation: Invitation) -> None:
 
 
 def lock(request: HttpRequest) -> None:
-    if KEY in request.session:
-        request.session[KEY]["locked"] = True
+    """Lock what this browser has open: the sitting and the client's own page."""
+    for key in (KEY, HOME_KEY):
+        if key in request.session:
+            request.session[key]["locked"] = True
+            request.session.modified = True
+
+
+def knock(request: HttpRequest, invitation: Invitation) -> None:
+    """This browser pressed the button of the link to a client's own page: it may now say who it is."""
+    admit_home(request, invitation)
+    request.session[HOME_KEY]["locked"] = True
+
+
+def admit_home(request: HttpRequest, invitation: Invitation) -> None:
+    """Let this browser in to the client's own page, under a new session id."""
+    request.session.cycle_key()
+    now = timezone.now().timestamp()
+    request.session[HOME_KEY] = {
+        "invitation": str(invitation.pk),
+        "generation": invitation.generation,
+        "at": now,
+        "since": now,
+        "locked": False,
+    }
+
+
+def home_held(request: HttpRequest) -> Invitation | None:
+    """The link to their own page that this browser pressed, locked or not; None when it is dead by now."""
+    mine = request.session.get(HOME_KEY)
+    if not mine:
+        return None
+    found: Invitation | None = (
+        Invitation.objects.select_related("client__therapist").filter(pk=mine["invitation"], packet=HOME).first()
+    )
+    if found is None or not opens_home(found, timezone.now()) or found.generation != mine["generation"]:
+        return None
+    return found
+
+
+def opens_home(invitation: Invitation, at: datetime) -> bool:
+    """Whether this link to a client's own page works: never for somebody who was discharged or died."""
+    return invitation.is_live(at) and invitation.client.status not in Client.LEFT
+
+
+def home_of(request: HttpRequest) -> Link | None:
+    """Return the own page that this browser holds, and count this as an act."""
+    invitation = home_held(request)
+    if invitation is None:
+        return None
+    mine = request.session[HOME_KEY]
+    now = timezone.now().timestamp()
+    idle, age = now - mine["at"], now - mine["since"]
+    if not mine["locked"] and (idle > settings.SESSION_IDLE_S or age > settings.SESSION_ABSOLUTE_S):
+        mine["locked"] = True
         request.session.modified = True
+    if not mine["locked"] and idle > QUIET_S:
+        mine["at"] = now
+        request.session.modified = True
+    return Link(invitation, None, mine["locked"], False, Practice.get(), home=True)
+
+
+def is_at_home(request: HttpRequest, client_id: Any) -> bool:
+    """Whether this browser has the own page of this client open: who it is was shown already."""
+    link = home_of(request)
+    return link is not None and not link.locked and link.client.pk == client_id
 
 
 def held(request: HttpRequest) -> Invitation | None:
@@ -188,11 +273,12 @@ def show(
     link: Link | None = getattr(request, "link", None)
     frame: dict[str, Any] = {"home_url": "/"}
     if link is not None and not link.locked:
+        sitting = not (link.receipt or link.home)
         frame = {
-            "home_url": reverse("my_start"),
-            "later_url": "" if link.receipt else reverse("my_later"),
+            "home_url": reverse("my_home" if link.home else "my_start"),
+            "later_url": reverse("my_later") if sitting else "",
             "locked_url": reverse("my_locked"),
-            "call_me_url": "" if link.receipt else reverse("my_call_me"),
+            "call_me_url": reverse("my_call_me") if sitting else "",
             "idle_s": settings.SESSION_IDLE_S,
             "therapist": called(link.client, link.practice),
             "practice": link.practice,

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from intake.views import inviting, opening, questions, reading, sending, support
+from intake.views import home, inviting, opening, questions, reading, sending, support
 
 urlpatterns: list[URLPattern] = [
     # --- the client
@@ -21,6 +21,11 @@ urlpatterns: list[URLPattern] = [
     path("my/send/", sending.my_send, name="my_send"),
     path("my/done/", sending.my_done, name="my_done"),
     path("my/copies/<uuid:pk>/", sending.my_copy, name="my_copy"),
+    # --- the client's own page (its front, /my/home/, is composed in practice.urls)
+    path("my/home/check/", home.home_check, name="home_check"),
+    path("my/home/lock/", home.my_home_lock, name="my_home_lock"),
+    path("my/copies/", home.my_copies, name="my_copies"),
+    path("my/home/copies/<uuid:pk>/", home.my_home_copy, name="my_home_copy"),
     # --- staff
     path("clients/<uuid:pk>/assessments/<uuid:assessment>/", reading.assessment, name="assessment"),
     path("clients/<uuid:pk>/assessments/<uuid:assessment>/read/", reading.assessment_read, name="assessment_read"),
@@ -28,6 +33,7 @@ urlpatterns: list[URLPattern] = [
     path("clients/<uuid:pk>/agreements/<uuid:signature>/", reading.agreement_copy, name="agreement_copy"),
     path("clients/new/", inviting.client_new, name="client_new"),
     path("clients/<uuid:pk>/invite/", inviting.client_invite, name="client_invite"),
+    path("clients/<uuid:pk>/page-link/", inviting.home_send, name="home_send"),
     path(
         "clients/<uuid:pk>/invitations/<uuid:invitation>/resend/", inviting.invitation_resend, name="invitation_resend"
     ),

@@ -29,6 +29,9 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "invitation": (Channel.EMAIL, Channel.SMS),  # N1
     "code": (Channel.EMAIL, Channel.SMS),  # N2
     "reminder": (Channel.EMAIL, Channel.SMS),  # N3
+    "check_in": (Channel.EMAIL, Channel.SMS),  # N4
+    "news": (Channel.EMAIL, Channel.SMS),  # N6
+    "home": (Channel.EMAIL, Channel.SMS),  # the link to their own page, when staff send it or they ask again
     "call_me": (Channel.SMS,),  # N7
     "urgent": (Channel.EMAIL, Channel.SMS),  # S1
     "climbed": (Channel.EMAIL, Channel.SMS),  # S2
@@ -83,6 +86,18 @@ def tell_clinic(
 ) -> Notice:
     """Queue to a clinic. `client`: whom it is about; nothing is sent about somebody who left."""
     return _queue(template, channel, address, client=client, words=words)
+
+
+# How the app above makes the link to a client's own page (intake.apps).
+HOME_LINK: list[Callable[[Client, datetime], str]] = []
+
+
+def tell_news(client: Client, at: datetime) -> list[str]:
+    """Say that there is something new on the client's own page (N6). Returns the channels used."""
+    if client.status in Client.LEFT or not any(client.may_reach_by(channel) for channel in TEMPLATES["news"]):
+        return []
+    (home_link,) = HOME_LINK
+    return tell_client(client, "news", link=home_link(client, at))
 
 
 def _queue(

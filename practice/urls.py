@@ -3,7 +3,7 @@
 from allauth.account.urls import urlpatterns as allauth_urls
 from django.urls import include, path
 
-from intake.views import inviting, reading
+from intake.views import home, inviting, reading
 from practice.kap.views import plans, trend
 from practice.views import (
     account,
@@ -45,6 +45,12 @@ PANELS = (
     activity.panel,
 )
 
+# The lines of a client's own page, in order.
+HOME_LINES = (
+    home.forms_line,
+    home.copies_line,
+)
+
 # Where flags are told and passwords are reset is for an admin to change (people), not for a browser left open.
 SIGN_IN = [page for page in allauth_urls if page.name not in ("account_email", "account_confirm_email")]
 
@@ -60,6 +66,7 @@ urlpatterns = [
     path("account/2fa/", include("allauth.mfa.urls")),
     path("account/devices/", include("allauth.usersessions.urls")),
     # --- the client's side
+    path("my/home/", home.my_home, {"lines": HOME_LINES}, name="my_home"),
     path("", include("intake.urls")),
     # --- staff: practice
     path("caseload/", caseload.caseload, name="caseload"),

@@ -21,6 +21,7 @@ LINK_LIFE = timedelta(days=14)
 CODE_LIFE = timedelta(minutes=10)
 TRIES = 5
 LOCK = timedelta(minutes=15)
+HOME = "home"  # the "packet" of a client's link to their own page: it asks nothing, and is one per client
 
 
 def digest(text: str) -> str:
@@ -92,6 +93,9 @@ class Invitation(ClientRecord):
     class Meta:
         ordering = ["-created_at"]
         indexes = [models.Index(fields=["client", "created_at"], name="invitation_client")]
+        constraints = [
+            models.UniqueConstraint(fields=["client"], name="invitation_one_home", condition=models.Q(packet="home"))
+        ]
 
     def __str__(self) -> str:
         return f"{self.packet} {self.state}"

@@ -15,8 +15,9 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from intake import actions, packet
+from intake import actions, doors, packet
 from intake.models import Invitation
+from intake.models.packets import HOME
 from practice import audit, notices
 from practice.access import GRANTS, REACH, Permission, Reach, Role
 from practice.actions import NotNow, admit
@@ -37,6 +38,7 @@ def packets() -> list[tuple[str, str]]:
     return [
         (each.key, gettext("{title}, about {n} minutes").format(title=each.title, n=each.minutes))
         for each in packet.all_packets()
+        if not each.by_plan
     ]
 
 
@@ -181,8 +183,8 @@ def _admit_and_invite(user: User, form: NewClientForm, at: datetime) -> Client:
 
 def previews(practice: Practice, key: str) -> list[dict[str, str]]:
     """What the client will read, word for word, with the place where the link stands."""
-    known = {each.key: each for each in packet.all_packets()}
-    minutes = (known.get(key) or packet.all_packets()[0]).minutes
+    offered = [each for each in packet.all_packets() if not each.by_plan]
+    minutes = next((each for each in offered if each.key == key), offered[0]).minutes
     link = notices.link("/p/…/")
     shown = []
     for channel in notices.TEMPLATES["invitation"]:
@@ -197,7 +199,7 @@ def previews(practice: Practice, key: str) -> list[dict[str, str]]:
 @staff_page(Permission.INVITE_CLIENT)
 def client_invite(request: StaffRequest, pk: UUID) -> HttpResponse:
     at, client = timezone.now(), client_of(request, pk)
-    usual = "check-in" if client.invitations.exists() else "intake"
+    usual = "check-in" if client.invitations.exclude(packet=HOME).exists() else "intake"
     form = PacketForm(request.POST or None, initial={"packet": usual})
     if request.method == "POST" and form.is_valid():
         try:
@@ -214,11 +216,23 @@ def client_invite(request: StaffRequest, pk: UUID) -> HttpResponse:
         "client": client,
         "form": form,
         "rows": rows(client, at, LISTED),
+        "home": _home(client, at),
         "ways": _ways(client),
         "previews": previews(request.practice, form["packet"].value()),
         "back": back_to(request.user, client),
     }
     return render(request, "intake/client_invite.html", context, status=400 if form.errors else 200)
+
+
+def _home(client: Client, at: datetime) -> dict[str, Any]:
+    """The client's own page, as staff see it: until when its link works, and when it was last opened first."""
+    row = client.invitations.filter(packet=HOME).first()
+    if row is None or not doors.opens_home(row, at):
+        return {"row": None, "words": gettext("No link to it works now.")}
+    words = gettext("The link works until {day}.").format(day=day(row.expires_at))
+    if row.opened_at:
+        words += " " + gettext("First opened {when}.").format(when=moment(row.opened_at))
+    return {"row": row, "words": words}
 
 
 def _ways(client: Client) -> list[str]:
@@ -247,8 +261,23 @@ def invitation_resend(request: StaffRequest, pk: UUID, invitation: UUID) -> Http
 def invitation_withdraw(request: StaffRequest, pk: UUID, invitation: UUID) -> HttpResponse:
     row = _invitation(request, pk, invitation)
     if request.method == "POST":
-        _try(request, gettext("Taken back. The link has stopped working; answers given so far are kept."),
+        _try(request, _taken_back(row),
              lambda: actions.withdraw(by=request.user, invitation=row, at=timezone.now()))  # fmt: skip
+    return redirect("client_invite", pk)
+
+
+def _taken_back(row: Invitation) -> str:
+    if row.packet == HOME:
+        return gettext("Their page is closed. Nobody can open it until a new link is sent.")
+    return gettext("Taken back. The link has stopped working; answers given so far are kept.")
+
+
+@staff_page(Permission.INVITE_CLIENT)
+def home_send(request: StaffRequest, pk: UUID) -> HttpResponse:
+    client = client_of(request, pk)
+    if request.method == "POST":
+        _try(request, gettext("Sent the link to their own page."),
+             lambda: actions.send_home(by=request.user, client=client, at=timezone.now()))  # fmt: skip
     return redirect("client_invite", pk)
 
 
@@ -271,9 +300,10 @@ def panel(request: StaffRequest, client: Client, at: datetime) -> Panel | None:
 
 
 def rows(client: Client, at: datetime, limit: int) -> list[dict[str, Any]]:
-    sent = client.invitations.select_related("intake", "created_by").order_by("-created_at")[:limit]
+    asked = client.invitations.exclude(packet=HOME)
+    sent = asked.select_related("intake", "created_by").order_by("-created_at")[:limit]
     lost = set(
-        Notice.objects.filter(client=client, template__in=["invitation", "reminder"], state=Notice.State.FAILED)
+        Notice.objects.filter(client=client, template__in=["invitation", "check_in", "reminder"], state=Notice.State.FAILED)
         .order_by("-created_at")
         .values_list("created_at", flat=True)[:LISTED]
     )

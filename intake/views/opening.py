@@ -8,10 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from intake import actions, doors, flow, packet
+from intake import actions, doors, flow
 from intake.doors import Link, client_page, link_page, see_other, show
 from intake.models import Intake, Invitation
-from intake.models.packets import digest
+from intake.models.packets import HOME, digest
 from intake.views import support
 from practice import coverage
 from practice.actions import NotNow
@@ -24,11 +24,14 @@ def link_open(request: HttpRequest, token: str) -> HttpResponse:
     """The address in a message. Looking at it does nothing; its button opens it in this browser."""
     at = timezone.now()
     invitation = Invitation.objects.select_related("client__therapist").filter(token_digest=digest(token)).first()
-    if invitation is None or not invitation.is_live(at):
+    is_home = invitation is not None and invitation.packet == HOME
+    if invitation is None or not (doors.opens_home(invitation, at) if is_home else invitation.is_live(at)):
         return show(request, "intake/link_old.html", {"token": token}, status=404)
     if request.method != "POST":
-        return show(request, "intake/link_open.html", {"token": token})
+        return show(request, "intake/link_open.html", {"token": token, "is_home": is_home})
     actions.open_link(invitation=invitation, at=at)
+    if is_home:
+        return _to_home(request, invitation)
     sitting = doors.intake_of(invitation)
     mine = _mine(request, invitation)
     if sitting is not None and sitting.submitted_at is not None:
@@ -38,10 +41,21 @@ def link_open(request: HttpRequest, token: str) -> HttpResponse:
     if mine is not None and mine.intake is not None:
         return landing(mine.intake)
     if sitting is not None and sitting.saved_at is not None:
+        if doors.is_at_home(request, invitation.client_id):
+            doors.admit(request, invitation, sitting)
+            actions.come_back(sitting=sitting, at=at)
+            return landing(sitting)
         doors.wait(request, invitation)
         return see_other("link_code")
     doors.admit(request, invitation, None)
     return see_other("my_start")
+
+
+def _to_home(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+    if doors.is_at_home(request, invitation.client_id):
+        return see_other("my_home")
+    doors.knock(request, invitation)
+    return see_other("home_check")
 
 
 def _mine(request: HttpRequest, invitation: Invitation) -> Link | None:
@@ -127,6 +141,7 @@ def my_locked(request: HttpRequest) -> HttpResponse:
     }
     if invitation is not None and doors.intake_of(invitation) is not None:
         context |= code_context(invitation, at) | {"may_unlock": True}
+    context["has_home"] = doors.home_held(request) is not None
     return show(request, "intake/locked.html", context)
 
 
@@ -148,7 +163,7 @@ def my_start(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and link.intake is not None:
         return landing(link.intake)
     practice = link.practice
-    wanted = packet.load(link.invitation.packet, link.invitation.packet_version)
+    wanted = actions.packet_for(link.invitation)
     replies = actions.replies_of(link.intake) if link.intake else {}
     shown = flow.pages(wanted, replies, actions.world(practice, None))
     keys = {page.section for page in shown}

@@ -20,8 +20,11 @@ TOKEN = "f3a9" * 16
 ALERT = "http://testserver/alerts/open/x/"
 WORDS: dict[str, dict[str, Any]] = {
     "invitation": {"link": f"http://testserver/p/{TOKEN}/", "minutes": 12},
+    "check_in": {"link": f"http://testserver/p/{TOKEN}/", "minutes": 1},
     "code": {"code": "204817"},
     "reminder": {"link": f"http://testserver/p/{TOKEN}/", "minutes": 3},
+    "news": {"link": f"http://testserver/p/{TOKEN}/"},
+    "home": {"link": f"http://testserver/p/{TOKEN}/"},
     "call_me": {"when": "Friday by noon"},
     "urgent": {
         "link": "http://testserver/alerts/open/x/",
@@ -98,7 +101,7 @@ def test_notice_holds_the_one_link_or_code_it_is_about(template: str, channel: s
         assert words["code"] in text
 
 
-@pytest.mark.parametrize(("template", "channel"), [e for e in EACH if e[0] in ("invitation", "code", "reminder")])
+@pytest.mark.parametrize(("template", "channel"), [e for e in EACH if e[0] in ("invitation", "code", "reminder", "news", "home")])
 def test_notice_to_a_client_uses_the_discreet_name(template: str, channel: str, quiet: Practice) -> None:
     """A practice whose name says what it does can go by another on a locked phone."""
     telling = factories.practice(name="Northlake Ketamine Therapy", discreet_name="Northlake")
