@@ -19,6 +19,7 @@ from practice.access import Permission
 from practice.forms import HouseForm
 from practice.models import AuditEvent, Client, User
 from practice.pages import StaffRequest, staff_page
+from practice.views.activity import ACTION_WORDS
 from practice.views.search import NUMBER
 
 PAGE = 100
@@ -112,6 +113,7 @@ def _rows(events: list[AuditEvent]) -> list[dict[str, Any]]:
                 "at": event.at,
                 "who": who or gettext("Somebody who is gone"),
                 "action": event.action,
+                "words": ACTION_WORDS.get(event.action, ""),
                 "client": clients.get(event.client_id, ""),
                 "outcome": OUTCOMES.get(event.outcome, event.outcome),
                 "origin": event.origin,

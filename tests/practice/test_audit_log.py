@@ -43,10 +43,10 @@ def test_trail_says_who_what_whom_when_and_from_where(as_user: As, rosa: User, m
     audit.record("alert.climbed", by=None, client=sam, at=NOW, rung=2)
     page = words(as_user(rosa).get(URL))
     for said in (
-        "Maya Torres read.chart CH-0401 192.0.2.7",
-        "CH-0401 client.left CH-0401",
+        "Maya Torres Opened the chart read.chart CH-0401 192.0.2.7",
+        "CH-0401 Left after a safety answer client.left CH-0401",
         "Somebody not signed in sign_in refused",
-        "The system alert.climbed rung 2 CH-0401",
+        "The system A safety flag went to the next person alert.climbed · rung 2 CH-0401",
     ):
         assert said in page
     assert "Sam Whitehorse" not in page  # a number is enough here
