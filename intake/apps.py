@@ -5,10 +5,13 @@ class IntakeConfig(AppConfig):
     name = "intake"
 
     def ready(self) -> None:
+        from intake import measures
         from intake.actions import home_link
         from intake.doors import note_leaving
+        from intake.signals import assessment_submitted
         from practice.notices import HOME_LINK
         from practice.pages import LEAVES
 
         LEAVES.append(note_leaving)
         HOME_LINK.append(home_link)
+        assessment_submitted.connect(measures.on_submitted, dispatch_uid="intake.measures")

@@ -5,14 +5,15 @@ of an instrument, or an agreement. `Page.slug` is the name under which its answe
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from practice.clinical.instrument import Instrument, Item
 from practice.clinical.instrument import load as load_instrument
+from practice.clinical.risk import CSSRS
 from practice.clinical.shelf import Shelf
 
 SHELF = Shelf(Path(__file__).parent / "packets", "packet")
@@ -106,6 +107,8 @@ class Packet:
     title: str
     sections: tuple[Section, ...]
     by_slug: Mapping[str, Page]
+    by_plan: bool = False
+    """Sent by a plan, at its time; not offered where a person chooses what to send."""
 
     @property
     def pages(self) -> Iterator[Page]:
@@ -113,7 +116,7 @@ class Packet:
 
     @property
     def minutes(self) -> int:
-        return sum(section.minutes for section in self.sections)
+        return max(1, sum(section.minutes for section in self.sections))
 
     @property
     def asks_about_suicide(self) -> bool:
@@ -122,10 +125,65 @@ class Packet:
     def section(self, key: str) -> Section:
         return next(section for section in self.sections if section.key == key)
 
+    def only(self, slugs: Iterable[str]) -> "Packet":
+        """Return this packet with just these pages and what belongs to them; without slugs, the packet itself.
+
+        An instrument is asked whole, and one with a safety item with the questions that follow from it. A question
+        that hangs on another comes with that one. A condition on something that is not asked here falls away.
+        """
+        wanted = set(slugs)
+        if not wanted:
+            return self
+        kept = self._belonging(wanted)
+        sections = []
+        for section in self.sections:
+            pages = tuple(
+                replace(page, show_when=page.show_when if self._binds(page.show_when, kept) else {})
+                for page in section.pages
+                if page.slug in kept
+            )
+            if pages:
+                minutes = round(section.minutes * len(pages) / len(section.pages))
+                sections.append(replace(section, pages=pages, minutes=minutes))
+        by_slug = {page.slug: page for section in sections for page in section.pages}
+        return replace(self, sections=tuple(sections), by_slug=by_slug)
+
+    def _belonging(self, wanted: set[str]) -> set[str]:
+        kept: set[str] = set()
+        while wanted := wanted - kept:
+            kept |= wanted
+            found: set[str] = set()
+            for page in (self.by_slug[slug] for slug in wanted):
+                if page.instrument:
+                    whole = {page.instrument, CSSRS} if page.definition.safety_items else {page.instrument}
+                    found |= {each.slug for each in self.pages if each.instrument in whole}
+                else:
+                    found |= set(_asked_before(page.show_when))
+            wanted = found & set(self.by_slug)
+        return kept
+
+    def _binds(self, condition: Mapping[str, Any], kept: set[str]) -> bool:
+        """Whether the condition of a page asks about something that is asked too."""
+        if "any" in condition:
+            return any(self._binds(each, kept) for each in condition["any"])
+        pages = [self.by_slug[slug] for slug in kept]
+        if "sign" in condition:
+            return any(page.safety and page.instrument != CSSRS for page in pages)
+        if "instrument" in condition:
+            return any(page.instrument == condition["instrument"] for page in pages)
+        return condition.get("page") in kept
+
     def instruments(self) -> list[Instrument]:
         """The instruments of this packet, in order."""
         found = {page.instrument: page.definition for page in self.pages if page.instrument}
         return list(found.values())
+
+
+def _asked_before(condition: Mapping[str, Any]) -> list[str]:
+    """The pages whose answer opens a page with this condition."""
+    if "any" in condition:
+        return [slug for each in condition["any"] for slug in _asked_before(each)]
+    return [condition["page"]] if "in" in condition else []
 
 
 def load(key: str, version: str | None = None) -> Packet:
@@ -152,7 +210,15 @@ def _read(path: Path) -> Packet:
     by_slug = {page.slug: page for section in sections for page in section.pages}
     if len(by_slug) != sum(len(section.pages) for section in sections):
         raise ValueError(f"{path.name}: two pages have the same name.")
-    return Packet(data["key"], data["version"], data["language"], data["title"], tuple(sections), by_slug)
+    return Packet(
+        data["key"],
+        data["version"],
+        data["language"],
+        data["title"],
+        tuple(sections),
+        by_slug,
+        data.get("by_plan", False),
+    )
 
 
 def _pages(row: dict[str, Any], section: str, shared: dict[str, Any]) -> list[Page]:

@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from intake import actions
+from intake import actions, measures
 from practice import jobs
 
 
@@ -14,3 +14,13 @@ def chase_intakes(ref: str) -> None:
 @jobs.job("watch_leaving")
 def watch_leaving(ref: str) -> None:
     actions.watch_leaving(at=timezone.now())
+
+
+@jobs.job("send_measures")
+def send_measures(ref: str) -> None:
+    measures.send_due(at=timezone.now())
+
+
+@jobs.job("watch_measures")
+def watch_measures(ref: str) -> None:
+    measures.watch_missing(at=timezone.now())

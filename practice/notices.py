@@ -33,11 +33,13 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "news": (Channel.EMAIL, Channel.SMS),  # N6
     "home": (Channel.EMAIL, Channel.SMS),  # the link to their own page, when staff send it or they ask again
     "call_me": (Channel.SMS,),  # N7
+    "agreement": (Channel.EMAIL, Channel.SMS),  # N8
     "urgent": (Channel.EMAIL, Channel.SMS),  # S1
     "climbed": (Channel.EMAIL, Channel.SMS),  # S2
     "system": (Channel.EMAIL,),  # S5
     "staff_invitation": (Channel.EMAIL,),
     "account": (Channel.EMAIL,),  # what the sign-in pages have to say: reset a password, a factor was changed
+    "release": (Channel.EMAIL,),  # a permission to share was signed or taken back, told to staff
     "locked": (Channel.EMAIL,),  # wrong codes, told to staff
 }
 

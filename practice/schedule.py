@@ -18,8 +18,11 @@ PERIODIC = (
     Periodic("wake_tasks", 300),
     Periodic("watch_leaving", 60),
     Periodic("chase_intakes", 900),
+    Periodic("send_measures", 300),
+    Periodic("watch_measures", 300),
     Periodic("anchor_audit", 3600),
     Periodic("watch_system", 300),
+    Periodic("warn_releases", 86400),
     Periodic("tidy", 86400),
 )
 

@@ -33,6 +33,8 @@ SAFETY: dict[str, Words] = {
     "SR-06": _("item 9 more than half the days"),
     "SR-05": _("item 9 positive"),
     "SR-08": _("item 9 positive, C-SSRS all no"),
+    "check-in-worse": _("a check-in came back worse"),
+    "check-in-late": _("a check-in did not come back"),
     "SR-07": _("a safety question was not answered"),
 }
 REACHED: dict[str, Words] = {
@@ -77,12 +79,19 @@ DUE: dict[str, Words] = {
     "release": _("Permission"),
 }
 ERRANDS: dict[str, Words] = {
+    "not_sent": _("A form that was planned could not be sent: nobody on call, or no safe way. Ask them yourself."),
     "wrong_codes": _("Somebody typed wrong codes on their link. Call them, and send a new link if it was them."),
 }
 CALLS: dict[str, Words] = {
     "bounced": _("The message to the clinic came back."),
     "stopped": _("The clinic asked for calls instead of mail."),
     "locked": _("Somebody typed wrong codes on the clinic's page."),
+    "address": _("The clinic passed the referral to an address elsewhere. Approve it first."),
+}
+RELEASES: dict[str, Words] = {
+    "ends": _("A permission to share ends soon."),
+    "taken_back": _("The client took back a permission to share."),
+    "declined": _("The client said no to a permission to share."),
 }
 SOON = timedelta(hours=24)
 ALSO_NAMED = 3  # more would push the next row off a phone
@@ -164,7 +173,7 @@ REASONS: dict[str, Reason] = {
     "letter": _words(_("A letter came from the clinic and is not read yet.")),
     "recheck": _words(_("Watch and recheck: the agreed check-in.")),
     "plan_review": _words(_("The safety plan is due for a review.")),
-    "release": _words(_("A permission to share ends soon.")),
+    "release": lambda facts, opened: [RELEASES.get(facts.get("reason", ""), RELEASES["ends"])],
     "new_intake": lambda facts, opened: [gettext("Intake finished {day}, not read yet.").format(day=day(opened))],
     "reconcile": _words(_("Item 9 is positive and the C-SSRS is all no. Ask which one fits.")),
     "unfinished": _unfinished,

@@ -32,6 +32,7 @@ from practice.views.clients import PersonForm, back_to
 ON_CHART = 4
 LISTED = 50
 State = Invitation.State
+SENT_AS = ("invitation", "check_in", "reminder")  # the messages that carry the link of a form
 
 
 def packets() -> list[tuple[str, str]]:
@@ -303,7 +304,7 @@ def rows(client: Client, at: datetime, limit: int) -> list[dict[str, Any]]:
     asked = client.invitations.exclude(packet=HOME)
     sent = asked.select_related("intake", "created_by").order_by("-created_at")[:limit]
     lost = set(
-        Notice.objects.filter(client=client, template__in=["invitation", "check_in", "reminder"], state=Notice.State.FAILED)
+        Notice.objects.filter(client=client, template__in=SENT_AS, state=Notice.State.FAILED)
         .order_by("-created_at")
         .values_list("created_at", flat=True)[:LISTED]
     )

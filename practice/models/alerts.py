@@ -55,6 +55,7 @@ class Alert(ClientRecord):
         INTAKE = "intake", _("A form")
         MANUAL = "manual", _("Raised by staff")
         CLINIC = "clinic", _("Told by a clinic")
+        INTERIM = "interim", _("A check-in that is late or worse")
         DRILL = "drill", _("Drill")
 
     class Action(models.TextChoices):

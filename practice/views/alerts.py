@@ -89,7 +89,9 @@ def card(flag: Alert, reader: Any, may_act: bool, at: datetime) -> dict[str, Any
         "contacts": [contact_facts(contact, reader) for contact in flag.contacts.all()],
         "notes": [event for event in events if event.kind == Kind.ADDED and event.words],
         "url": reverse("alert", args=args),
-        "answers_url": reverse("intake_read", args=[flag.client_id, flag.source_id]) if flag.source_id else "",
+        "answers_url": reverse("intake_read", args=[flag.client_id, flag.source_id])
+        if flag.source == Alert.Source.INTAKE
+        else "",
         "acknowledge_url": reverse("alert_acknowledge", args=args)
         if may_act and flag.is_open and not flag.acknowledged_at
         else "",

@@ -32,6 +32,16 @@ OWN: dict[str, tuple[Any, Any, Any]] = {
         _("The client answered “no” or “not sure” on the first page of a form."),
         _("Contact the client now. The form stays open meanwhile."),
     ),
+    "check-in-late": (
+        _("A check-in did not come back"),
+        _("Between the decision and the first treatment a short check-in goes out every few days. This one is late."),
+        _("Contact the client today. Nobody has heard how they are."),
+    ),
+    "check-in-worse": (
+        _("A check-in came back worse"),
+        _("The first two mood questions add up to more than the time before."),
+        _("Read the check-in, and contact the client today."),
+    ),
     "drill": (
         _("Drill"),
         _("Somebody pressed the drill button. There is no client behind it."),

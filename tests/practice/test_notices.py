@@ -43,6 +43,8 @@ WORDS: dict[str, dict[str, Any]] = {
     "system": {"link": "http://testserver/practice/system/", "minutes": 21, "unsent": True},
     "staff_invitation": {"link": "http://testserver/account/password/reset/key/1-abc/", "first": "Noor"},
     "account": {"subject": "Password reset", "body": "Open this page to choose a new password.\nhttp://testserver/x/"},
+    "agreement": {"link": f"http://testserver/p/{TOKEN}/"},
+    "release": {"link": "http://testserver/releases/x/"},
     "locked": {"link": "http://testserver/"},
 }
 EACH = [(template, str(channel)) for template, channels in notices.TEMPLATES.items() for channel in channels]
