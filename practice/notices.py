@@ -36,11 +36,15 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "agreement": (Channel.EMAIL, Channel.SMS),  # N8
     "urgent": (Channel.EMAIL, Channel.SMS),  # S1
     "climbed": (Channel.EMAIL, Channel.SMS),  # S2
+    "update": (Channel.EMAIL,),  # S4
+    "silent": (Channel.EMAIL,),  # a referral nobody answers, told to the supervisor
+    "put_away": (Channel.EMAIL,),  # one that was silent for so long that it left the list
     "system": (Channel.EMAIL,),  # S5
     "staff_invitation": (Channel.EMAIL,),
     "account": (Channel.EMAIL,),  # what the sign-in pages have to say: reset a password, a factor was changed
-    "release": (Channel.EMAIL,),  # a permission to share was signed or taken back, told to staff
+    "release": (Channel.EMAIL,),  # a release was signed or taken back, told to staff
     "locked": (Channel.EMAIL,),  # wrong codes, told to staff
+    "question": (Channel.EMAIL,),  # a colleague asks, or answered
 }
 
 

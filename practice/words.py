@@ -64,6 +64,7 @@ DUE: dict[str, Words] = {
     "booster": _("Booster"),
     "todo": _("Task"),
     "care_today": _("Emergency steps"),
+    "care_check": _("Check"),
     "hand_off": _("Interim contact"),
     "no_show": _("Follow-up"),
     "declined": _("Another clinic"),
@@ -76,10 +77,11 @@ DUE: dict[str, Words] = {
     "letter": _("Letter"),
     "recheck": _("Recheck"),
     "plan_review": _("Safety plan review"),
-    "release": _("Permission"),
+    "release": _("Release"),
 }
 ERRANDS: dict[str, Words] = {
     "not_sent": _("A form that was planned could not be sent: nobody on call, or no safe way. Ask them yourself."),
+    "referral_closed": _("A referral was put away after a long silence. One press on its page brings it back."),
     "wrong_codes": _("Somebody typed wrong codes on their link. Call them, and send a new link if it was them."),
 }
 CALLS: dict[str, Words] = {
@@ -89,9 +91,9 @@ CALLS: dict[str, Words] = {
     "address": _("The clinic passed the referral to an address elsewhere. Approve it first."),
 }
 RELEASES: dict[str, Words] = {
-    "ends": _("A permission to share ends soon."),
-    "taken_back": _("The client took back a permission to share."),
-    "declined": _("The client said no to a permission to share."),
+    "ends": _("A release of information ends soon."),
+    "taken_back": _("The client took a release of information back."),
+    "declined": _("The client said no to a release of information."),
 }
 SOON = timedelta(hours=24)
 ALSO_NAMED = 3  # more would push the next row off a phone
@@ -157,6 +159,7 @@ REASONS: dict[str, Reason] = {
     "suggestion": _suggestion,
     "missed": _words(_("A session did not take place.")),
     "care_today": _words(_("Marked as needing care today; the emergency steps are not recorded yet.")),
+    "care_check": _words(_("Emergency steps were recorded; the agreed check is not.")),
     "hand_off": _words(_("Agreed contact between the referral and the first visit.")),
     "no_show": _words(_("The clinic says the client was not there.")),
     "declined": _words(_("The clinic cannot take this referral.")),
@@ -171,8 +174,16 @@ REASONS: dict[str, Reason] = {
         else gettext("An infusion was {day}.").format(day=day(opened))
     ],
     "letter": _words(_("A letter came from the clinic and is not read yet.")),
-    "recheck": _words(_("Watch and recheck: the agreed check-in.")),
-    "plan_review": _words(_("The safety plan is due for a review.")),
+    "recheck": lambda facts, opened: [
+        _("A colleague answered a question. Decide anew, or add to the decision.")
+        if facts.get("answered")
+        else _("A decision is to be looked at again.")
+    ],
+    "plan_review": lambda facts, opened: [
+        _("A safety flag opened after the safety plan was made. Review it together.")
+        if facts.get("reason") == "flag"
+        else _("The safety plan is due for a review.")
+    ],
     "release": lambda facts, opened: [RELEASES.get(facts.get("reason", ""), RELEASES["ends"])],
     "new_intake": lambda facts, opened: [gettext("Intake finished {day}, not read yet.").format(day=day(opened))],
     "reconcile": _words(_("Item 9 is positive and the C-SSRS is all no. Ask which one fits.")),

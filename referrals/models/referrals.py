@@ -76,6 +76,8 @@ class Referral(ClientRecord):
     handed_off_at = models.DateTimeField(null=True, blank=True)
     handed_off_by = models.ForeignKey("practice.User", on_delete=models.PROTECT, null=True, related_name="+")
     handed_off_to = SealedField()
+    plan_given = models.BooleanField(null=True, blank=True)  # the client has the safety plan
+    hand_off_words = SealedField()  # why they do not have it, or what else was agreed
     interim_contact_on = models.DateField(null=True, blank=True)
 
     sent_at = models.DateTimeField(null=True, blank=True)
@@ -87,6 +89,7 @@ class Referral(ClientRecord):
     heard_at = models.DateTimeField(null=True, blank=True)  # last sign of life of the clinic
     client_said = models.CharField(max_length=12, blank=True, default="")  # newest ClientWord.Kind
     client_told = models.BooleanField(default=True)  # the client gets a message at each step (G9)
+    client_asked_at = models.DateTimeField(null=True, blank=True)  # "Did you go?", after a long silence
 
     # The clock that runs now (referrals/clocks.py), kept so that lists sort by it.
     clock = models.CharField(max_length=12, blank=True, default="")
@@ -123,6 +126,8 @@ class Referral(ClientRecord):
             "keep_doing",
             "withheld",
             "handed_off_to",
+            "plan_given",
+            "hand_off_words",
             "client_said",
         ]
         plain = [
@@ -150,6 +155,7 @@ class Referral(ClientRecord):
             "visit_confirmed_at",
             "heard_at",
             "client_told",
+            "client_asked_at",
             "clock",
             "due_at",
             "rung",
@@ -233,9 +239,9 @@ class StatusChange(ClientRecord):
     words = SealedField()
     evidence = models.ForeignKey("referrals.Letter", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     session = models.ForeignKey(
-        "referrals.CourseSession", on_delete=models.PROTECT, null=True, blank=True, related_name="changes"
+        "referrals.CourseSession", on_delete=models.SET_NULL, null=True, blank=True, related_name="changes"
     )
-    before = models.JSONField(default=dict, blank=True)  # the session as it was, so that it can be put back
+    before = models.JSONField(default=dict, blank=True)  # what stood before, so that it can be put back
     corrects = models.OneToOneField(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="corrected_by"
     )
@@ -289,6 +295,7 @@ class Sending(ClientRecord):
         WAITING = "waiting", _("On its way")
         DELIVERED = "delivered", _("Taken by the mail server")
         BOUNCED = "bounced", _("Came back")
+        STOPPED = "stopped", _("Stopped before it went")
         DONE = "done", _("Done by a person")
 
     client_path = "referral__client"
