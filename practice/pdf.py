@@ -4,6 +4,7 @@ What people wrote reaches the template as data (JSON), never as markup, so no te
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,3 +25,11 @@ def render(letter: str, data: Mapping[str, Any]) -> bytes:
         pdf_standards="ua-1",
     )
     return made
+
+
+def pages(made: bytes) -> int:
+    """Return how many pages a PDF made here has."""
+    found = re.search(rb"/Type/Pages/Count (\d+)", made)
+    if found is None:
+        raise ValueError("This PDF does not say how many pages it has.")
+    return int(found[1])

@@ -1,0 +1,347 @@
+"""What a packet tells, what it leaves out, and that a frozen one stays as it was sent."""
+
+import hashlib
+import json
+import re
+from datetime import timedelta
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.template.loader import render_to_string
+from pypdf import PdfReader
+
+from practice import jobs
+from practice.actions import NotNow
+from practice.models import AuditEvent, Client, Job, Note, Practice, PsychotherapyNote, User
+from referrals import letters, packet, sections
+from referrals.disclosure import redisclosure_notice
+from referrals.models import Packet, Path, Referral, Section
+from tests import sittings
+from tests.factories import NOW
+from tests.referrals import cases
+
+
+@pytest.fixture
+def full(sam: Client, maya: User) -> Referral:
+    """A referral of a client with a whole record, released to the clinic."""
+    maya.licence = "LMFT 48213"
+    maya.save()
+    cases.whole_record(sam, maya)
+    to = cases.clinic()
+    cases.released(sam, to)
+    return cases.referral(sam, maya, to)
+
+
+@pytest.fixture
+def bare(sam: Client, maya: User) -> Referral:
+    """A referral of a client of whom nothing is known yet."""
+    return cases.referral(sam, maya, cases.clinic(), why_now="", ask="", keep_doing="")
+
+
+def of(content: dict[str, Any], key: str) -> dict[str, Any]:
+    return next(each for each in content["blocks"] if each["key"] == key)
+
+
+def facts(block: dict[str, Any]) -> dict[str, str]:
+    return {row["label"]: row["value"] for row in block["rows"]}
+
+
+def cells(block: dict[str, Any]) -> list[list[str]]:
+    return [row["cells"] for row in block["table"]["rows"]]
+
+
+def text_of(made: bytes) -> str:
+    return " ".join(" ".join(page.extract_text() for page in PdfReader(BytesIO(made)).pages).split())
+
+
+# --- What it tells ---------------------------------------------------------------------------------------------------
+
+
+def test_packet_stands_in_the_order_that_a_clinic_reads(full: Referral) -> None:
+    found = packet.content(full, NOW)
+    assert [each["key"] for each in found["blocks"]] == [
+        "client", "safety", "why", "scores", "medicines", "trials", "screening", "ask", "permission",
+    ]  # fmt: skip
+    assert found["to"] == ["Northlake Infusion, Marta Lopez", "Phone 555 0160 · Fax 555 0161"]
+    assert found["from"] == [
+        "Maya Torres, license LMFT 48213",
+        "Cedar House",
+        "Phone 555 0110 · Fax not known",
+        "In care here since Nov 19, 2026",
+    ]
+    assert (found["title"], found["reference"]) == ("Referral for ketamine infusion assessment", full.reference)
+    assert packet.sections_present(found) == [s.value for s in Section if s is not Section.PAIN]
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_packet_tells_who_and_how_to_reach_them_safely(full: Referral) -> None:
+    assert facts(of(packet.content(full, NOW), "client")) == {
+        "Name": "Sam Whitehorse (he/him)",
+        "Born": "Mar 8, 1993 (33)",
+        "Reach by": "Text or call +1 202 555 0142, no voicemail, e-mail too",
+        "Language": "English, Spanish",
+        "Payment": "Self-pay, wants an estimate first",
+        "Ride home": "Yes",
+        "Trusted person": "Lee Whitehorse (other family), 555 0199",
+    }
+
+
+def test_packet_boxes_safety_as_of_its_moment(full: Referral) -> None:
+    safety = of(packet.content(full, NOW), "safety")
+    assert (safety["boxed"], safety["title"]) == (True, "Safety, as of Nov 19, 2026, 10:00 am")
+    assert safety["lines"] == [
+        "C-SSRS screener Nov 18, 2026: Moderate. Yes: wish to be dead, thoughts of suicide, thoughts of a method. "
+        "No: some intent to act, a plan with intent, suicidal behavior, ever.",
+        "PHQ-9 item 9, Nov 18, 2026: 2 of 3, “More than half the days”.",
+        "Safety contact Nov 19, 2026, 9:50 am by Maya Torres: spoke with the client. Level found: moderate. "
+        "Next check Nov 20, 2026, 10:00 am.",
+        "Safety plan of Nov 19, 2026, review by Dec 19, 2026. Means safety: talked about, steps agreed. "
+        "Pills are at the brother's house.",
+        "Call Maya Torres at 555 0110 the same day if risk rises. Call 911 in an emergency.",
+    ]
+
+
+def test_packet_tells_a_blank_of_the_screener_as_a_blank(sam: Client, bare: Referral) -> None:
+    row = sittings.sitting(sam, NOW - timedelta(days=1))
+    sittings.assessed(row, sittings.CSSRS, {"cssrs-1": 1, "cssrs-2": None, "cssrs-6": 0})
+    first, second, *_ = of(packet.content(bare, NOW), "safety")["lines"]
+    assert first == (
+        "C-SSRS screener Nov 18, 2026: Low. Yes: wish to be dead. No: suicidal behavior, ever. "
+        "Not answered: thoughts of suicide."
+    )
+    assert second == "PHQ-9 item 9: not known."
+
+
+def test_packet_tells_turning_points_around_the_last_course(full: Referral) -> None:
+    scores = of(packet.content(full, NOW), "scores")
+    assert scores["table"]["columns"] == ["Measure", "First", "Before infusions", "After infusions", "Lowest", "Now"]
+    assert cells(scores)[:2] == [
+        ["PHQ-9 (0 to 27)", "21 (Jan 3, 2026)", "21 (Mar 2, 2026)", "9 (Mar 20, 2026)", "3 (Jul 26, 2026)",
+         "19 (Nov 18, 2026)"],
+        ["Item 9 (0 to 3)", "2", "2", "0", "0", "2"],
+    ]  # fmt: skip
+    assert scores["chart"]["points"][-1] == ["2026-11-18", 19.0, True]
+    assert len(scores["chart"]["courses"][0]) == 6
+
+
+def test_packet_tells_trials_and_screening(full: Referral) -> None:
+    found = packet.content(full, NOW)
+    assert cells(of(found, "trials")) == [
+        ["Escitalopram", "20 mg", "8", "Not at all; It did not help enough"],
+        ["Bupropion", "300 mg", "6", "A little (a quarter better); Side effects"],
+    ]
+    screening = facts(of(found, "screening"))
+    denied = screening.pop("Asked and denied").split("; ")
+    assert {"Bipolar disorder", "Mania or mixed state now", "Psychosis now", "Heart attack"} < set(denied)
+    assert screening == {
+        "Reported": "None of what was asked",
+        "Not known": "Dissociative disorder",
+        "Blood pressure": "124/80 on Nov 18, 2026",
+        "Pregnancy": "No, or this does not apply to me",
+        "Breastfeeding": "No, or this does not apply to me",
+        "Alcohol (AUDIT-C)": "1 of 12, Below cut-point, Nov 18, 2026",
+        "Drugs": "0, Negative, Nov 18, 2026",
+        "Ketamine not from a doctor": "No",
+        "Infusions before": "Northlake Infusion: 6 infusions, Mar 4, 2026 to Mar 14, 2026, IV drip",
+    }
+
+
+def test_packet_of_an_unknown_client_prints_not_known_and_no_blank(bare: Referral, sam: Client) -> None:
+    sam.pronouns = sam.birth_date = sam.reach = None  # type: ignore[assignment]
+    sam.save_identity()
+    found = packet.content(bare, NOW)
+    client = facts(of(found, "client"))
+    assert (client["Born"], client["Payment"], client["Ride home"]) == ("not known",) * 3
+    assert of(found, "why")["lines"] == ["not known"]
+    assert of(found, "trials")["lines"] == ["not known"]
+    assert cells(of(found, "scores")) == [["PHQ-9 (0 to 27)", *["not known"] * 4]]
+    screening = facts(of(found, "screening"))
+    assert len(screening["Not known"].split("; ")) == len(sections.ASKED)
+    assert screening["Blood pressure"] == screening["Infusions before"] == "not known"
+    lines = [line for each in found["blocks"] for line in each.get("lines", [])]
+    values = [row["value"] for each in found["blocks"] for row in each.get("rows", [])]
+    assert [text for text in (*lines, *values) if not text.strip()] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "expected"),
+    [
+        (Path.PAIN, "pain", {"Pain on most days, 3 months or more": "Yes",
+                             "PEG score": "8 of 10, 7-10: severe, Nov 18, 2026", "Takes an opioid": "Yes"}),
+        (Path.AT_HOME, "home", {"An adult stays for the whole treatment": "Yes", "Lives with": "not known",
+                                "A private place that feels safe": "No", "People to count on": "Two",
+                                "Prescriber": "Yes"}),
+    ],
+)  # fmt: skip
+def test_packet_carries_the_facts_of_its_path(
+    sam: Client, maya: User, path: Path, key: str, expected: dict[str, str]
+) -> None:
+    row = sittings.sitting(sam, NOW - timedelta(hours=20))
+    sittings.answered(
+        row, pain="yes", medicine__kinds=["opioid"], count__on="2", adult__stays="yes", safe__home="no"
+    )  # fmt: skip
+    sittings.assessed(row, "peg", {"peg-1": 8, "peg-2": 8, "peg-3": 8})
+    found = packet.content(cases.referral(sam, maya, cases.clinic(), path=path), NOW)
+    assert facts(of(found, key)) == expected
+
+
+# --- What it leaves out ----------------------------------------------------------------------------------------------
+
+
+def test_frozen_packet_leaves_out_what_is_withheld_or_not_released(full: Referral, maya: User, sam: Client) -> None:
+    sam.releases.update(revoked_at=NOW)  # type: ignore[attr-defined]
+    assert full.destination is not None
+    named = [code for code in cases.ALL if code not in (Section.SUBSTANCES, Section.HISTORY)]
+    cases.released(sam, full.destination, named)
+    full.withheld = [str(Section.SAFETY), str(Section.SUPPORT)]
+    full.save()
+    found = packet.freeze(by=maya, referral=full, at=NOW).content
+    assert packet.sections_present(found) == ["identity", "why", "scores", "medicines", "health"]
+    said = json.dumps(found, ensure_ascii=False).lower()
+    for gone in (
+        "audit-c",
+        "suicid",
+        "item 9",
+        "c-ssrs",
+        "lee whitehorse",
+        "infusions before",
+        "withheld",
+        "ride home",
+    ):
+        assert gone not in said, gone
+    assert [safety for _on, _total, safety in of(found, "scores")["chart"]["points"]] == [False] * 7
+
+
+def test_packet_never_holds_notes(full: Referral, maya: User) -> None:
+    """Checks 7 and 8: psychotherapy notes, notes of the record, and the story a client wrote for the therapist."""
+    for model, words in ((PsychotherapyNote, "CANARY-PRIVATE"), (Note, "CANARY-NOTE")):
+        note = model(client=full.client, by=maya, at=NOW)
+        note.body = words
+        note.save(force_insert=True)
+    sittings.answered(full.client.intakes.filter(invitation__packet="intake").get(), story="CANARY-STORY")
+    frozen = packet.freeze(by=maya, referral=full, at=NOW)
+    page = render_to_string("referrals/_packet.html", {"content": frozen.content, "packet": frozen})
+    assert "CANARY" not in json.dumps(frozen.content) + page + text_of(letters.packet_pdf(frozen))
+    assert "Psychotherapy notes are not included." in page
+
+
+def test_part2_practice_labels_substances_and_prints_the_notice_first(full: Referral, maya: User) -> None:
+    """Check 51."""
+    Practice.objects.update(is_part2=True)
+    assert "substances" not in packet.sections_present(packet.freeze(by=maya, referral=full, at=NOW).content)
+    full.client.releases.update(part2=True)  # type: ignore[attr-defined]
+    frozen = packet.freeze(by=maya, referral=full, at=NOW)
+    assert frozen.content["notice"] == redisclosure_notice()
+    labels = facts(of(frozen.content, "screening"))
+    assert [label for label in labels if "Part 2" in label] == [
+        "Alcohol (AUDIT-C) [42 CFR Part 2]",
+        "Drugs [42 CFR Part 2]",
+        "Ketamine not from a doctor [42 CFR Part 2]",
+    ]
+    first = PdfReader(BytesIO(letters.packet_pdf(frozen))).pages[0].extract_text()
+    assert "42 CFR part 2" in " ".join(first.split())
+
+
+def test_packet_without_a_release_is_not_frozen(bare: Referral, maya: User) -> None:
+    with pytest.raises(NotNow, match="There is no release for Northlake Infusion on file"):
+        packet.freeze(by=maya, referral=bare, at=NOW)
+    found = packet.freeze(by=maya, referral=bare, at=NOW, emergency=True).content
+    assert of(found, "permission")["lines"][0].startswith("Sent in an emergency without a signed release")
+
+
+# --- Frozen ----------------------------------------------------------------------------------------------------------
+
+
+def test_frozen_packet_stays_as_it_was_and_a_change_is_version_two(full: Referral, maya: User) -> None:
+    first = packet.freeze(by=maya, referral=full, at=NOW)
+    kept = first.content
+    full.client.payment = "Insurance"
+    full.client.save_identity()
+    full.why_now = "Something new."
+    full.save()
+    second = packet.freeze(by=maya, referral=full, at=NOW + timedelta(hours=1))
+    first = Packet.objects.get(pk=first.pk)
+    assert (first.number, first.content, packet.is_whole(first)) == (1, kept, True)
+    assert (second.number, second.change) == (2, "Changed since version 1: Client, Why now.")
+    assert second.content["change"] == second.change and packet.is_whole(second)
+    third = packet.freeze(by=maya, referral=full, at=NOW + timedelta(hours=2), change="New phone number")
+    assert third.content["change"] == "New phone number"
+
+
+def test_packet_hash_is_of_the_canonical_json_and_tells_a_change(full: Referral, maya: User) -> None:
+    frozen = packet.freeze(by=maya, referral=full, at=NOW)
+    plain = json.dumps(frozen.content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    assert frozen.sha256 == hashlib.sha256(plain).hexdigest()
+    assert frozen.code == f"{frozen.sha256[:4]}-{frozen.sha256[4:8]}".upper()
+    frozen.content = frozen.content | {"reference": "CH-9999-1"}
+    assert not packet.is_whole(frozen)
+
+
+def test_freezing_is_audited_by_names_of_sections_only(full: Referral, maya: User) -> None:
+    frozen = packet.freeze(by=maya, referral=full, at=NOW)
+    event = AuditEvent.objects.get(action="packet.frozen")
+    assert (event.target_id, event.facts) == (str(frozen.pk), {"sections": packet.sections_present(frozen.content)})
+
+
+# --- On paper --------------------------------------------------------------------------------------------------------
+
+
+def test_job_makes_the_pdf_once(full: Referral, maya: User) -> None:
+    frozen = packet.freeze(by=maya, referral=full, at=NOW)
+    assert (frozen.pdf, frozen.pdf_pages) == (b"", None)
+    assert list(Job.objects.filter(kind="make_packet_pdf").values_list("ref", flat=True)) == [str(frozen.pk)]
+    jobs.run_due()
+    frozen = Packet.objects.get(pk=frozen.pk)
+    assert frozen.pdf.startswith(b"%PDF") and frozen.pdf_sha256 == hashlib.sha256(frozen.pdf).hexdigest()
+    assert frozen.pdf_pages == len(PdfReader(BytesIO(frozen.pdf)).pages) == 2
+    jobs.enqueue("make_packet_pdf", ref=frozen.pk)
+    jobs.run_due()
+    assert Packet.objects.get(pk=frozen.pk).pdf_sha256 == frozen.pdf_sha256
+
+
+def test_pdf_and_page_say_the_same(full: Referral, maya: User) -> None:
+    frozen = packet.freeze(by=maya, referral=full, at=NOW)
+    page = render_to_string("referrals/_packet.html", {"content": frozen.content, "packet": frozen})
+    said = " ".join(re.sub(r"<[^>]+>", " ", re.sub(r"<svg.*?</svg>", " ", page, flags=re.S)).split())
+    printed = re.sub(r"\W", "", text_of(letters.packet_pdf(frozen)))
+    for each in frozen.content["blocks"]:
+        texts = [*each.get("lines", []), *(row["value"] for row in each.get("rows", []))]
+        texts += [cell for row in each.get("table", {}).get("rows", []) for cell in row["cells"]]
+        for text in [each["title"], *texts]:
+            assert re.sub(r"\W", "", text) in printed, text
+            assert text.replace("'", "&#x27;") in said, text
+    assert frozen.code in said and re.sub(r"\W", "", frozen.code) in printed
+
+
+def test_each_page_has_reference_number_and_return_phone(full: Referral, maya: User) -> None:
+    frozen = packet.freeze(by=maya, referral=full, at=NOW)
+    for number, page in enumerate(PdfReader(BytesIO(letters.packet_pdf(frozen))).pages, 1):
+        words = " ".join(page.extract_text().split())
+        assert words.count(full.reference) == 2
+        assert f"page {number} of 2" in words and "Call 555 0110" in words
+
+
+def test_pdf_is_tagged_black_and_at_least_ten_points(full: Referral, maya: User) -> None:
+    reader = PdfReader(BytesIO(letters.packet_pdf(packet.freeze(by=maya, referral=full, at=NOW))))
+    root = reader.trailer["/Root"]
+    assert root["/MarkInfo"]["/Marked"] and root["/Lang"] == "en"  # type: ignore[index]
+    assert b"pdfuaid:part" in root["/Metadata"].get_object().get_data()  # type: ignore[index]
+    sizes: set[float] = set()
+    for page in reader.pages:
+        assert [float(side) for side in page.mediabox[2:]] == [612, 792]
+        page.extract_text(
+            visitor_text=lambda text, cm, tm, font, size: (
+                sizes.add(round(abs(size * (tm[3] or tm[0]) * (cm[3] or cm[0])), 1)) if text.strip() else None
+            )
+        )
+    assert min(sizes) >= 10
+
+
+def test_fax_cover_says_nothing_of_the_client(full: Referral, maya: User) -> None:
+    frozen = packet.freeze(by=maya, referral=full, at=NOW)
+    letters.keep_pdf(frozen, letters.packet_pdf(frozen))
+    cover = text_of(letters.fax_cover(full, Packet.objects.get(pk=frozen.pk)))
+    assert "Sam" not in cover and "Whitehorse" not in cover and "ketamine" not in cover.lower()
+    for said in (full.reference, "Northlake Infusion", "555 0161", "3, with this one", "call 555 0110"):
+        assert said in cover
