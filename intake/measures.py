@@ -4,7 +4,7 @@ A measure follows something: a decision, a course, a dose. A watched one raises 
 or when it comes back worse than the one before; what a safety answer says goes the usual way, at once (intake.signs).
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -31,6 +31,7 @@ LATE = {"id": "check-in-late", "version": "1"}
 WORSE = {"id": "check-in-worse", "version": "1"}
 BACK_WITHIN = timedelta(hours=follow_up.CHECK_IN_BACK_HOURS)
 STILL_WRITING = timedelta(hours=1)  # an older one that somebody is filling in now is not replaced under their hands
+NEAR = timedelta(hours=20)  # two treatments are never on one day: what is due nearer than this is the same thing
 USELESS_AFTER = timedelta(days=3)  # one that could not be sent for so long is not sent any more
 MOOD = ("phq9-1", "phq9-2")  # the two questions of the PHQ-2, which are the first two of the PHQ-9
 
@@ -98,6 +99,24 @@ def stop(
     if found:
         audit.record("measure.stopped", by=by, client=client, at=at, why=why or "", count=len(found))
     return len(found)
+
+
+@transaction.atomic
+def replan(client: Client, subject_id: UUID, wanted: Collection[tuple[str, str, datetime]], *, at: datetime) -> None:
+    """Make what is still to be sent for this subject exactly `wanted`: (packet, why, due at).
+
+    What was sent stays sent: nothing that stands within a day of it is sent a second time.
+    """
+    rows = list(Measure.objects.filter(client=client, subject_id=subject_id, stopped_at=None))
+    dropped = [row for row in rows if row.sent_at is None and (row.packet, row.why, row.due_at) not in wanted]
+    for row in dropped:
+        _stop(row, at)
+    if dropped:
+        audit.record("measure.stopped", by=None, client=client, at=at, count=len(dropped))
+    gone_out = [row.due_at for row in rows if row.sent_at is not None]
+    for form, why, due_at in wanted:
+        if at - due_at < USELESS_AFTER and not any(abs(due_at - each) < NEAR for each in gone_out):
+            plan(client, form, why, due_at, subject_id, at=at)
 
 
 def _stop(row: Measure, at: datetime) -> None:

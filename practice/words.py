@@ -4,7 +4,7 @@ Facts first, no adjectives; times in the zone of the page. Codes come from `Task
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -146,6 +146,18 @@ def _unfinished(facts: dict[str, Any], opened: datetime) -> list[Words]:
     return [gettext("Form not back, sent {day}.").format(day=day(opened)), reminded]
 
 
+def _integrate(facts: dict[str, Any], opened: datetime) -> list[Words]:
+    """Which infusions are without contact since, and what is proposed: contact, or a booked session of therapy."""
+    if not facts.get("number"):
+        return [gettext("An infusion was {day}.").format(day=day(opened))]
+    on = day(date.fromisoformat(facts["on"])) if facts.get("on") else day(opened)
+    said: list[Words] = [gettext("Infusion {n} was {day}.").format(n=facts["number"], day=on)]
+    earlier = [str(number) for number in facts.get("numbers", ()) if number != facts["number"]]
+    if earlier:
+        said.append(gettext("None recorded since infusion {n} either.").format(n=", ".join(earlier)))
+    return [*said, _("Book therapy now.") if facts.get("book") else _("Offer therapy or a call.")]
+
+
 def _words(*said: Words) -> Reason:
     return lambda facts, opened: list(said)
 
@@ -168,11 +180,7 @@ REASONS: dict[str, Reason] = {
     "call_clinic": lambda facts, opened: [CALLS.get(facts.get("reason", ""), _("The clinic is silent."))],
     "case_question": _words(_("A question about this client waits for your answer.")),
     "back_to_therapy": _words(_("The last infusion is done. Therapy goes on here.")),
-    "integrate": lambda facts, opened: [
-        gettext("Infusion {n} was {day}.").format(n=facts["number"], day=day(opened))
-        if facts.get("number")
-        else gettext("An infusion was {day}.").format(day=day(opened))
-    ],
+    "integrate": _integrate,
     "letter": _words(_("A letter came from the clinic and is not read yet.")),
     "recheck": lambda facts, opened: [
         _("A colleague answered a question. Decide anew, or add to the decision.")

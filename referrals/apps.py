@@ -6,6 +6,7 @@ class ReferralsConfig(AppConfig):
 
     def ready(self) -> None:
         from intake.signals import assessment_submitted
-        from referrals.receivers import on_assessment_submitted
+        from referrals.receivers import keep_helped, on_assessment_submitted
 
         assessment_submitted.connect(on_assessment_submitted, dispatch_uid="referrals.suggest")
+        assessment_submitted.connect(keep_helped, dispatch_uid="referrals.helped")
