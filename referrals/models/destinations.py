@@ -45,7 +45,7 @@ class Destination(models.Model):
     fax = models.CharField(_("fax"), max_length=32, blank=True, default="")
     fax_email = models.EmailField(_("address of the e-mail-to-fax gateway"), blank=True, default="")
     hours = models.CharField(_("hours"), max_length=80, blank=True, default="")
-    notes = models.TextField(_("notes"), blank=True, default="")
+    notes = models.CharField(_("notes"), max_length=480, blank=True, default="")
     mail_stopped_at = models.DateTimeField(null=True, blank=True)  # the clinic asked for calls instead of mail
     is_active = models.BooleanField(default=True)
     is_demo = models.BooleanField(default=False)
