@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 CLINICAL = Path("practice/clinical")
+ROOMS = (Path("practice"), Path("intake"), Path("referrals"))  # where a file may name a source too
 DOCS = Path("docs/clinical-sources.md").read_text(encoding="utf-8")
 TAG = re.compile(r"[A-Z][A-Z0-9]*(?:-[A-Z0-9]+)*")
 LISTED = set(re.findall(r"^\| `([A-Z0-9-]+)` \|", DOCS, re.MULTILINE))
@@ -14,7 +15,8 @@ NUMBERS = ("escalation.py", "infusion.py", "kap.py", "risk.py")
 
 def _in_data() -> dict[str, set[str]]:
     return {
-        str(path): set(_sources(tomllib.loads(path.read_text(encoding="utf-8")))) for path in CLINICAL.rglob("*.toml")
+        str(path): set(_sources(tomllib.loads(path.read_text(encoding="utf-8"))))
+        for path in [*CLINICAL.rglob("*.toml"), *(path for room in ROOMS for path in room.glob("*.toml"))]
     }
 
 
@@ -35,6 +37,9 @@ def _in_code() -> set[str]:
             found |= {tag for tag in TAG.findall(line) if tag in LISTED or "-" in tag}
         for line in re.findall(r"  # ([A-Z].*)$", text, re.MULTILINE):
             found |= {tag for tag in TAG.findall(line) if len(tag) > 2}
+    for path in (path for room in ROOMS for path in room.glob("*.py")):
+        for line in re.findall(r"Sources?: (.*)", path.read_text(encoding="utf-8")):
+            found |= {tag for tag in TAG.findall(line) if tag in LISTED or "-" in tag}
     return found
 
 
