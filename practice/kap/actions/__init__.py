@@ -1,0 +1,1 @@
+"""Writes over several models of KAP, a file for each kind of act."""
