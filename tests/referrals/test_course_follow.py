@@ -1,0 +1,312 @@
+"""What follows from an infusion elsewhere: therapy in its window, the questions after it, the end (C4, G26, Z2)."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import time_machine
+
+from intake import measures
+from intake.models import Measure
+from practice.models import Client, Task, User
+from referrals.actions import courses, events
+from referrals.models import Course, CourseSession, Decision, Referral
+from referrals.states import State
+from tests.factories import NOW
+from tests.intake.conftest import Phone
+from tests.referrals.referring import referral_in
+
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+PATTERN = (0, 2, 4, 7, 9, 11)
+
+
+@pytest.fixture
+def referral(clock: Any, sam: Client, maya: User, on_call: User) -> Referral:
+    """Accepted; the first infusion may be told from NOW on."""
+    decision = Decision(client=sam, choice=Decision.Choice.INFUSION, rules_version="x", by=maya, at=NOW)
+    decision.save(force_insert=True)
+    return referral_in(State.ACCEPTED, sam, maya, decision=decision)
+
+
+@pytest.fixture
+def clock() -> Any:
+    with time_machine.travel(NOW, tick=False) as now:
+        yield now
+
+
+def given(clock: Any, referral: Referral, number: int, at: datetime, **said: Any) -> CourseSession:
+    """The clinic says by phone that this infusion was today."""
+    clock.move_to(at)
+    referral.refresh_from_db()
+    return events.done(referral, number, by=referral.created_by, channel="phone", at=at, **said)
+
+
+def all_six(clock: Any, referral: Referral, pattern: tuple[int, ...] = PATTERN) -> datetime:
+    for number, days in enumerate(pattern, 1):
+        given(clock, referral, number, NOW + days * DAY)
+    return NOW + pattern[-1] * DAY
+
+
+def noon(days: int, hour: int = 17) -> datetime:
+    """Noon in New York, so many days after NOW."""
+    return datetime(2026, 11, 19, hour, tzinfo=UTC) + days * DAY
+
+
+def open_items(client: Client, *kinds: str) -> list[tuple[str, list[int] | int, datetime | None]]:
+    kinds = kinds or ("integrate", "back_to_therapy")
+    rows = Task.objects.filter(client=client, kind__in=kinds, done_at=None).order_by("kind")
+    return [(row.kind, row.facts.get("numbers", row.facts.get("number")), row.due_at) for row in rows]
+
+
+def to_send(client: Client) -> list[tuple[str, str, datetime]]:
+    return [(row.packet, row.why, row.due_at) for row in measures.planned(client)]
+
+
+# --- Therapy ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_infusion_opens_an_item_that_names_it_due_after_72_hours(clock: Any, referral: Referral) -> None:
+    given(clock, referral, 1, NOW)
+    assert open_items(referral.client) == [("integrate", [1], noon(3))]
+    task = Task.objects.get(kind="integrate")
+    assert (task.owner, task.subject_id) == (referral.client.therapist, referral.pk)
+    assert datetime.fromisoformat(task.facts["after"]) == noon(1)
+
+
+def test_the_hours_count_from_the_clock_time_that_the_clinic_gave(clock: Any, referral: Referral) -> None:
+    """Journeys, script 2, step 7: an infusion on Sunday 14:00 is followed up by Wednesday 14:00."""
+    sunday = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)  # 14:00 in New York
+    events.book(referral, 1, sunday, by=referral.created_by, channel="phone", at=NOW)
+    given(clock, referral, 1, sunday + 27 * HOUR, on=date(2026, 11, 22))
+    assert open_items(referral.client) == [("integrate", [1], datetime(2026, 11, 25, 19, 0, tzinfo=UTC))]
+
+
+@pytest.mark.parametrize(("number", "book"), [(1, True), (2, False), (3, True), (4, False), (5, False)])
+def test_after_the_first_and_third_therapy_is_booked(clock: Any, referral: Referral, number: int, book: bool) -> None:
+    given(clock, referral, number, NOW)
+    assert Task.objects.get(kind="integrate").facts["book"] is book
+
+
+def test_the_window_of_an_older_infusion_is_not_pushed_out_by_the_next(clock: Any, referral: Referral) -> None:
+    given(clock, referral, 1, NOW)
+    given(clock, referral, 2, NOW + 2 * DAY)
+    assert open_items(referral.client) == [("integrate", [1, 2], noon(3))]
+
+
+def test_after_contact_the_next_infusion_opens_an_item_of_its_own(clock: Any, referral: Referral) -> None:
+    given(clock, referral, 1, NOW)
+    Task.finish(referral.client, "integrate", at=NOW + DAY, by=referral.created_by)
+    given(clock, referral, 2, NOW + 2 * DAY)
+    assert open_items(referral.client) == [("integrate", [2], noon(5))]
+
+
+@pytest.mark.parametrize(("count", "kind"), [(5, "integrate"), (6, "back_to_therapy")])
+def test_the_last_of_the_series_brings_the_client_back_to_therapy(
+    clock: Any, referral: Referral, count: int, kind: str
+) -> None:
+    for number, days in enumerate(PATTERN[:count], 1):
+        given(clock, referral, number, NOW + days * DAY)
+        if number < count:
+            Task.finish(referral.client, "integrate", at=NOW + days * DAY, by=referral.created_by)
+    last = PATTERN[count - 1]
+    assert [(kind, due) for kind, _n, due in open_items(referral.client)] == [(kind, noon(last + 3))]
+
+
+def test_a_maintenance_session_is_followed_up_like_any_other(clock: Any, referral: Referral) -> None:
+    at = all_six(clock, referral) + 30 * DAY
+    Task.objects.all().delete()
+    referral.refresh_from_db()
+    clock.move_to(at)
+    extra = events.add_maintenance(referral, at, by=referral.created_by, channel="phone", at=at - DAY)
+    given(clock, referral, extra.number, at)
+    assert open_items(referral.client) == [("integrate", [7], at + 72 * HOUR)]
+
+
+def test_taking_the_report_back_leaves_nothing_behind(clock: Any, referral: Referral) -> None:
+    given(clock, referral, 1, NOW)
+    change = referral.changes.filter(event="visit").get()
+    events.correct(change, at=NOW + HOUR, by=referral.created_by, reason="It was another client")
+    assert (open_items(referral.client), to_send(referral.client)) == ([], [])
+
+
+def test_taking_the_second_back_leaves_the_first(clock: Any, referral: Referral) -> None:
+    given(clock, referral, 1, NOW)
+    before = to_send(referral.client)
+    given(clock, referral, 2, NOW + 2 * DAY)
+    courses.session_taken_back(referral, CourseSession.objects.get(number=2), NOW + 2 * DAY)
+    assert open_items(referral.client) == [("integrate", [1], noon(3))]
+    assert to_send(referral.client) == before
+
+
+def test_taking_the_last_back_takes_back_the_way_to_therapy(clock: Any, referral: Referral) -> None:
+    at = all_six(clock, referral)
+    last = CourseSession.objects.get(number=6)
+    courses.session_taken_back(referral, last, at)
+    assert [kind for kind, *_rest in open_items(referral.client)] == ["integrate"]
+    assert "after_course" not in [why for _packet, why, _due in to_send(referral.client)]
+
+
+def test_contact_that_was_made_is_not_undone_with_the_report(clock: Any, referral: Referral) -> None:
+    session = given(clock, referral, 1, NOW)
+    Task.finish(referral.client, "integrate", at=NOW + HOUR, by=referral.created_by)
+    courses.session_taken_back(referral, session, NOW + 2 * HOUR)
+    assert Task.objects.get(kind="integrate").done_by == referral.created_by
+
+
+def test_a_report_on_a_discharged_client_asks_nothing_of_anybody(clock: Any, referral: Referral) -> None:
+    Client.objects.filter(pk=referral.client_id).update(status=Client.Status.DISCHARGED)
+    given(clock, Referral.objects.get(pk=referral.pk), 1, NOW)
+    assert (open_items(referral.client), to_send(referral.client)) == ([], [])
+
+
+# --- Questions -------------------------------------------------------------------------------------------------------
+
+
+def test_the_nine_questions_come_a_day_after_and_on_the_days_of_the_protocol(clock: Any, referral: Referral) -> None:
+    given(clock, referral, 1, NOW)
+    assert to_send(referral.client) == [
+        ("after-infusion", "after_session", noon(1)),
+        ("after-infusion", "plan", noon(7)),
+        ("after-infusion", "plan", noon(14)),
+        ("after-infusion", "plan", noon(30)),
+    ]
+
+
+def test_a_report_restarts_the_clock(clock: Any, referral: Referral) -> None:
+    """C4. The re-score day next to the questions after a booked or given infusion gives way."""
+    given(clock, referral, 1, NOW)
+    given(clock, referral, 2, NOW + 6 * DAY)
+    assert to_send(referral.client) == [
+        ("after-infusion", "after_session", noon(1)),
+        ("after-infusion", "after_session", noon(7)),
+        ("after-infusion", "plan", noon(14)),
+        ("after-infusion", "plan", noon(30)),
+    ]
+
+
+def test_telling_the_same_infusion_twice_plans_nothing_twice(clock: Any, referral: Referral) -> None:
+    session = given(clock, referral, 1, NOW)
+    before = to_send(referral.client)
+    courses.session_reported(referral, session, NOW)
+    assert (to_send(referral.client), len(open_items(referral.client))) == (before, 1)
+
+
+def test_after_the_last_one_the_follow_up_asks_how_helpful_it_was(clock: Any, referral: Referral) -> None:
+    all_six(clock, referral)
+    assert [row for row in to_send(referral.client) if row[2] > NOW + 11 * DAY] == [
+        ("after-infusion", "after_session", noon(12)),
+        ("after-course", "after_course", noon(14)),
+        ("after-infusion", "plan", noon(30)),
+    ]
+
+
+def test_after_a_long_series_the_follow_up_comes_on_the_next_day_of_the_protocol(
+    clock: Any, referral: Referral
+) -> None:
+    all_six(clock, referral, (0, 4, 8, 12, 16, 20))
+    assert to_send(referral.client)[-1] == ("after-course", "after_course", noon(30))
+
+
+def test_after_a_series_beyond_the_protocol_the_follow_up_comes_a_week_later(clock: Any, referral: Referral) -> None:
+    all_six(clock, referral, (0, 7, 14, 21, 28, 35))
+    assert to_send(referral.client)[-1] == ("after-course", "after_course", noon(42))
+
+
+def test_a_report_that_comes_a_week_late_asks_no_stale_questions(clock: Any, referral: Referral) -> None:
+    given(clock, referral, 1, NOW + 7 * DAY, on=NOW.date())
+    assert to_send(referral.client) == [
+        ("after-infusion", "plan", noon(7)),
+        ("after-infusion", "plan", noon(14)),
+        ("after-infusion", "plan", noon(30)),
+    ]
+    assert open_items(referral.client) == [("integrate", [1], noon(3))]
+
+
+def test_what_was_sent_is_not_sent_again_when_the_report_is_put_right(clock: Any, referral: Referral) -> None:
+    session = given(clock, referral, 1, NOW)
+    clock.move_to(noon(1))
+    measures.send_due(at=noon(1))
+    CourseSession.objects.filter(pk=session.pk).update(at=NOW)
+    courses.replan(Course.objects.get(), noon(1))
+    assert [why for _packet, why, _due in to_send(referral.client)] == ["plan", "plan", "plan"]
+    assert referral.client.invitations.filter(packet="after-infusion").count() == 1
+
+
+def test_how_helpful_it_was_stands_on_the_course(clock: Any, referral: Referral) -> None:
+    all_six(clock, referral)
+    Measure.objects.exclude(packet="after-course").delete()
+    clock.move_to(noon(14))
+    measures.send_due(at=noon(14))
+    phone = Phone(referral.client.invitations.get(packet="after-course")).start()
+    for number in range(1, 10):
+        phone.say(f"phq-9--{number}", "0")
+    phone.say("helped", "some")
+    assert phone.post("/my/send/").url == "/my/done/"
+    assert Course.objects.get().helped == "some"
+    assert referral.client.assessments.get(instrument="phq-9").total == 0
+
+
+def test_a_course_nobody_answered_for_has_no_word_on_it(clock: Any, referral: Referral) -> None:
+    all_six(clock, referral)
+    clock.move_to(noon(14))
+    Measure.objects.exclude(packet="after-course").delete()
+    measures.send_due(at=noon(14))
+    phone = Phone(referral.client.invitations.get(packet="after-course")).start()
+    phone.skip("helped")
+    assert phone.post("/my/send/").url == "/my/done/"
+    assert Course.objects.get().helped == ""
+
+
+def test_the_clock_time_of_a_re_score_stays_when_the_clocks_change(clock: Any, sam: Client, maya: User) -> None:
+    """Between day 7 and day 14 the clocks of New York went forward."""
+    course = Course.objects.create(client=sam, clinic="Cedar Infusion", started_on=date(2027, 3, 5))
+    course.sessions.create(number=1, on=date(2027, 3, 5), state="done")
+    assert [due for _packet, _why, due in courses.wanted(course)] == [
+        datetime(2027, 3, 6, 17, tzinfo=UTC),
+        datetime(2027, 3, 12, 17, tzinfo=UTC),
+        datetime(2027, 3, 19, 16, tzinfo=UTC),
+        datetime(2027, 4, 4, 16, tzinfo=UTC),
+    ]
+
+
+# --- The short check-ins ---------------------------------------------------------------------------------------------
+
+
+def test_the_first_infusion_ends_the_short_check_ins(clock: Any, referral: Referral, maya: User) -> None:
+    measures.start_interim(by=maya, client=referral.client, subject_id=referral.decision_id, at=NOW)
+    given(clock, referral, 1, NOW + DAY)
+    assert "interim" not in [why for _packet, why, _due in to_send(referral.client)]
+
+
+def test_a_first_infusion_that_never_was_brings_them_back(clock: Any, referral: Referral, maya: User) -> None:
+    measures.start_interim(by=maya, client=referral.client, subject_id=referral.decision_id, at=NOW)
+    session = given(clock, referral, 1, NOW + DAY)
+    courses.session_taken_back(referral, session, NOW + DAY + HOUR)
+    assert to_send(referral.client) == [("short-check-in", "interim", NOW + 3 * DAY)]
+
+
+def test_check_ins_that_a_clinician_ended_stay_ended(clock: Any, referral: Referral, maya: User) -> None:
+    measures.start_interim(by=maya, client=referral.client, subject_id=referral.decision_id, at=NOW)
+    measures.stop_interim(by=maya, client=referral.client, at=NOW + HOUR)
+    session = given(clock, referral, 1, NOW + DAY)
+    courses.session_taken_back(referral, session, NOW + DAY + HOUR)
+    assert to_send(referral.client) == []
+
+
+def test_another_referral_of_the_same_decision_keeps_them(clock: Any, referral: Referral, maya: User) -> None:
+    measures.start_interim(by=maya, client=referral.client, subject_id=referral.decision_id, at=NOW)
+    other = referral_in(State.SENT, referral.client, maya, decision=referral.decision)
+    courses.over(referral, by=maya, at=NOW)
+    assert len(to_send(referral.client)) == 1
+    courses.over(other, by=maya, at=NOW)
+    assert len(to_send(referral.client)) == 1  # the first one is still open
+    Referral.objects.filter(pk=referral.pk).update(closed_at=NOW)
+    courses.over(other, by=maya, at=NOW)
+    assert to_send(referral.client) == []
+
+
+def test_over_for_one_decision_leaves_the_check_ins_of_another(clock: Any, referral: Referral, maya: User) -> None:
+    measures.start_interim(by=maya, client=referral.client, subject_id=uuid4(), at=NOW)
+    courses.over(referral, by=maya, at=NOW)
+    assert len(to_send(referral.client)) == 1
