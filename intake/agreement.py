@@ -48,7 +48,11 @@ class Agreement:
 @cache
 def load(key: str, version: str) -> Agreement:
     """Raises ValueError when there is no such text."""
-    raw = SHELF.path(key, version).read_bytes()
+    return read(SHELF.path(key, version))
+
+
+def read(path: Path) -> Agreement:
+    raw = path.read_bytes()
     data = tomllib.loads(raw.decode("utf-8"))
     return Agreement(
         key=data["key"],

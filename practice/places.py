@@ -24,7 +24,7 @@ class Stretch:
 
 
 def stretch(rows: QuerySet[Any], order: list[str], about: str, after: str, size: int) -> Stretch:
-    """Return the next `size` rows after this place, in the ascending order of these columns; the last is the key.
+    """Return the next `size` rows after this place, in the order of these columns ("-at" falls); the last is the key.
 
     `about` names the list: a place of another list, or one that was changed by hand, is the beginning.
     """
@@ -34,16 +34,17 @@ def stretch(rows: QuerySet[Any], order: list[str], about: str, after: str, size:
         found = found.filter(beyond(order, place))
     read_rows = list(found[: size + 1])
     last = read_rows[size - 1] if len(read_rows) > size else None
-    following = write([getattr(last, name) for name in order], about) if last else ""
+    following = write([getattr(last, name.lstrip("-")) for name in order], about) if last else ""
     return Stretch(read_rows[:size], following, is_first=not place)
 
 
 def beyond(order: list[str], place: list[Any]) -> Q:
-    """Rows after this place: greater in the first column, or equal there and greater in the next, and so on."""
+    """Rows after this place: further on in the first column, or equal there and further on in the next, and so on."""
     found, same = Q(), Q()
     for name, value in zip(order, place, strict=True):
-        found |= same & Q(**{f"{name}__gt": value})
-        same &= Q(**{name: value})
+        column = name.lstrip("-")
+        found |= same & Q(**{f"{column}__{'lt' if name.startswith('-') else 'gt'}": value})
+        same &= Q(**{column: value})
     return found
 
 

@@ -246,6 +246,8 @@ def practice_settings(request: StaffRequest) -> HttpResponse:
         links.append((reverse("clinical_sign"), _("Clinical signature"), about, "shield-check"))
     if request.user.may(Permission.READ_AUDIT):
         links.append((reverse("audit_log"), _("Audit trail"), _("Who looked at whom, and what they did"), "history"))
+        about = _("What left the practice, to whom and why; emergencies first")
+        links.append((reverse("disclosures"), _("Disclosures"), about, "send"))
     done = sum(item.done for item in items)
     context_ = {
         "rows": rows,

@@ -1,0 +1,441 @@
+"""Releases of information, for staff: what is on file, asking, signing here, taking back, and what left by them."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import BadRequest
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from intake.forms import Words
+from intake.models import Signature
+from practice import audit, places
+from practice.access import Permission
+from practice.actions import NotNow
+from practice.forms import HouseForm, words_field
+from practice.models import Client, Practice
+from practice.pages import StaffRequest, client_of, record_of, staff_page
+from practice.templatetags.ui import full_day, moment
+from practice.views.chart import SIDE, Panel, named
+from referrals import disclosure, release_copies, release_text
+from referrals.actions import releases as actions
+from referrals.models import Destination, Disclosure, Release, Section
+
+PER_PAGE = 30
+PURPOSE = _("So that they can decide with you whether this care fits, plan it, and give it.")
+# code of the gate -> how it looks in a list: tone, icon, words
+LOOKS: dict[str, tuple[str, str, str | Promise]] = {
+    disclosure.OK: ("good", "circle-check", _("Good until {day}")),
+    actions.ENDS: ("watch", "clock", _("Ends soon, on {day}")),
+    disclosure.NOT_SIGNED: ("watch", "clock", _("Asked for, not signed")),
+    disclosure.EXPIRED: ("", "ban", _("Ended on {day}")),
+    disclosure.REVOKED: ("refer", "ban", _("Taken back")),
+}
+HERE, PAPER, SEND = "here", "paper", "send"
+
+
+class DayField(forms.DateField):
+    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    default_error_messages = {"invalid": _("Give a day, such as 2026-11-20."), "required": _("Choose the last day.")}
+
+
+class ReleaseForm(HouseForm):
+    destination = forms.ModelChoiceField(
+        label=_("Who gets it"),
+        queryset=Destination.objects.none(),
+        empty_label=_("Choose a clinic"),
+        error_messages={
+            "required": _("Choose who gets it."),
+            "invalid_choice": _("This clinic is not in use. Choose another one."),
+        },
+    )
+    sections = forms.MultipleChoiceField(
+        label=_("What they get"),
+        help_text=_("Go through it with the client and tick one by one. Psychotherapy notes are never part of it."),
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": _("Tick at least one part of the record.")},
+    )
+    part2 = forms.BooleanField(
+        label=_("Ask for the consent of 42 CFR 2.31 too: alcohol and drug records of a Part 2 programme"),
+        required=False,
+    )
+    purpose = words_field(
+        _("What it is for"),
+        _("Write what they get it for."),
+        rows=2,
+        max_length=400,
+        help_text=_("The client reads this."),
+    )
+    expires_on = DayField(label=_("Last day"))
+    how = forms.ChoiceField(
+        label=_("How it is signed"),
+        choices=[
+            (SEND, _("Send it to the client now: they read and sign on their own page")),
+            (HERE, _("Sign here, with me")),
+            (PAPER, _("On paper")),
+        ],
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose how it is signed.")},
+    )
+
+    def __init__(self, practice: Practice, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["destination"].queryset = Destination.objects.filter(is_active=True)  # type: ignore[attr-defined]
+        lines = release_text.details()
+        self.fields["sections"].choices = [  # type: ignore[attr-defined]
+            (section.value, f"{section.label}. {lines[section]}") for section in Section
+        ]
+        self.is_part2 = practice.is_part2
+        if not practice.is_part2:
+            del self.fields["part2"]
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or {}
+        if self.is_part2 and Section.SUBSTANCES in said.get("sections", ()) and not said.get("part2"):
+            self.add_error(
+                "part2",
+                _("Alcohol and drug records leave here only with this consent. Tick it, or take that part out."),
+            )
+        return said
+
+
+class SignForm(HouseForm):
+    """A signature that a member of staff takes and witnesses."""
+
+    typed_name = Words(
+        label=_("Full name of the person who signs"), error_messages={"required": _("Type the full name to sign.")}
+    )
+    relation = forms.ChoiceField(
+        label=_("They sign"),
+        choices=Signature.Relation.choices,
+        initial=Signature.Relation.SELF,
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose for whom they sign.")},
+    )
+    method = forms.ChoiceField(
+        label=_("How it was signed"),
+        choices=[
+            (Release.Method.STAFF, _("Here: they read it and typed their name")),
+            (Release.Method.PAPER, _("On paper, which we keep")),
+        ],
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose how it was signed.")},
+    )
+    signed_on = DayField(label=_("Day on the paper"), required=False, help_text=_("Only for a paper from another day."))
+
+
+class RevokeForm(HouseForm):
+    words = words_field(
+        _("What the client said, and how"),
+        _("Write what the client said, and how."),
+        help_text=_("Such as: called at 3 pm and asked us to stop."),
+    )
+
+
+# --- On the chart ----------------------------------------------------------------------------------------------------
+
+
+def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
+    """What is on file now, with the way to all of it."""
+    if not request.user.may(Permission.ASK_RELEASE):  # type: ignore[union-attr]
+        return None
+    today = timezone.localdate(at)
+    rows = [row for row in client.releases.order_by("-asked_at") if disclosure.state_of(row, today) in SHOWN_ON_CHART]
+    return Panel("referrals/releases_panel.html", {"rows": [look(row, today) for row in rows]}, SIDE)
+
+
+SHOWN_ON_CHART = (disclosure.OK, disclosure.NOT_SIGNED)
+
+
+def look(release: Release, today: date) -> dict[str, Any]:
+    """How one release stands, in words and tone."""
+    code = disclosure.state_of(release, today)
+    if code == disclosure.OK and release.expires_on - today <= actions.WARN_BEFORE:
+        code = actions.ENDS
+    tone, icon, words = LOOKS[code]
+    said = str(words).format(day=full_day(release.expires_on))
+    return {"release": release, "code": code, "chip": {"tone": tone, "icon": icon, "text": said}}
+
+
+# --- The page --------------------------------------------------------------------------------------------------------
+
+
+@staff_page(Permission.ASK_RELEASE)
+def releases(request: StaffRequest, pk: UUID) -> HttpResponse:
+    """Every release of this client and everything that left about them."""
+    at, client = timezone.now(), client_of(request, pk)
+    audit.seen(request, client, "releases")
+    today = timezone.localdate(at)
+    waiting = set(client.tasks.filter(kind="release", done_at=None).values_list("subject_id", flat=True))
+    on_file = client.releases.select_related("asked_by", "witness", "revoked_by").order_by("-asked_at")
+    left = client.disclosures.select_related("by")
+    found = places.stretch(left, ["-at", "id"], f"disclosures {client.pk}", request.GET.get("after", ""), PER_PAGE)
+    context = {
+        "client": client,
+        "rows": [_row(request, release, today, release.pk in waiting) for release in on_file],
+        "disclosures": [disclosure_row(row, request.user) for row in found.rows],
+        "next": found.next,
+        "is_first": found.is_first,
+        "back": back_to(request, client),
+        "may_ask": client.status not in Client.LEFT,
+    }
+    return render(request, "referrals/releases.html", context)
+
+
+def _row(request: StaffRequest, release: Release, today: date, is_open_item: bool) -> dict[str, Any]:
+    shown = look(release, today)
+    code = shown["code"]
+    return shown | {
+        "sections": section_labels(release.sections),
+        "facts": [fact for fact in _facts(release, request.user) if fact["value"]],
+        "may_sign": code == disclosure.NOT_SIGNED,
+        "may_take_back": release.revoked_at is None and code != disclosure.EXPIRED,
+        "is_signed": release.signed_at is not None,
+        "is_item": is_open_item,
+        "again": code in (disclosure.EXPIRED, disclosure.REVOKED, actions.ENDS),
+    }
+
+
+def _facts(release: Release, reader: Any) -> list[dict[str, str]]:
+    signed = ""
+    if release.signed_at is not None:
+        signed = gettext("{day}, {name}, {how}").format(
+            day=full_day(release.signed_at), name=release.typed_name, how=method_words(release, reader)
+        )
+    taken_back = ""
+    if release.revoked_at is not None:
+        who = named(release.revoked_by, reader) if release.revoked_by else gettext("the client")
+        taken_back = gettext("{when}, by {who}").format(when=moment(release.revoked_at), who=who)
+        if release.revoked_words:
+            taken_back += f": {release.revoked_words}"
+    return [
+        {"label": gettext("What it is for"), "value": release.purpose},
+        {"label": gettext("Part 2 consent"), "value": gettext("Yes, 42 CFR 2.31") if release.part2 else ""},
+        {
+            "label": gettext("Asked for"),
+            "value": gettext("{when}, by {who}").format(
+                when=moment(release.asked_at), who=named(release.asked_by, reader)
+            ),
+        },
+        {"label": gettext("Signed"), "value": signed},
+        {"label": gettext("Taken back"), "value": taken_back},
+    ]
+
+
+def method_words(release: Release, reader: Any = None) -> str:
+    """How it was signed, by whom if not by the client, and before whom."""
+    said = [str(Release.Method(release.method).label).lower()] if release.method else []
+    if release.relation != Signature.Relation.SELF:
+        said.append(str(Signature.Relation(release.relation).label).lower())
+    if release.witness is not None:
+        said.append(gettext("witness: {who}").format(who=named(release.witness, reader)))
+    return ", ".join(said)
+
+
+def section_labels(sections: Sequence[str]) -> list[str]:
+    return [str(section.label) for section in Section if section in sections]
+
+
+def disclosure_row(row: Disclosure, reader: Any) -> dict[str, Any]:
+    """To whom, when, what, why, how, by whom, and by what right."""
+    return {
+        "row": row,
+        "what": section_labels(row.sections),
+        "how": row.get_channel_display(),
+        "by": named(row.by, reader),
+        "why": row.purpose,
+        "reason": row.reason,
+    }
+
+
+def back_to(request: StaffRequest, client: Client) -> str:
+    """The chart for who reads it, else the caseload."""
+    if Client.objects.visible_to(request.user, Permission.READ_CHART).filter(pk=client.pk).exists():
+        return reverse("chart", args=[client.pk])
+    return reverse("caseload")
+
+
+# --- Asking ----------------------------------------------------------------------------------------------------------
+
+
+@staff_page(Permission.ASK_RELEASE)
+def release_new(request: StaffRequest, pk: UUID) -> HttpResponse:
+    at, client = timezone.now(), client_of(request, pk)
+    form = ReleaseForm(request.practice, request.POST or None, initial=_proposed(request, client, at))
+    if request.method == "POST" and form.is_valid():
+        said = dict(form.cleaned_data)
+        how = said.pop("how")
+        try:
+            with transaction.atomic():
+                made = actions.ask(by=request.user, client=client, at=at, **({"part2": False} | said))
+                if how == SEND:
+                    actions.tell(by=request.user, release=made, at=at)
+        except NotNow as sentence:
+            form.add_error(None, str(sentence))
+        else:
+            if how != SEND:
+                return redirect(f"{reverse('release_sign', args=[client.pk, made.pk])}?how={how}")
+            messages.success(request, gettext("Sent. They read and sign it on their own page."))
+            return redirect("releases", client.pk)
+    if request.method != "POST":
+        audit.seen(request, client, "releases")
+    context = {"client": client, "form": form, "is_empty": not form.fields["destination"].queryset.exists()}  # type: ignore[attr-defined]
+    return render(request, "referrals/release_new.html", context, status=400 if form.errors else 200)
+
+
+def _proposed(request: StaffRequest, client: Client, at: datetime) -> dict[str, Any]:
+    """What the form begins with: an earlier release to ask for again, or a clinic to ask for; else nothing ticked."""
+    proposed: dict[str, Any] = {
+        "purpose": PURPOSE,
+        "expires_on": timezone.localdate(at) + actions.LASTS,
+        "how": SEND,
+        "destination": _uuid(request.GET.get("to", "")),
+    }
+    again = _uuid(request.GET.get("again", ""))
+    earlier = client.releases.filter(pk=again).first() if again else None
+    if earlier is not None:
+        proposed |= {
+            "destination": earlier.destination_id,
+            "sections": earlier.sections,
+            "purpose": earlier.purpose,
+            "part2": earlier.part2,
+        }
+    return proposed
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+# --- One release -----------------------------------------------------------------------------------------------------
+
+
+def _release(request: StaffRequest, pk: UUID, release: UUID) -> Release:
+    found: Release = record_of(request, Release, release)
+    if found.client_id != pk:
+        raise Http404
+    return found
+
+
+@staff_page(Permission.ASK_RELEASE)
+def release_open(request: StaffRequest, release: UUID) -> HttpResponse:
+    """Where a message to staff leads: its address names nobody."""
+    found: Release = record_of(request, Release, release)
+    return redirect("releases", found.client_id)
+
+
+@staff_page(Permission.ASK_RELEASE)
+def release_tell(request: StaffRequest, pk: UUID, release: UUID) -> HttpResponse:
+    found = _release(request, pk, release)
+    if request.method == "POST":
+        try:
+            with transaction.atomic():
+                actions.tell(by=request.user, release=found, at=timezone.now())
+        except NotNow as sentence:
+            messages.error(request, str(sentence))
+        else:
+            messages.success(request, gettext("Sent. They read and sign it on their own page."))
+    return redirect("releases", pk)
+
+
+@staff_page(Permission.ASK_RELEASE)
+def release_sign(request: StaffRequest, pk: UUID, release: UUID) -> HttpResponse:
+    """The client signs here, or signed on paper; who takes it is the witness."""
+    at, client = timezone.now(), client_of(request, pk)
+    found = _release(request, pk, release)
+    method = Release.Method.PAPER if request.GET.get("how") == PAPER else Release.Method.STAFF
+    form = SignForm(request.POST or None, initial={"method": method})
+    if request.method == "POST" and form.is_valid():
+        if _signed(request, found, form, at):
+            return redirect("releases", pk)
+    elif request.method != "POST":
+        audit.seen(request, client, "release", found)
+    state = disclosure.state_of(found, timezone.localdate(at))
+    if state != disclosure.NOT_SIGNED and not form.is_bound:
+        messages.info(request, _why_not(state))
+        return redirect("releases", pk)
+    context = {"client": client, "release": found, "texts": release_text.texts(found), "form": form}
+    return render(request, "referrals/release_sign.html", context, status=400 if form.errors else 200)
+
+
+def _why_not(state: str) -> str:
+    return {
+        disclosure.OK: gettext("This release is signed already."),
+        disclosure.REVOKED: gettext("This release was taken back."),
+    }.get(state, gettext("The last day of this release is over."))
+
+
+def _signed(request: StaffRequest, found: Release, form: SignForm, at: datetime) -> bool:
+    said = dict(form.cleaned_data)
+    if said["method"] != Release.Method.PAPER:
+        said["signed_on"] = None
+    try:
+        with transaction.atomic():
+            first = actions.sign(by=request.user, release=found, at=at, device=device_of(request), **said)
+    except NotNow as sentence:
+        form.add_error(None, str(sentence))
+        return False
+    if first:
+        messages.success(request, gettext("Signed. You are the witness."))
+    else:
+        messages.info(request, gettext("This release is signed already. The first signature stands."))
+    return True
+
+
+def device_of(request: Any) -> str:
+    """From where and with what it was signed, for evidence."""
+    return f"{request.origin} {request.headers.get('User-Agent', '')}"[:300]
+
+
+@staff_page(Permission.ASK_RELEASE)
+def release_revoke(request: StaffRequest, pk: UUID, release: UUID) -> HttpResponse:
+    """Take it back for the client, by their word."""
+    at, client = timezone.now(), client_of(request, pk)
+    found = _release(request, pk, release)
+    form = RevokeForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        first = actions.revoke(by=request.user, release=found, at=at, words=form.cleaned_data["words"])
+        if first:
+            messages.success(
+                request,
+                gettext("Taken back. {clinic} cannot open it any more.").format(clinic=found.recipient),
+            )
+        else:
+            messages.info(request, gettext("This release was taken back before."))
+        return redirect("releases", pk)
+    if request.method != "POST":
+        audit.seen(request, client, "release", found)
+    context = {"client": client, "release": found, "form": form}
+    return render(request, "referrals/release_revoke.html", context, status=400 if form.errors else 200)
+
+
+@staff_page(Permission.ASK_RELEASE)
+def release_seen(request: StaffRequest, pk: UUID, release: UUID) -> HttpResponse:
+    """Nothing more is to be done about a release that ends or was taken back."""
+    found = _release(request, pk, release)
+    if request.method != "POST":
+        raise BadRequest
+    actions.put_away(by=request.user, release=found, at=timezone.now())
+    messages.success(request, gettext("Put away."))
+    return redirect("releases", pk)
+
+
+@staff_page(Permission.ASK_RELEASE)
+def release_copy(request: StaffRequest, pk: UUID, release: UUID) -> HttpResponse:
+    """The release as a PDF: what was signed, or the sheet to sign on."""
+    found = _release(request, pk, release)
+    audit.seen(request, client_of(request, pk), "release", found)
+    return release_copies.download(found)
