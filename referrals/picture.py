@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -17,15 +18,25 @@ from practice.models import Client
 
 
 @dataclass(frozen=True)
+class Origin:
+    """The answers that an input comes from: an instrument's key, or "" for a form's own questions."""
+
+    instrument: str
+    intake: UUID | None
+
+
+@dataclass(frozen=True)
 class Known:
     inputs: dict[str, Any]
     dates: dict[str, str]
     """The day, as ISO text, on which each input was said; absent for what the record itself says."""
+    origins: dict[str, Origin]
+    """Where each was said; absent likewise."""
 
 
 def known(client: Client, today: date) -> Known:
     """Return what the current answers of this client say, the newest of each kind. What is old or unsure is missing."""
-    facts, dates = _facts(client)
+    facts, dates, origins = _facts(client)
     age = client.age(today)
     facts |= {"age": age, "prescriber_linked": client.prescriber_id is not None}
     current = _current(client.assessments.order_by("-taken_at"), today)
@@ -34,7 +45,12 @@ def known(client: Client, today: date) -> Known:
     for key, result in scores.items():
         for name in fit.picture({key: result}, {}):
             dates[name] = current[key].taken_on.isoformat()
-    return Known(inputs, {name: day for name, day in dates.items() if name in inputs})
+            origins[name] = Origin(key, current[key].intake_id)
+    return Known(
+        inputs,
+        {name: day for name, day in dates.items() if name in inputs},
+        {name: origin for name, origin in origins.items() if name in inputs},
+    )
 
 
 def _fits(name: str, value: Any) -> bool:
@@ -64,20 +80,23 @@ def _scores(current: dict[str, Assessment], age: int | None) -> dict[str, Score]
     return {key: score(row.definition, row.answers, age=age, completed=done) for key, row in current.items()}
 
 
-def _facts(client: Client) -> tuple[dict[str, Any], dict[str, str]]:
+def _facts(client: Client) -> tuple[dict[str, Any], dict[str, str], dict[str, Origin]]:
     """Facts of all sittings that were sent, the newest word on each, and trials that staff have confirmed."""
     facts: dict[str, Any] = {}
     dates: dict[str, str] = {}
+    origins: dict[str, Origin] = {}
     sent = list(client.intakes.exclude(submitted_at=None).order_by("submitted_at"))
     for sitting in sent:
         for name, value in (sitting.facts or {}).items():
             if name in windows.PASSING and sitting is not sent[-1]:
                 continue
             facts[name], dates[name] = value, _day(sitting.submitted_at)
+            origins[name] = Origin("", sitting.pk)
         if sitting.trials_confirmed_at is not None and (failed := confirmed_trials(sitting)) is not None:
             facts["failed_adequate_trials"] = failed
             dates["failed_adequate_trials"] = _day(sitting.trials_confirmed_at)
-    return facts, dates
+            origins["failed_adequate_trials"] = Origin("", sitting.pk)
+    return facts, dates, origins
 
 
 def _day(moment: datetime | None) -> str:

@@ -18,6 +18,8 @@ THERAPY_BY_HOURS = 72  # OWN
 """The window for therapy after an infusion; roughly three days is how practices describe it."""
 THERAPY_BOOKED_AFTER = (1, 3, 6)  # OWN
 """After these infusions therapy is booked, not only offered."""
+RECHECK_DAYS = 7  # OWN
+"""After "watch and recheck": the check-in, unless a clinician names another day."""
 HELPED_AFTER_DAYS = 2  # OWN
 """The follow-up with "how helpful was it" comes on the first re-score day this long after the last infusion."""
 

@@ -42,6 +42,9 @@ KINDS: dict[str, Kind] = {
         NOW, "safety", "clock", _("Next safety check"), _("Record the check"), "alert", True, waits=True
     ),
     "care_today": Kind(NOW, "safety", "octagon-alert", _("Needs care today"), _("Record the steps"), "care_today"),
+    "care_check": Kind(
+        NOW, "safety", "clock", _("Check after care today"), _("Record the check"), "care_today", waits=True
+    ),
     "hand_off": Kind(
         NOW, "safety", "phone", _("Interim contact"), _("Record contact"), "referral", True, True, waits=True
     ),
@@ -62,7 +65,7 @@ KINDS: dict[str, Kind] = {
     "letter": Kind(WEEK, "watch", "file-text", _("Letter from the clinic"), _("Read letter"), "referral", True, True),
     "recheck": Kind(WEEK, "watch", "clock", _("Recheck"), _("Open"), "decision", True),
     "plan_review": Kind(WEEK, "watch", "shield", _("Safety plan review"), _("Review"), "safety_plan"),
-    "release": Kind(WEEK, "watch", "file-text", _("Release ends soon"), _("Open"), "releases"),
+    "release": Kind(WEEK, "watch", "file-text", _("Release of information"), _("Open"), "releases"),
     "new_intake": Kind(WEEK, "watch", "file-text", _("New intake"), _("Read intake"), "intake_read", True),
     "reconcile": Kind(WEEK, "watch", "circle-help", _("Two answers differ"), _("Reconcile"), "chart"),
     "unfinished": Kind(WEEK, "watch", "clock", _("Form not back"), _("Open"), "chart"),
