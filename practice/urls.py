@@ -23,7 +23,7 @@ from practice.views import (
     settings,
     system,
 )
-from referrals.views import courses, suggestions
+from referrals.views import courses, permissions, releases, suggestions
 
 handler400 = "practice.views.trouble.bad_request"
 handler403 = "practice.views.trouble.forbidden"
@@ -40,6 +40,7 @@ PANELS = (
     activity.todo,
     courses.panel,
     reading.agreements_panel,
+    releases.panel,
     inviting.panel,
     notes.panel,
     activity.panel,
@@ -48,6 +49,7 @@ PANELS = (
 # The lines of a client's own page, in order.
 HOME_LINES = (
     home.forms_line,
+    permissions.line,
     home.copies_line,
 )
 
