@@ -15,6 +15,7 @@ from practice import audit
 from practice.clinical import follow_up, infusion
 from practice.models import Client, Practice, Task, User
 from referrals.models import Course, CourseSession, Referral
+from referrals.states import State
 
 Why = Measure.Why
 NINE_QUESTIONS, LOOKING_BACK = "after-infusion", "after-course"
@@ -51,24 +52,30 @@ def session_taken_back(referral: Referral, session: CourseSession, at: datetime)
         for task in _open(referral, "back_to_therapy"):
             _take_back(task, [], at)
     replan(course, at, without=session)
-    if not _given(course, without=session):
-        Measure.objects.filter(
-            client=referral.client, why=Why.INTERIM, sent_at=None, stopped_at=session.reported_at
-        ).update(stopped_at=None)
+    if session.reported_at is not None and not _given(course, without=session):
+        not_over(referral, ended_at=session.reported_at)
 
 
 @transaction.atomic
 def over(referral: Referral, *, by: User | None, at: datetime) -> None:
     """This referral ended: without another one for the same decision, the short check-ins end too.
 
-    An ended course of which something was given still brings the follow-up, and the client back to therapy.
+    They go on after a "no" until it is put away: somebody with suicidal thoughts waits for the next clinic meanwhile.
+    An ended course of which something was given still brings its follow-up.
     """
+    waits = referral.state == State.DECLINED and referral.closed_at is None
     others = Referral.objects.open().filter(client=referral.client, decision=referral.decision_id)
-    if not others.exclude(pk=referral.pk).exists():
+    if not waits and not others.exclude(pk=referral.pk).exists():
         measures.stop_interim(by=by, client=referral.client, subject_id=referral.decision_id, at=at)
     course = Course.objects.filter(referral=referral).first()
     if course is not None and referral.client.status not in Client.LEFT:
         replan(course, at)
+
+
+def not_over(referral: Referral, *, ended_at: datetime) -> None:
+    """That end, or that first infusion, was a mistake: the short check-ins that it stopped go on as they were."""
+    stopped = Measure.objects.filter(client=referral.client, why=Why.INTERIM, sent_at=None, stopped_at=ended_at)
+    stopped.update(stopped_at=None)
 
 
 def is_over(course: Course, *, without: CourseSession | None = None) -> bool:

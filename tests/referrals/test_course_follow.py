@@ -310,3 +310,25 @@ def test_over_for_one_decision_leaves_the_check_ins_of_another(clock: Any, refer
     measures.start_interim(by=maya, client=referral.client, subject_id=uuid4(), at=NOW)
     courses.over(referral, by=maya, at=NOW)
     assert len(to_send(referral.client)) == 1
+
+
+def test_after_a_no_they_go_on_until_it_is_put_away(clock: Any, sam: Client, maya: User, on_call: User) -> None:
+    decision = Decision(client=sam, choice=Decision.Choice.INFUSION, rules_version="x", by=maya, at=NOW)
+    decision.save(force_insert=True)
+    measures.start_interim(by=maya, client=sam, subject_id=decision.pk, at=NOW)
+    declined = referral_in(State.DECLINED, sam, maya, decision=decision)
+    courses.over(declined, by=maya, at=NOW)
+    assert len(to_send(sam)) == 1
+    declined.closed_at = NOW
+    courses.over(declined, by=maya, at=NOW)
+    assert to_send(sam) == []
+
+
+def test_an_end_that_is_taken_back_brings_them_back(clock: Any, sam: Client, maya: User, on_call: User) -> None:
+    decision = Decision(client=sam, choice=Decision.Choice.INFUSION, rules_version="x", by=maya, at=NOW)
+    decision.save(force_insert=True)
+    measures.start_interim(by=maya, client=sam, subject_id=decision.pk, at=NOW)
+    cancelled = referral_in(State.CANCELLED, sam, maya, decision=decision)
+    assert to_send(sam) == []
+    courses.not_over(cancelled, ended_at=NOW)
+    assert to_send(sam) == [("short-check-in", "interim", NOW + 3 * DAY)]
