@@ -5,8 +5,8 @@
     @client_page                 a client on a link that they opened on this device (request.link)
     @link_page                   the steps before that: opening the link, the return code
 
-A POST through any door but @autosave carries the key of its form and is one transaction: a second press of the same
-form lands on the page of the first and writes nothing.
+A POST through any door but @autosave, and staff_page(often=True), carries the key of its form and is one transaction: a
+second press of the same form lands on the page of the first and writes nothing.
 """
 
 from collections.abc import Callable
@@ -52,9 +52,11 @@ def public(view: View) -> View:
     return _door(login_not_required(once(view)), Door("public"))
 
 
-def staff_page(permission: Permission) -> Callable[[View], View]:
+def staff_page(permission: Permission, *, often: bool = False) -> Callable[[View], View]:
+    """`often`: for what a script sends while somebody types: one transaction, too, but taken any number of times."""
+
     def door(view: View) -> View:
-        inner = once(view)
+        inner = _often(view) if often else once(view)
 
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -105,6 +107,18 @@ def once(view: View) -> View:
                 _forget_kept(request)
             else:
                 sent.delete()  # nothing was taken: the same form may be corrected and sent again
+        return response
+
+    return guarded
+
+
+def _often(view: View) -> View:
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        with transaction.atomic():
+            response = view(request, *args, **kwargs)
+            if response.status_code in (302, 303):
+                _forget_kept(request)
         return response
 
     return guarded

@@ -20,6 +20,8 @@ PERIODIC = (
     Periodic("chase_intakes", 900),
     Periodic("send_measures", 300),
     Periodic("watch_measures", 300),
+    Periodic("review_plans", 300),
+    Periodic("review_decisions", 3600),
     Periodic("anchor_audit", 3600),
     Periodic("watch_system", 300),
     Periodic("warn_releases", 86400),

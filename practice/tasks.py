@@ -9,7 +9,7 @@ from celery import shared_task
 from django.db.models import F
 from django.utils import timezone
 
-from practice import actions, audit, jobs, notices
+from practice import actions, audit, jobs, notices, safety_plan
 from practice.models import Client, Job, KeptForm, Notice, SentForm, Task
 
 KEEP_FORMS = timedelta(days=2)
@@ -66,6 +66,11 @@ def climb_alerts(ref: str) -> None:
 @jobs.job("wake_tasks")
 def wake_tasks(ref: str) -> None:
     Task.wake(timezone.now())
+
+
+@jobs.job("review_plans")
+def review_plans(ref: str) -> None:
+    safety_plan.open_reviews(at=timezone.now())
 
 
 @jobs.job("anchor_audit")

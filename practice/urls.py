@@ -19,11 +19,12 @@ from practice.views import (
     people,
     public,
     rules,
+    safety_plan,
     search,
     settings,
     system,
 )
-from referrals.views import courses, permissions, releases, suggestions
+from referrals.views import courses, permissions, referrals, releases, suggestions
 
 handler400 = "practice.views.trouble.bad_request"
 handler403 = "practice.views.trouble.forbidden"
@@ -38,6 +39,7 @@ PANELS = (
     plans.panel,
     reading.panel,
     activity.todo,
+    referrals.panel,
     courses.panel,
     reading.agreements_panel,
     releases.panel,
@@ -102,6 +104,12 @@ urlpatterns = [
     path("clients/<uuid:pk>/alerts/<uuid:alert>/add/", alerts.alert_add, name="alert_add"),
     path("clients/<uuid:pk>/alerts/<uuid:alert>/checked/", alerts.alert_checked, name="alert_checked"),
     path("clients/<uuid:pk>/flags/new/", alerts.flag_new, name="flag_new"),
+    path("clients/<uuid:pk>/safety-plan/", safety_plan.safety_plan, name="safety_plan"),
+    path("clients/<uuid:pk>/safety-plan/new/", safety_plan.safety_plan_new, name="safety_plan_new"),
+    path("clients/<uuid:pk>/safety-plan/save/", safety_plan.safety_plan_save, name="safety_plan_save"),
+    path("clients/<uuid:pk>/safety-plan/finish/", safety_plan.safety_plan_finish, name="safety_plan_finish"),
+    path("clients/<uuid:pk>/safety-plan/give/", safety_plan.safety_plan_give, name="safety_plan_give"),
+    path("clients/<uuid:pk>/safety-plan/pdf/", safety_plan.safety_plan_pdf, name="safety_plan_pdf"),
     path("clients/<uuid:pk>/notes/", notes.notes, name="notes"),
     path("clients/<uuid:pk>/psychotherapy-notes/", notes.psychotherapy_notes, name="psychotherapy_notes"),
     path("clients/<uuid:pk>/tasks/<uuid:task>/", activity.task_done, name="task_done"),

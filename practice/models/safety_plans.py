@@ -14,8 +14,8 @@ from practice.sealed import SealedField, SealedJSON
 class SafetyPlan(ClientRecord):
     """One version of a client's safety plan, written with them in their words. A finished version is never edited.
 
-    `steps` holds {section code: [row, ...]} for the sections of practice/safety_plan.toml; a row is text, or a dict
-    of that section's fields.
+    `steps` holds {section code: [row, ...]} for the sections of practice/safety_plan.toml; a row is a dict of that
+    section's fields ("text" where it has none of its own).
     """
 
     class Means(models.TextChoices):
@@ -38,6 +38,7 @@ class SafetyPlan(ClientRecord):
     review_on = models.DateField(null=True, blank=True)
     given_at = models.DateTimeField(null=True, blank=True)  # put on the client's own page
     version = models.PositiveIntegerField(default=1)  # of the draft, so that two writers see each other
+    writer = models.CharField(max_length=32, blank=True, default="")  # the open page that saved last
 
     class Privacy:
         clinical = ["steps", "means", "means_words", "review_on"]
@@ -52,6 +53,7 @@ class SafetyPlan(ClientRecord):
             "finished_by",
             "given_at",
             "version",
+            "writer",
         ]
 
     class Meta:

@@ -89,6 +89,7 @@ def card(flag: Alert, reader: Any, may_act: bool, at: datetime) -> dict[str, Any
         "contacts": [contact_facts(contact, reader) for contact in flag.contacts.all()],
         "notes": [event for event in events if event.kind == Kind.ADDED and event.words],
         "url": reverse("alert", args=args),
+        "plan_url": reverse("safety_plan", args=args[:1]),
         "answers_url": reverse("intake_read", args=[flag.client_id, flag.source_id])
         if flag.source == Alert.Source.INTAKE
         else "",

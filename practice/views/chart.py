@@ -15,7 +15,7 @@ from django.utils.translation import get_language_info, gettext, ngettext
 
 from practice import audit
 from practice.access import Permission
-from practice.models import Alert, Client, SafetyContact, User
+from practice.models import Alert, Client, SafetyContact, SafetyPlan, User
 from practice.pages import client_of, staff_page
 from practice.templatetags.ui import clock, full_day, moment
 
@@ -81,6 +81,11 @@ ASKED = (
     Permission.RAISE_FLAG,
     Permission.REVIEW_SUGGESTION,
     Permission.WRITE_NOTE,
+    Permission.WRITE_SAFETY_PLAN,
+    Permission.DECIDE,
+    Permission.SEND_REFERRAL,
+    Permission.TRACK_REFERRAL,
+    Permission.READ_CHART,
     Permission.INVITE_CLIENT,
     Permission.EDIT_CLIENT,
 )
@@ -155,7 +160,7 @@ def story(client: Client, flags: Sequence[Alert], may: set[Permission], at: date
     facts = [
         {"label": gettext("Reach by"), "value": reach_words(client)},
         {"label": gettext("Trusted person"), "value": trusted_words(client)},
-        {"label": gettext("Safety plan"), "value": gettext("None yet")},
+        {"label": gettext("Safety plan"), "url": reverse("safety_plan", args=[client.pk]), **plan_words(client, at)},
         {"label": gettext("Allergies"), "value": client.allergies or gettext("Not known")},
         {"label": gettext("Language"), "value": language_words(client)},
         {"label": gettext("Next session"), "value": moment(client.next_session_at) or gettext("None booked")},
@@ -176,6 +181,17 @@ def story(client: Client, flags: Sequence[Alert], may: set[Permission], at: date
             if permission in may
         ],
     }
+
+
+def plan_words(client: Client, at: datetime) -> dict[str, Any]:
+    """The day of the safety plan, and whether a review of it is due."""
+    plan = SafetyPlan.current(client)
+    if plan is None or plan.finished_at is None:
+        return {"value": gettext("None yet")}
+    made = full_day(plan.finished_at)
+    if plan.is_due(timezone.localdate(at)):
+        return {"value": gettext("{day}, review due").format(day=made), "alert": True}
+    return {"value": made}
 
 
 def reach_words(client: Client) -> str:
