@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from practice import audit, coverage, jobs, notices
 from practice.access import Role
 from practice.actions import NotNow
-from practice.models import Alert, Client, Practice, Task, User
+from practice.models import Alert, Client, Job, Practice, Task, User
 from referrals import clocks
 from referrals.models import ClientWord, Course, CourseSession, Destination, Referral
 from referrals.states import IN_TREATMENT, TERMINAL, State
@@ -124,7 +124,7 @@ def _remind(referral: Referral, at: datetime) -> None:
     practice = Practice.get()
     today = coverage.local(at, practice).date()
     key = f"digest:{referral.destination_id}:"
-    if not jobs.Job.objects.filter(dedupe_key=f"{key}{today}").exists():
+    if not Job.objects.filter(dedupe_key=f"{key}{today}").exists():
         jobs.enqueue("send_desk_digest", ref=referral.destination_id, dedupe_key=f"{key}{today}")
         return
     opening = coverage.next_opening(at, practice)

@@ -1,77 +1,55 @@
 """What happens to a referral: one event at a time, by one side, written once; and the sessions of its course.
 
-The table (referrals/states.py) says what may happen. An event claims the referral by a conditional UPDATE on its state
-and version; who comes second reads who was first and what stands now, and nothing of theirs is written. Staff may
-record what the clinic told them: the actor stays the recipient, and the recorder, the channel and the evidence are kept
-apart. A wrong entry is taken back by a later one (`correct`).
+The table (referrals/states.py) says what may happen; who comes second reads who was first. Staff may record what the
+clinic told them: the actor stays the recipient, and the recorder, the channel and the evidence are kept apart. A wrong
+entry is taken back by a later one (`correct`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, Unpack
 from zoneinfo import ZoneInfo
 
-from dateutil.relativedelta import relativedelta
-from django.db import models, transaction
-from django.db.models import F, Max
+from django.db import transaction
+from django.db.models import Max
 from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
 
-from practice import audit, coverage
+from practice import coverage
 from practice.actions import NotNow
-from practice.models import Practice, User
+from practice.models import Client, Practice, User
 from practice.templatetags.ui import day, moment
 from referrals import states
-from referrals.actions import clocks, news
-from referrals.actions.news import tell_client, tell_practice
-from referrals.models import Course, CourseSession, DeskKey, Letter, Path, Referral, StatusChange
+from referrals.actions import clocks, courses, news
+from referrals.actions.acts import BOOKS as BOOKS
+from referrals.actions.acts import (
+    ENDS,
+    Act,
+    Channel,
+    Teller,
+    Told,
+    check_teller,
+    check_visit,
+    claim,
+    course_of,
+    heard,
+    next_number,
+    note,
+    planned,
+    refusal,
+    signed,
+    snapshot,
+    standing,
+    tell,
+)
+from referrals.actions.acts import UNDO as UNDO
+from referrals.actions.acts import WhyNot as WhyNot
+from referrals.actions.acts import said_by as said_by
+from referrals.models import Course, CourseSession, DeskKey, Letter, Referral, StatusChange
 from referrals.states import Actor, Event, State
 
-Channel = StatusChange.Channel
 CORRECT = "correct"
-UNDO = timedelta(hours=24)  # a clinic may take its own entry back this long; staff at any time
-SLACK = timedelta(minutes=5)  # between two clocks
-FARTHEST = relativedelta(years=1)
+CLINIC = Actor.RECIPIENT
 FILL_ON = (1, 3, 5)  # Tuesday, Thursday, Saturday: what the desk proposes for six infusions in two weeks
-WITH_COURSE = (Path.INFUSION, Path.PAIN)
-BOOKS = (Event.SCHEDULE, Event.RESCHEDULE)
-ENDS_VISIT = (Event.NO_SHOW, Event.CANCEL_VISIT, Event.VISIT, Event.DECLINE, Event.OUTCOME, Event.CONFIRM_CANCEL)
-REPORTS = (Event.VISIT, Event.NO_SHOW, Event.OUTCOME)
-
-
-class WhyNot(models.TextChoices):
-    """Why a clinic declines (G6)."""
-
-    FULL = "full", _("No place soon")
-    SUICIDAL = "suicidal", _("Does not take clients with suicidal thoughts")
-    INSURANCE = "insurance", _("Insurance or price")
-    NOT_SUITABLE = "not_suitable", _("Not suitable for this treatment")
-    AREA = "area", _("Out of area")
-    NO_ANSWER = "no_answer", _("Could not reach the client")
-    OTHER = "other", _("Another reason")
-
-
-@dataclass(frozen=True)
-class Teller:
-    """Who says it, and how we know."""
-
-    actor: Actor
-    channel: str
-    at: datetime
-    by: User | None = None
-    by_key: DeskKey | None = None
-    by_name: str = ""
-    happened_at: datetime | None = None
-    reason: str = ""
-    words: str = ""
-
-    @property
-    def name(self) -> str:
-        return self.by_name or (self.by_key.name or self.by_key.email if self.by_key else "")
-
-
-# --- One event --------------------------------------------------------------------------------------------------------
 
 
 @transaction.atomic
@@ -80,245 +58,21 @@ def record(
     event: str,
     actor: Actor,
     *,
-    channel: str,
-    at: datetime,
-    by: User | None = None,
-    by_key: DeskKey | None = None,
-    by_name: str = "",
     happened_at: datetime | None = None,
     reason: str = "",
     words: str = "",
     visit_at: datetime | None = None,
     letter: Letter | None = None,
     session: CourseSession | None = None,
-    seen: int | None = None,
+    **told: Unpack[Told],
 ) -> StatusChange:
-    """Write one event of the referral, with its tasks, notices and clocks. Raises NotNow with a sentence otherwise.
-
-    `seen` is the version of the referral that the person was looking at; without it, the one of `referral` counts.
-    """
-    teller = Teller(actor, channel, at, by, by_key, by_name.strip(), happened_at, reason, words.strip())
-    act = _Act(referral, teller, seen)
+    """Write one event of the referral, with its tasks, notices and clocks. Raises NotNow with a sentence otherwise."""
+    act = Act(referral, actor, told, happened_at=happened_at, reason=reason, words=words)
+    if event in ENDS and (course := course_of(referral)) is not None:
+        act.kept = standing(course)
     act.step(event, visit_at=visit_at, letter=letter, session=session)
     act.follow()
     return act.changes[0]
-
-
-class _Act:
-    """What one press writes: one event, or the few that a report of a session stands for. Undone together."""
-
-    def __init__(self, referral: Referral, teller: Teller, seen: int | None) -> None:
-        self.referral, self.teller, self.seen = referral, teller, seen
-        self.changes: list[StatusChange] = []
-        self.first = 0
-        self.kept: dict[str, Any] = {}  # what stood before, besides the referral's own columns
-        _check_teller(teller)
-        if seen is not None and seen != referral.version:
-            raise NotNow(overtaken(referral))
-
-    def step(
-        self,
-        event: str,
-        *,
-        visit_at: datetime | None = None,
-        letter: Letter | None = None,
-        session: CourseSession | None = None,
-    ) -> StatusChange:
-        referral, teller = self.referral, self.teller
-        step = states.step(referral.state, event, teller.actor)
-        if step is None:
-            raise NotNow(_refusal(referral, event, teller.actor))
-        _check_event(referral, event, teller, visit_at, letter)
-        visit = {"visit_at": _iso(referral.visit_at), "visit_confirmed_at": _iso(referral.visit_confirmed_at)}
-        _claim(referral, step.target, teller.at, **_effects(referral, event, teller, visit_at))
-        number = _next_number(referral)
-        before = {"act": self.first or number} | ({} if self.first else {"visit": visit} | self.kept)
-        self.first = before["act"]
-        change = StatusChange(
-            referral=referral,
-            number=number,
-            event=step.event,
-            tid=step.tid,
-            source=step.source,
-            target=step.target,
-            evidence=letter,
-            session=session,
-            visit_at=visit_at,
-            before=before,
-            **_signed(teller),
-        )
-        change.words = teller.words
-        change.save(force_insert=True)
-        _note(f"referral.{step.event}", referral, teller, tid=step.tid)
-        self.changes.append(change)
-        return change
-
-    def follow(self) -> None:
-        """What follows from the events of this act: the course, open items, the clock, and who is told, once."""
-        referral, teller = self.referral, self.teller
-        for change in self.changes:
-            _keep_course(referral, change)
-        clocks.restart(referral, teller.at)
-        news.open_items(referral, self.changes, teller.at)
-        _tell(referral, self.changes, teller.by, teller.at)
-
-
-def _tell(referral: Referral, changes: Sequence[StatusChange], by: User | None, at: datetime) -> None:
-    """Say once per act that something happened: to the practice by reference only, to the client that there is news."""
-    if any(change.actor == Actor.RECIPIENT for change in changes):
-        tell_practice(referral, by=by)
-    tell_client(referral, [change.event for change in changes], at)
-
-
-def _check_teller(teller: Teller) -> None:
-    if (teller.by is None) == (teller.by_key is None):
-        raise ValueError("an event is recorded by a member of staff or by a clinic's key")
-    if teller.actor == Actor.INITIATOR and teller.by is None:
-        raise NotNow(gettext("Only the practice may do this."))
-    if teller.actor == Actor.RECIPIENT and teller.by is not None and teller.channel in (Channel.LINK, Channel.HERE):
-        raise NotNow(gettext("Say how the clinic told you: by phone, fax, e-mail or letter."))
-    if teller.happened_at is not None and teller.happened_at > teller.at + SLACK:
-        raise NotNow(gettext("This lies in the future. Give the day on which it happened."))
-
-
-def _check_event(
-    referral: Referral, event: str, teller: Teller, visit_at: datetime | None, letter: Letter | None
-) -> None:
-    if event == Event.SEND and referral.destination is None:
-        raise NotNow(gettext("Choose a clinic first."))
-    if event == Event.DECLINE and teller.reason not in WhyNot.values:
-        raise NotNow(gettext("Choose a reason for declining."))
-    if event == Event.ASK_CANCEL and not (teller.words or teller.reason):
-        raise NotNow(gettext("Write why the referral is taken back."))
-    if event == Event.OUTCOME and (letter is None or letter.referral_id != referral.pk):
-        raise NotNow(gettext("A referral is completed by an outcome report: add the letter as a file, or type it."))
-    if event in BOOKS:
-        if visit_at is None:
-            raise NotNow(gettext("Give the date of the visit."))
-        _check_visit(referral, visit_at, teller.at)
-
-
-def _check_visit(referral: Referral, visit_at: datetime, at: datetime) -> None:
-    if not referral.created_at - UNDO <= visit_at <= at + FARTHEST:
-        raise NotNow(gettext("Check the day: it is before the referral, or more than a year away."))
-
-
-def _effects(referral: Referral, event: str, teller: Teller, visit_at: datetime | None) -> dict[str, Any]:
-    """The columns of the referral that this event sets besides its state."""
-    at = teller.at
-    found: dict[str, Any] = {}
-    if event == Event.SEND:
-        found |= {"sent_at": at, "sent_by": teller.by}
-    if teller.actor == Actor.RECIPIENT:
-        found |= _heard(referral, at)
-    if event in BOOKS:
-        found |= {"visit_at": visit_at, "visit_confirmed_at": None}
-    if event in ENDS_VISIT:
-        found |= {"visit_at": None, "visit_confirmed_at": None}
-    return found
-
-
-def _heard(referral: Referral, at: datetime) -> dict[str, Any]:
-    """A sign of life of the clinic. One that was put away for its silence is not silent any more."""
-    found = {"heard_at": at, "received_at": referral.received_at or at, "client_asked_at": None}
-    if referral.closed_why == clocks.SILENT:
-        found |= {"closed_at": None, "closed_why": ""}
-    return found
-
-
-def _claim(referral: Referral, target: str, at: datetime, **columns: Any) -> None:
-    """Take the referral as this caller saw it to its new state, or say who was first. Exactly one caller wins."""
-    columns = {"state": target, "state_at": at if target != referral.state else referral.state_at} | columns
-    mine = Referral.objects.filter(pk=referral.pk, state=referral.state, version=referral.version)
-    if not mine.update(version=F("version") + 1, **columns):
-        raise NotNow(overtaken(referral))
-    for name, value in columns.items():
-        setattr(referral, name, value)
-    referral.version += 1
-
-
-def overtaken(referral: Referral) -> str:
-    """Who was first, and what stands now: for the one who pressed second."""
-    now = Referral.objects.get(pk=referral.pk)
-    last = now.changes.select_related("by", "by_key").last()
-    if last is None:
-        return gettext("Somebody changed this referral meanwhile. Look at it again before you go on.")
-    return gettext("{who} was first: {event}, {when}. It stands at “{state}” now. Nothing was changed by you.").format(
-        who=said_by(last), event=last.get_event_display(), when=moment(last.at), state=now.get_state_display()
-    )
-
-
-def said_by(change: StatusChange) -> str:
-    """The person at the clinic, or the member of staff who wrote it down."""
-    if change.by_key is not None:
-        return change.by_name or change.by_key.name or change.by_key.email
-    return str(change.by) if change.by is not None else gettext("Somebody")
-
-
-def _refusal(referral: Referral, event: str, actor: Actor) -> str:
-    now = Referral.objects.get(pk=referral.pk)
-    if now.version != referral.version:
-        return overtaken(referral)
-    possible = [str(each.label) for each in states.open_to(now.state, actor)]
-    said = gettext("“{event}” is not possible: this referral stands at “{state}”.").format(
-        event=Event(event).label, state=now.get_state_display()
-    )
-    if possible:
-        return said + " " + gettext("Possible now: {list}.").format(list=", ".join(possible))
-    return said + " " + gettext("If an earlier entry was wrong, correct that one.")
-
-
-def _signed(teller: Teller) -> dict[str, Any]:
-    return {
-        "actor": teller.actor,
-        "by": teller.by,
-        "by_key": teller.by_key,
-        "by_name": teller.name[:80],
-        "channel": teller.channel,
-        "reason": teller.reason[:20],
-        "happened_at": teller.happened_at or teller.at,
-        "at": teller.at,
-    }
-
-
-def _next_number(referral: Referral) -> int:
-    return int(referral.changes.aggregate(n=Max("number"))["n"] or 0) + 1
-
-
-def _note(action: str, referral: Referral, teller: Teller, **facts: Any) -> None:
-    if teller.by_key is not None:
-        facts["key"] = str(teller.by_key.pk)
-    audit.record(
-        action, by=teller.by or teller.by_key, client=referral.client_id, target=referral, at=teller.at, **facts
-    )
-
-
-def _iso(at: datetime | None) -> str | None:
-    return at.isoformat() if at else None
-
-
-def _keep_course(referral: Referral, change: StatusChange) -> None:
-    """A course of infusions begins with the acceptance and is told by its sessions; an end leaves nothing planned."""
-    if change.event == Event.ACCEPT and referral.path in WITH_COURSE and referral.destination is not None:
-        Course.objects.get_or_create(
-            referral=referral,
-            defaults={
-                "client": referral.client,
-                "clinic": referral.destination.name,
-                "started_on": coverage.local(change.happened_at, Practice.get()).date(),
-            },
-        )
-    if change.target in states.TERMINAL and (course := course_of(referral)) is not None:
-        _planned(course).delete()
-        if course.state == Course.State.UNDER_WAY:
-            done = course.sessions.filter(state=CourseSession.State.DONE, is_maintenance=False).count()
-            course.state = Course.State.DONE if done >= course.planned else Course.State.STOPPED
-            course.save(update_fields=["state"])
-
-
-def course_of(referral: Referral) -> Course | None:
-    found: Course | None = Course.objects.filter(referral=referral).first()
-    return found
 
 
 # --- Taking an entry back ---------------------------------------------------------------------------------------------
@@ -340,11 +94,9 @@ def correct(
     entries stand on it, only the session it reported is put back.
     """
     referral: Referral = Referral.objects.select_for_update().get(pk=change.referral_id)
-    actor = Actor.RECIPIENT if by is None else Actor.INITIATOR
-    channel = Channel.LINK if by is None else Channel.HERE
+    actor, channel = (CLINIC, Channel.LINK) if by is None else (Actor.INITIATOR, Channel.HERE)
     teller = Teller(actor, channel, at, by, by_key, by_name.strip(), words=reason.strip())
-    if (by is None) == (by_key is None):
-        raise ValueError("an entry is taken back by a member of staff or by a clinic's key")
+    check_teller(teller)
     history = list(referral.changes.select_related("session", "corrects", "by", "by_key"))
     corrected = {row.corrects_id: row for row in history if row.corrects_id}
     _check_correction(referral, change, teller, corrected)
@@ -360,13 +112,13 @@ def correct(
     target = referral.state if later else act[0].source
     columns = {} if later else {name: _moment(value) for name, value in act[0].before["visit"].items()}
     source = referral.state
-    _claim(referral, target, at, **columns)
+    claim(referral, target, at, **columns)
     back = [_take_back(row, referral, teller, source, target) for row in reversed(act)]
-    _note("referral.corrected", referral, teller, tid=change.tid)
+    note("referral.corrected", referral, teller, tid=change.tid)
     _put_back(referral, act, at)
     clocks.restart(referral, at)
     news.close_items(referral, act, by=by, at=at)
-    _tell(referral, act, by, at)
+    tell(referral, act, by, at)
     return back[-1]
 
 
@@ -398,13 +150,13 @@ def _check_correction(
 def _take_back(row: StatusChange, referral: Referral, teller: Teller, source: str, target: str) -> StatusChange:
     back = StatusChange(
         referral=referral,
-        number=_next_number(referral),
+        number=next_number(referral),
         event=CORRECT,
         source=source,
         target=target,
         corrects=row,
         session=row.session,
-        **_signed(teller),
+        **signed(teller),
     )
     back.words = teller.words
     back.save(force_insert=True)
@@ -419,8 +171,6 @@ def _put_back(referral: Referral, act: Sequence[StatusChange], at: datetime) -> 
     kept = act[0].before
     for row in act:
         if row.event == Event.VISIT and row.session is not None:
-            from referrals.actions import courses
-
             courses.session_taken_back(referral, row.session, at)
     for number, session in kept.get("sessions", {}).items():
         _restore_session(course, int(number), session)
@@ -428,6 +178,8 @@ def _put_back(referral: Referral, act: Sequence[StatusChange], at: datetime) -> 
         Course.objects.filter(pk=course.pk).update(state=kept["course"])
     if act[0].event == Event.ACCEPT and not course.sessions.exists():
         course.delete()
+    else:
+        courses.replan(course, at)
 
 
 def _restore_session(course: Course, number: int, kept: dict[str, Any] | None) -> None:
@@ -441,24 +193,7 @@ def _restore_session(course: Course, number: int, kept: dict[str, Any] | None) -
     session.save()
 
 
-def _snapshot(session: CourseSession | None) -> dict[str, Any] | None:
-    if session is None:
-        return None
-    return {
-        "on": session.on.isoformat(),
-        "at": _iso(session.at),
-        "reported_at": _iso(session.reported_at),
-        "route": session.route,
-        "state": session.state,
-        "is_maintenance": session.is_maintenance,
-    }
-
-
 # --- The sessions of a course -----------------------------------------------------------------------------------------
-
-
-def _planned(course: Course) -> Any:
-    return course.sessions.filter(state=CourseSession.State.PLANNED)
 
 
 def _moment_of(session: CourseSession) -> datetime:
@@ -481,8 +216,8 @@ def proposed(first: date, count: int = 6) -> list[date]:
     return [on for on in days if on.weekday() in FILL_ON][:count]
 
 
-def _begin(referral: Referral, teller: Teller, seen: int | None) -> tuple[_Act, Course]:
-    act = _Act(referral, teller, seen)
+def _begin(referral: Referral, told: Told, words: str = "") -> tuple[Act, Course]:
+    act = Act(referral, CLINIC, told, words=words)
     course = Course.objects.select_for_update().filter(referral=referral).first()
     if course is None:
         raise NotNow(gettext("Sessions can be entered once the referral is accepted."))
@@ -519,13 +254,13 @@ def _split(when: date | datetime) -> tuple[date, datetime | None]:
 
 def _holds(referral: Referral, course: Course) -> bool:
     """Whether the visit that is booked now is one of the planned sessions (else: a first talk, say)."""
-    return any(_moment_of(session) == referral.visit_at for session in _planned(course))
+    return any(_moment_of(session) == referral.visit_at for session in planned(course))
 
 
-def _settle(act: _Act, course: Course, held: bool) -> None:
+def _settle(act: Act, course: Course, held: bool) -> None:
     """Bring the state in line with the next planned session."""
     referral = act.referral
-    following = min(_planned(course), key=_moment_of, default=None)
+    following = min(planned(course), key=_moment_of, default=None)
     stands = referral.state
     if following is None:
         if stands == State.SCHEDULED and held:
@@ -542,7 +277,7 @@ def _settle(act: _Act, course: Course, held: bool) -> None:
         act.step(Event.RESCHEDULE, visit_at=when, session=following)
 
 
-def _make_visit(act: _Act, event: str, session: CourseSession) -> None:
+def _make_visit(act: Act, event: str, session: CourseSession) -> None:
     """Record that a session took place or was missed. A visit has to be booked before it can be either."""
     stands = act.referral.state
     unbooked = {State.NO_SHOW: Event.RESCHEDULE, State.VISIT_CANCELLED: Event.SCHEDULE}
@@ -553,15 +288,17 @@ def _make_visit(act: _Act, event: str, session: CourseSession) -> None:
     act.step(event, session=session)
 
 
-def _finish(act: _Act, what: str, **facts: Any) -> None:
+def _finish(act: Act, course: Course, what: str, **facts: Any) -> None:
     """Close an act on sessions: one without an event still takes its turn, and all of them are noted."""
     referral, teller = act.referral, act.teller
     if not act.changes:
         if referral.state not in (State.ACCEPTED, *states.IN_TREATMENT):
-            raise NotNow(_refusal(referral, Event.SCHEDULE, teller.actor))
-        _claim(referral, referral.state, teller.at, **_heard(referral, teller.at))
-    _note(f"course.{what}", referral, teller, **facts)
+            raise NotNow(refusal(referral, Event.SCHEDULE, teller.actor))
+        claim(referral, referral.state, teller.at, **heard(referral, teller.at))
+    note(f"course.{what}", referral, teller, **facts)
     act.follow()
+    if referral.client.status not in Client.LEFT:
+        courses.replan(course, teller.at)
 
 
 @transaction.atomic
@@ -570,64 +307,55 @@ def book(
     number: int,
     at_time: date | datetime,
     *,
-    channel: str,
-    at: datetime,
-    by: User | None = None,
-    by_key: DeskKey | None = None,
-    by_name: str = "",
     route: str = "",
-    seen: int | None = None,
+    **told: Unpack[Told],
 ) -> CourseSession:
     """Book a session of the course, or give it another day. `at_time` is a day, or a day with its time."""
-    act, course = _begin(referral, Teller(Actor.RECIPIENT, channel, at, by, by_key, by_name.strip()), seen)
+    act, course = _begin(referral, told)
     found = _session(course, number)
     if found is not None and found.state == CourseSession.State.DONE:
         raise NotNow(gettext("Session {n} is marked done. Undo that first.").format(n=number))
     return _book(act, course, number, at_time, route=route or (found.route if found else ""))
 
 
-def _book(act: _Act, course: Course, number: int, at_time: date | datetime, **fields: Any) -> CourseSession:
+def _book(act: Act, course: Course, number: int, at_time: date | datetime, **fields: Any) -> CourseSession:
     held = _holds(act.referral, course)
-    act.kept["sessions"] = {str(number): _snapshot(course.sessions.filter(number=number).first())}
+    act.kept["sessions"] = {str(number): snapshot(course.sessions.filter(number=number).first())}
     on, clock = _split(at_time)
-    _check_visit(act.referral, _midnight(on), act.teller.at)
+    check_visit(act.referral, _midnight(on), act.teller.at)
     planned = CourseSession.State.PLANNED
     session = _write(course, number, on=on, at=clock, state=planned, reported_at=None, **fields)
     _settle(act, course, held)
-    _finish(act, "booked", number=number)
+    _finish(act, course, "booked", number=number)
     return session
 
 
 @transaction.atomic
-def move(referral: Referral, number: int, at_time: date | datetime, **said: Any) -> CourseSession:
+def move(
+    referral: Referral, number: int, at_time: date | datetime, *, route: str = "", **told: Unpack[Told]
+) -> CourseSession:
     """Give a booked or missed session another day. Arguments as for `book`."""
     if not CourseSession.objects.filter(course__referral=referral, number=number).exists():
         raise NotNow(gettext("Session {n} is not booked yet.").format(n=number))
-    return book(referral, number, at_time, **said)
+    return book(referral, number, at_time, route=route, **told)
 
 
 @transaction.atomic
 def call_off(
     referral: Referral,
     number: int,
-    *,
-    channel: str,
-    at: datetime,
-    by: User | None = None,
-    by_key: DeskKey | None = None,
-    by_name: str = "",
-    seen: int | None = None,
+    **told: Unpack[Told],
 ) -> None:
     """Cancel a booked session, with no new day yet."""
-    act, course = _begin(referral, Teller(Actor.RECIPIENT, channel, at, by, by_key, by_name.strip()), seen)
+    act, course = _begin(referral, told)
     session = _session(course, number)
     if session is None or session.state != CourseSession.State.PLANNED:
         raise NotNow(gettext("Session {n} is not booked.").format(n=number))
     held = _holds(referral, course)
-    act.kept["sessions"] = {str(number): _snapshot(session)}
+    act.kept["sessions"] = {str(number): snapshot(session)}
     session.delete()
     _settle(act, course, held)
-    _finish(act, "called_off", number=number)
+    _finish(act, course, "called_off", number=number)
 
 
 @transaction.atomic
@@ -636,29 +364,16 @@ def done(
     number: int,
     on: date | None = None,
     *,
-    channel: str,
-    at: datetime,
-    by: User | None = None,
-    by_key: DeskKey | None = None,
-    by_name: str = "",
     route: str = "",
     note: str = "",
-    seen: int | None = None,
+    **told: Unpack[Told],
 ) -> CourseSession:
     """Mark a session as done on that day (its booked day when none is given), and book the next one if it is planned.
 
     Opens what follows for the therapist (courses.session_reported). `note` is what the clinic adds: a score, a blood
     pressure.
     """
-    return _report(
-        referral,
-        number,
-        on,
-        Event.VISIT,
-        Teller(Actor.RECIPIENT, channel, at, by, by_key, by_name.strip(), words=note.strip()),
-        seen,
-        route=route,
-    )
+    return _report(referral, number, on, Event.VISIT, told, words=note, route=route)
 
 
 @transaction.atomic
@@ -667,31 +382,19 @@ def missed(
     number: int,
     on: date | None = None,
     *,
-    channel: str,
-    at: datetime,
-    by: User | None = None,
-    by_key: DeskKey | None = None,
-    by_name: str = "",
     words: str = "",
-    seen: int | None = None,
+    **told: Unpack[Told],
 ) -> CourseSession:
     """Mark a session as missed: the therapist hears it and has an open item (G12)."""
-    teller = Teller(Actor.RECIPIENT, channel, at, by, by_key, by_name.strip(), words=words.strip())
-    return _report(referral, number, on, Event.NO_SHOW, teller, seen)
+    return _report(referral, number, on, Event.NO_SHOW, told, words=words)
 
 
 def _report(
-    referral: Referral,
-    number: int,
-    on: date | None,
-    event: Event,
-    teller: Teller,
-    seen: int | None,
-    *,
-    route: str = "",
+    referral: Referral, number: int, on: date | None, event: Event, told: Told, *, words: str, route: str = ""
 ) -> CourseSession:
     """Write what became of a session, the event, and the booking of the next one."""
-    act, course = _begin(referral, teller, seen)
+    act, course = _begin(referral, told, words)
+    at = act.teller.at
     found = _session(course, number)
     state = CourseSession.State.DONE if event == Event.VISIT else CourseSession.State.MISSED
     if found is not None and found.state == state:
@@ -700,13 +403,13 @@ def _report(
                 n=number, day=day(_midnight(found.on)), state=found.get_state_display()
             )
         )
-    today = coverage.local(teller.at, Practice.get()).date()
+    today = coverage.local(at, Practice.get()).date()
     on = on or (found.on if found else today)
     if on > today:
         raise NotNow(gettext("This day lies in the future. Book the session instead."))
-    _check_visit(referral, _midnight(on), teller.at)
+    check_visit(referral, _midnight(on), at)
     held = _holds(referral, course)
-    act.kept["sessions"] = {str(number): _snapshot(found)}
+    act.kept["sessions"] = {str(number): snapshot(found)}
     session = _write(
         course,
         number,
@@ -714,16 +417,14 @@ def _report(
         at=found.at if found and found.on == on else None,
         state=state,
         route=route or (found.route if found else ""),
-        reported_at=teller.at,
-        note=teller.words or None,
+        reported_at=at,
+        note=act.teller.words or None,
     )
     _make_visit(act, event, session)
     _settle(act, course, held)
-    _finish(act, "done" if event == Event.VISIT else "missed", number=number)
+    _finish(act, course, "done" if event == Event.VISIT else "missed", number=number)
     if event == Event.VISIT:
-        from referrals.actions import courses
-
-        courses.session_reported(referral, session, teller.at)
+        courses.session_reported(referral, session, at)
     return session
 
 
@@ -732,16 +433,11 @@ def add_maintenance(
     referral: Referral,
     at_time: date | datetime,
     *,
-    channel: str,
-    at: datetime,
-    by: User | None = None,
-    by_key: DeskKey | None = None,
-    by_name: str = "",
     route: str = "",
-    seen: int | None = None,
+    **told: Unpack[Told],
 ) -> CourseSession:
     """Book a session after the induction, with the next free number."""
-    act, course = _begin(referral, Teller(Actor.RECIPIENT, channel, at, by, by_key, by_name.strip()), seen)
+    act, course = _begin(referral, told)
     number = max(course.planned, course.sessions.aggregate(n=Max("number"))["n"] or 0) + 1
     return _book(act, course, number, at_time, route=route, is_maintenance=True)
 
@@ -751,22 +447,17 @@ def fill_dates(
     referral: Referral,
     first: date,
     *,
-    channel: str,
-    at: datetime,
-    by: User | None = None,
-    by_key: DeskKey | None = None,
-    by_name: str = "",
     route: str = "",
-    seen: int | None = None,
+    **told: Unpack[Told],
 ) -> list[CourseSession]:
     """Book every session that has no day yet: Tuesdays, Thursdays and Saturdays from `first` on, each to be moved."""
-    act, course = _begin(referral, Teller(Actor.RECIPIENT, channel, at, by, by_key, by_name.strip()), seen)
+    act, course = _begin(referral, told)
     held = _holds(referral, course)
-    told = set(course.sessions.values_list("number", flat=True))
-    free = [number for number in range(1, course.planned + 1) if number not in told]
+    taken = set(course.sessions.values_list("number", flat=True))
+    free = [number for number in range(1, course.planned + 1) if number not in taken]
     if not free:
         raise NotNow(gettext("Every session has a day already."))
-    _check_visit(referral, _midnight(first), at)
+    check_visit(referral, _midnight(first), act.teller.at)
     act.kept["sessions"] = {str(number): None for number in free}
     planned = CourseSession.State.PLANNED
     booked = [
@@ -774,7 +465,7 @@ def fill_dates(
         for number, on in zip(free, proposed(first, len(free)), strict=True)
     ]
     _settle(act, course, held)
-    _finish(act, "filled", count=len(booked))
+    _finish(act, course, "filled", count=len(booked))
     return booked
 
 
@@ -782,51 +473,37 @@ def fill_dates(
 def stop_early(
     referral: Referral,
     words: str,
-    *,
-    channel: str,
-    at: datetime,
-    by: User | None = None,
-    by_key: DeskKey | None = None,
-    by_name: str = "",
-    seen: int | None = None,
+    **told: Unpack[Told],
 ) -> Course:
     """End the course before its last session. Nothing stays booked; the letter is still awaited."""
-    act, course = _begin(referral, Teller(Actor.RECIPIENT, channel, at, by, by_key, by_name.strip()), seen)
+    act, course = _begin(referral, told)
     if not words.strip():
         raise NotNow(gettext("Write why the course ends early."))
     if course.state != Course.State.UNDER_WAY:
         raise NotNow(gettext("This course has ended already."))
     held = _holds(referral, course)
-    act.kept |= {
-        "sessions": {str(session.number): _snapshot(session) for session in _planned(course)},
-        "course": course.state,
-    }
-    _planned(course).delete()
+    act.kept = standing(course)
+    planned(course).delete()
     course.state = Course.State.STOPPED
     course.stopped_words = words.strip()
     course.save(update_fields=["state", "stopped_words"])
     _settle(act, course, held)
-    _finish(act, "stopped")
-    news.course_stopped(referral, at)
+    _finish(act, course, "stopped")
+    news.course_stopped(referral, act.teller.at)
+    courses.over(referral, by=act.teller.by, at=act.teller.at)
     return course
 
 
 @transaction.atomic
 def go_on(
     referral: Referral,
-    *,
-    channel: str,
-    at: datetime,
-    by: User | None = None,
-    by_key: DeskKey | None = None,
-    by_name: str = "",
-    seen: int | None = None,
+    **told: Unpack[Told],
 ) -> Course:
     """Take back that the course ended early. Days have to be booked anew."""
-    act, course = _begin(referral, Teller(Actor.RECIPIENT, channel, at, by, by_key, by_name.strip()), seen)
+    act, course = _begin(referral, told)
     if course.state != Course.State.STOPPED:
         raise NotNow(gettext("This course did not end early."))
     course.state = Course.State.UNDER_WAY
     course.save(update_fields=["state"])
-    _finish(act, "went_on")
+    _finish(act, course, "went_on")
     return course

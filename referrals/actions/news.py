@@ -5,7 +5,7 @@ from datetime import datetime
 
 from practice import coverage, notices
 from practice.access import Role
-from practice.models import Client, Practice, Task, User
+from practice.models import Client, Notice, Practice, Task, User
 from referrals.models import Referral, StatusChange
 from referrals.states import TERMINAL, Event
 
@@ -63,8 +63,12 @@ def course_stopped(referral: Referral, at: datetime) -> None:
 
 def tell_client(referral: Referral, events: Sequence[str], at: datetime) -> None:
     """Say to the client that there is news on their page, if they want to hear and something of it concerns them."""
-    if referral.client_told and any(event in FOR_CLIENT for event in events):
-        notices.tell_news(referral.client, at)
+    client = referral.client
+    if not referral.client_told or not any(event in FOR_CLIENT for event in events):
+        return
+    waiting = Notice.objects.filter(client=client, template="news", state=Notice.State.WAITING)
+    if not waiting.exists():  # one says all that there is to say
+        notices.tell_news(client, at)
 
 
 def tell_practice(referral: Referral, *, by: User | None = None) -> None:
@@ -72,8 +76,11 @@ def tell_practice(referral: Referral, *, by: User | None = None) -> None:
     if referral.client.status in Client.LEFT:
         return
     for user in tellable(referral):
-        if user != by:
-            link = notices.link(referral.get_absolute_url())
+        if user == by:
+            continue
+        link = notices.link(referral.get_absolute_url())
+        waiting = Notice.objects.filter(user=user, template="update", state=Notice.State.WAITING)
+        if not any((notice.words or {}).get("link") == link for notice in waiting):
             notices.tell_staff(user, "update", reference=referral.reference, link=link)
 
 
