@@ -18,6 +18,7 @@ from practice.models import KeptForm
 
 Answer = Callable[[HttpRequest], HttpResponse]
 CLEAR = '"cache", "storage"'
+KEYED = ("/p/", "/r/")  # addresses whose path is a key: the links of clients, and of clinics
 
 # Form fields that are never kept: secrets, and what is made anew.
 NOT_KEPT = {"csrfmiddlewaretoken", "form_key", "password", "password1", "password2", "oldpassword", "code", "login"}
@@ -38,7 +39,7 @@ class SecurityHeaders:
         response.setdefault("X-Content-Type-Options", "nosniff")
         # `no-referrer` would make browsers post "Origin: null". A link's page tells even us only the origin: its path
         # is a key.
-        response.setdefault("Referrer-Policy", "strict-origin" if request.path.startswith("/p/") else "same-origin")
+        response.setdefault("Referrer-Policy", "strict-origin" if request.path.startswith(KEYED) else "same-origin")
         response.setdefault("X-Frame-Options", "DENY")
         response.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         response.setdefault("Cross-Origin-Resource-Policy", "same-origin")

@@ -44,6 +44,12 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "account": (Channel.EMAIL,),  # what the sign-in pages have to say: reset a password, a factor was changed
     "release": (Channel.EMAIL,),  # a release was signed or taken back, told to staff
     "locked": (Channel.EMAIL,),  # wrong codes, told to staff
+    "referral_new": (Channel.EMAIL,),  # R1: words reference, by (may be empty), link
+    "desk_digest": (Channel.EMAIL,),  # R2: count, link
+    "desk_message": (Channel.EMAIL,),  # R3: reference, link
+    "desk_taken_back": (Channel.EMAIL,),  # R3: reference, link
+    "desk_link": (Channel.EMAIL,),  # a new link, or one for a colleague: reference, link
+    "desk_code": (Channel.EMAIL, Channel.SMS),  # code
     "question": (Channel.EMAIL,),  # a colleague asks, or answered
 }
 

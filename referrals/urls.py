@@ -2,7 +2,23 @@
 
 from django.urls import path
 
-from referrals.views import disclosures, permissions, releases, suggestions
+from referrals.views import (
+    care_today,
+    decisions,
+    desk,
+    desk_referral,
+    desk_writing,
+    directory,
+    disclosures,
+    holds,
+    packets,
+    permissions,
+    questions,
+    referrals,
+    releases,
+    sending,
+    suggestions,
+)
 
 urlpatterns = [
     path("clients/<uuid:pk>/intakes/<uuid:intake>/trials/", suggestions.trials_confirm, name="trials_confirm"),
@@ -11,6 +27,39 @@ urlpatterns = [
         suggestions.suggestion,
         name="suggestion",
     ),
+    # --- decisions, holds, questions
+    path("clients/<uuid:pk>/decisions/new/", decisions.decision_new, name="decision_new"),
+    path("clients/<uuid:pk>/decisions/<uuid:decision>/", decisions.decision, name="decision"),
+    path("clients/<uuid:pk>/decisions/<uuid:decision>/add/", decisions.decision_add, name="decision_add"),
+    path("clients/<uuid:pk>/ask/", decisions.ask_client, name="ask_client"),
+    path("clients/<uuid:pk>/questions/<uuid:question>/", questions.case_question, name="case_question"),
+    path("clients/<uuid:pk>/holds/<str:rule>/", holds.hold_clear, name="hold_clear"),
+    path("clients/<uuid:pk>/care-today/", care_today.care_today, name="care_today"),
+    # --- the clinic's desk, without an account
+    path("r/<str:token>/", desk.desk_open, name="desk_open"),
+    path("desk/", desk.desk, name="desk"),
+    path("desk/code/", desk.desk_code, name="desk_code"),
+    path("desk/pin/", desk.desk_pin, name="desk_pin"),
+    path("desk/new-link/", desk.desk_new_link, name="desk_new_link"),
+    path("desk/leave/", desk.desk_leave, name="desk_leave"),
+    path("desk/mail/", desk.desk_stop_mail, name="desk_stop_mail"),
+    path("desk/<uuid:referral>/", desk_referral.desk_referral, name="desk_referral"),
+    path("desk/<uuid:referral>/answer/", desk_referral.desk_answer, name="desk_answer"),
+    path("desk/<uuid:referral>/session/", desk_referral.desk_session, name="desk_session"),
+    path("desk/<uuid:referral>/undo/", desk_referral.desk_undo, name="desk_undo"),
+    path("desk/<uuid:referral>/message/", desk_writing.desk_message, name="desk_message"),
+    path("desk/<uuid:referral>/safety/", desk_writing.desk_safety, name="desk_safety"),
+    path("desk/<uuid:referral>/letter/", desk_writing.desk_letter, name="desk_letter"),
+    path("desk/<uuid:referral>/pass/", desk_writing.desk_pass, name="desk_pass"),
+    path("desk/<uuid:referral>/packet/", desk_writing.desk_packet, name="desk_packet"),
+    path("desk/<uuid:referral>/packet.pdf", desk_writing.desk_pdf, name="desk_pdf"),
+    # --- packets and letters
+    path("referrals/<uuid:referral>/packet/", packets.packet, name="packet"),
+    path("referrals/<uuid:referral>/packet.pdf", packets.packet_pdf, name="packet_pdf"),
+    path("referrals/<uuid:referral>/fax-cover/", packets.fax_cover, name="fax_cover"),
+    path("referrals/<uuid:referral>/letters/<uuid:letter>/", packets.letter, name="letter"),
+    path("referrals/<uuid:referral>/letters/<uuid:letter>/file/", packets.letter_file, name="letter_file"),
+    path("referrals/<uuid:referral>/letters/<uuid:letter>/read/", packets.letter_read, name="letter_read"),
     # --- releases of information
     path("clients/<uuid:pk>/permissions/", releases.releases, name="releases"),
     path("clients/<uuid:pk>/permissions/new/", releases.release_new, name="release_new"),
@@ -25,4 +74,37 @@ urlpatterns = [
     path("my/permissions/<uuid:release>/", permissions.my_release, name="my_release"),
     path("my/permissions/<uuid:release>/copy/", permissions.my_release_copy, name="my_release_copy"),
     path("my/shared/", permissions.my_shared, name="my_shared"),
+    # --- sending and tracking
+    path("referrals/", referrals.referrals, name="referrals"),
+    path("clients/<uuid:pk>/referrals/new/", sending.referral_new, name="referral_new"),
+    path("referrals/<uuid:referral>/", referrals.referral, name="referral"),
+    path("referrals/<uuid:referral>/edit/", sending.referral_edit, name="referral_edit"),
+    path("referrals/<uuid:referral>/hand-off/", sending.referral_hand_off, name="referral_hand_off"),
+    path("referrals/<uuid:referral>/send/", sending.referral_send, name="referral_send"),
+    path("referrals/<uuid:referral>/put-away/", sending.referral_discard, name="referral_discard"),
+    path("referrals/<uuid:referral>/record/", referrals.referral_record, name="referral_record"),
+    path(
+        "referrals/<uuid:referral>/changes/<uuid:change>/correct/",
+        referrals.referral_correct,
+        name="referral_correct",
+    ),
+    path("referrals/<uuid:referral>/message/", referrals.referral_message, name="referral_message"),
+    path("referrals/<uuid:referral>/cancel/", referrals.referral_cancel, name="referral_cancel"),
+    path("referrals/<uuid:referral>/redirect/", referrals.referral_redirect, name="referral_redirect"),
+    path("referrals/<uuid:referral>/resend/", referrals.referral_resend, name="referral_resend"),
+    path("referrals/<uuid:referral>/called/", referrals.referral_called, name="referral_called"),
+    path("referrals/<uuid:referral>/remind/", referrals.referral_remind, name="referral_remind"),
+    path("referrals/<uuid:referral>/close/", referrals.referral_close, name="referral_close"),
+    path("referrals/<uuid:referral>/session/", referrals.referral_session, name="referral_session"),
+    path(
+        "referrals/<uuid:referral>/sendings/<uuid:sent>/came-back/",
+        referrals.referral_came_back,
+        name="referral_came_back",
+    ),
+    # --- the directory
+    path("destinations/", directory.destinations, name="destinations"),
+    path("destinations/new/", directory.destination_new, name="destination_new"),
+    path("destinations/<uuid:pk>/", directory.destination, name="destination"),
+    path("destinations/<uuid:pk>/edit/", directory.destination_edit, name="destination_edit"),
+    path("destinations/keys/<uuid:key>/approve/", directory.desk_key_approve, name="desk_key_approve"),
 ]

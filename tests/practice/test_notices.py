@@ -49,6 +49,13 @@ WORDS: dict[str, dict[str, Any]] = {
     "agreement": {"link": f"http://testserver/p/{TOKEN}/"},
     "release": {"link": "http://testserver/releases/x/"},
     "locked": {"link": "http://testserver/"},
+    "question": {"link": "http://testserver/clients/x/questions/y/", "answered": False},
+    "referral_new": {"reference": "CH-0412-2", "by": "Fri Nov 20, 5:00 pm", "link": f"http://testserver/r/{TOKEN}/"},
+    "desk_digest": {"count": 3, "link": f"http://testserver/r/{TOKEN}/"},
+    "desk_message": {"reference": "CH-0412-2", "link": f"http://testserver/r/{TOKEN}/"},
+    "desk_taken_back": {"reference": "CH-0412-2", "link": f"http://testserver/r/{TOKEN}/"},
+    "desk_link": {"reference": "CH-0412-2", "link": f"http://testserver/r/{TOKEN}/"},
+    "desk_code": {"code": "204817"},
 }
 EACH = [(template, str(channel)) for template, channels in notices.TEMPLATES.items() for channel in channels]
 # Words that tell what kind of care this is, how somebody is, or what they answered.
