@@ -145,12 +145,16 @@ def slots(template: Template, first: date, clock: time, zone: ZoneInfo, *, count
         dose = datetime.combine(day, clock)
         placed += [(DOSING, dose), (INTEGRATION, dose + after)]
     placed += [(INTEGRATION, datetime.combine(days[-1], clock) + timedelta(days=n)) for n in template.follow_up]
-    lengths, numbers = _data()["length_minutes"], {PREPARATION: 0, DOSING: 0, INTEGRATION: 0}
+    numbers = {PREPARATION: 0, DOSING: 0, INTEGRATION: 0}
     found = []
     for kind, at in sorted(placed, key=lambda row: row[1]):
         numbers[kind] += 1
-        found.append(Slot(moment(at.date(), at.time(), zone), kind, numbers[kind], lengths[kind]))
+        found.append(Slot(moment(at.date(), at.time(), zone), kind, numbers[kind], length_minutes(kind)))
     return found
+
+
+def length_minutes(kind: str) -> int:
+    return int(_data()["length_minutes"][kind])
 
 
 def dose_days(template: Template, first: date, count: int | None = None) -> list[date]:

@@ -93,6 +93,7 @@ class Session(ClientRecord):
         INTEGRATION = "integration", _("Integration")
 
     class State(models.TextChoices):
+        WAITING = "waiting", _("Waits for the prescriber")
         PLANNED = "planned", _("Planned")
         STARTED = "started", _("Under way")
         DONE = "done", _("Done")
@@ -102,6 +103,8 @@ class Session(ClientRecord):
     class Setting(models.TextChoices):
         IN_PERSON = "in_person", _("In the room")
         REMOTE = "remote", _("By video, with an adult in the home")
+
+    AHEAD = (State.WAITING, State.PLANNED)
 
     client_path = "plan__client"
 

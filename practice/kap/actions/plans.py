@@ -1,0 +1,512 @@
+"""Making and changing a plan: every change keeps who, when and why, and moves what follows from it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext
+
+from intake import measures
+from intake.models import Measure
+from practice import audit
+from practice.actions import NotNow
+from practice.clinical import kap, planning
+from practice.clinical.planning import Busy, Cleared, Conflict, Slot, Template
+from practice.kap import words
+from practice.kap.actions import clearance
+from practice.kap.models import Absence, ClientAbsence, DoseUse, Override, Plan, PlanChange, Session
+from practice.models import Client, Practice, User
+
+What = PlanChange.What
+State = Session.State
+CHECK_IN = "check-in"
+WAITS_FOR = ("clearance", "override")  # what a dose may wait for in a plan; every other conflict has to go first
+BEFORE_DOSE = timedelta(days=1)  # OWN: the answers are read before the day of the dose
+AFTER_END_MONTHS = (1, 3, 6)  # JOURNEY-THERAPIST, protocols: 1, 3, 6 months
+
+
+@dataclass(frozen=True)
+class Preview:
+    slots: tuple[Slot, ...]
+    conflicts: tuple[Conflict, ...]
+    waiting: frozenset[Slot]
+    """Doses, and what comes after them, that are not booked until a prescriber clears them."""
+
+    @property
+    def stopping(self) -> tuple[Conflict, ...]:
+        """Conflicts that have to be gone before the plan can be made."""
+        return tuple(conflict for conflict in self.conflicts if conflict.cleared_by not in WAITS_FOR)
+
+
+# --- What stands against it -------------------------------------------------------------------------------------------
+
+
+def zone_of(client: Client) -> ZoneInfo:
+    return ZoneInfo(client.zone or Practice.get().zone)
+
+
+def doses_given(client: Client) -> list[datetime]:
+    done = Session.objects.filter(plan__client=client, kind=Session.Kind.DOSING)
+    return list(done.filter(Q(state=State.DONE) | Q(state=State.STARTED)).values_list("starts_at", flat=True))
+
+
+def last_dose_on(client: Client) -> date | None:
+    given = doses_given(client)
+    return max(given).astimezone(zone_of(client)).date() if given else None
+
+
+def cleared_for(client: Client, today: date, *, besides: Plan | None = None) -> Cleared | None:
+    """What the ledger allows, less the doses that other plans of this client have booked already."""
+    left = clearance.ledger(client, today).cleared
+    if left is None:
+        return None
+    booked = Session.objects.filter(plan__client=client, kind=Session.Kind.DOSING, state=State.PLANNED)
+    taken = booked.exclude(plan=besides).count()
+    return Cleared(left.doses - taken, left.until) if left.doses > taken else None
+
+
+def taken_times(
+    client: Client, therapist: User | None, room: str, first: datetime, last: datetime, *, besides: Plan | None = None
+) -> list[Busy]:
+    """When therapist, room or client are taken between two moments. Three queries."""
+    near = Session.objects.filter(starts_at__gte=first - timedelta(days=1), starts_at__lte=last + timedelta(days=1))
+    near = near.filter(state__in=[State.PLANNED, State.STARTED]).exclude(plan=besides)
+    same = Q(plan__client=client)
+    if therapist is not None:
+        same |= Q(therapist=therapist)
+    if room:
+        same |= Q(room=room)
+    found = []
+    for row in near.filter(same).select_related("plan"):
+        ends = row.starts_at + timedelta(minutes=row.minutes)
+        if row.plan.client_id == client.pk:
+            found.append(Busy(row.starts_at, ends, "client"))
+        elif therapist is not None and row.therapist_id == therapist.pk:
+            found.append(Busy(row.starts_at, ends, "therapist"))
+        else:
+            found.append(Busy(row.starts_at, ends, "room"))
+    days = {"last_on__gte": first.date() - timedelta(days=1), "first_on__lte": last.date() + timedelta(days=1)}
+    if therapist is not None:
+        found += _away(Absence.objects.filter(user=therapist, **days), ZoneInfo(Practice.get().zone), "therapist_away")
+    return found + _away(ClientAbsence.objects.filter(client=client, **days), zone_of(client), "client_away")
+
+
+def _away(rows: Iterable[Absence | ClientAbsence], zone: ZoneInfo, who: str) -> list[Busy]:
+    midnight = time()
+    return [
+        Busy(
+            planning.moment(row.first_on, midnight, zone),
+            planning.moment(row.last_on + timedelta(days=1), midnight, zone),
+            who,
+        )
+        for row in rows
+    ]
+
+
+def preview(
+    *,
+    client: Client,
+    template: Template,
+    first: date,
+    clock: time,
+    therapist: User | None,
+    room: str,
+    count: int | None,
+    today: date,
+) -> Preview:
+    """Return the calendar that a template gives, each conflict named. Raises ValueError for a wrong count."""
+    zone = zone_of(client)
+    slots = planning.slots(template, first, clock, zone, count=count)
+    last = last_dose_on(client)
+    window = kap.booster(last, max(today, last)).window if template.shape == Plan.Shape.BOOSTER and last else None
+    return _weigh(client, slots, therapist, room, today, window=window)
+
+
+def weigh(plan: Plan, slots: Sequence[Slot], today: date) -> Preview:
+    """The same for the sessions that a plan has still to come, its overrides counted."""
+    window = kap.booster(plan.anchor_on, max(today, plan.anchor_on)).window if plan.anchor_on else None
+    lifted = {code for row in plan.overrides.all() for code in row.codes}
+    return _weigh(plan.client, slots, plan.therapist, plan.room, today, window=window, lifted=lifted, besides=plan)
+
+
+def _weigh(
+    client: Client,
+    slots: Sequence[Slot],
+    therapist: User | None,
+    room: str,
+    today: date,
+    *,
+    window: tuple[date, date] | None,
+    lifted: Iterable[str] = (),
+    besides: Plan | None = None,
+) -> Preview:
+    given = doses_given(client)
+    others = Session.objects.filter(plan__client=client, kind=Session.Kind.DOSING, state=State.PLANNED)
+    given += others.exclude(plan=besides).values_list("starts_at", flat=True)
+    busy = taken_times(client, therapist, room, slots[0].starts, slots[-1].ends, besides=besides) if slots else []
+    found = planning.conflicts(
+        slots,
+        zone_of(client),
+        given=given,
+        cleared=cleared_for(client, today, besides=besides),
+        window=window,
+        busy=busy,
+        new_client=not given,
+    )
+    kept = tuple(conflict for conflict in found if conflict.code not in lifted)
+    return Preview(tuple(slots), kept, _waiting(slots, kept))
+
+
+def _waiting(slots: Sequence[Slot], conflicts: Sequence[Conflict]) -> frozenset[Slot]:
+    held = {conflict.slot for conflict in conflicts if conflict.cleared_by in WAITS_FOR}
+    waiting, is_held = set(held), False
+    for slot in sorted(slots):
+        if slot.kind == planning.DOSING:
+            is_held = slot in held
+        elif slot.kind == planning.INTEGRATION and is_held:
+            waiting.add(slot)
+    return frozenset(waiting)
+
+
+# --- Making ----------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def make(
+    *,
+    by: User,
+    client: Client,
+    template: Template,
+    first: date,
+    clock: time,
+    therapist: User | None,
+    room: str,
+    at: datetime,
+    count: int | None = None,
+    follows: Plan | None = None,
+) -> Plan:
+    """Make a plan with its sessions. Doses past what a prescriber allows stand in it, and wait to be booked."""
+    Client.objects.select_for_update().get(pk=client.pk)  # two plans at once see each other
+    if client.status in Client.LEFT:
+        raise NotNow(gettext("This client was discharged. Take them back into care first."))
+    zone = zone_of(client)
+    found = preview(
+        client=client,
+        template=template,
+        first=first,
+        clock=clock,
+        therapist=therapist,
+        room=room,
+        count=count,
+        today=at.astimezone(zone).date(),
+    )
+    if found.stopping:
+        raise NotNow(words.sentences(found.stopping))
+    if any(slot.starts < at for slot in found.slots):
+        raise NotNow(gettext("The plan would begin in the past. Choose a later day."))
+    is_booster = template.shape == Plan.Shape.BOOSTER
+    doses = [slot for slot in found.slots if slot.kind == planning.DOSING]
+    plan = Plan(
+        client=client,
+        follows=follows,
+        shape=template.shape,
+        template=template.key,
+        planned=len(doses),
+        started_on=first,
+        therapist=therapist,
+        zone=str(zone),
+        clock=clock,
+        room=room,
+        anchor_on=last_dose_on(client) if is_booster else None,
+        due_on=first if is_booster else None,
+        created_at=at,
+        created_by=by,
+    )
+    plan.save(force_insert=True)
+    for slot in found.slots:
+        Session.objects.create(
+            plan=plan,
+            kind=slot.kind,
+            number=slot.number,
+            starts_at=slot.starts,
+            minutes=slot.minutes,
+            therapist=therapist,
+            room=room,
+            state=State.WAITING if slot in found.waiting else State.PLANNED,
+            changed_at=at,
+        )
+    _note(plan, What.MADE, by, at, after={"template": template.key, "doses": len(doses)})
+    audit.record("plan.made", by=by, client=client, target=plan, at=at, shape=plan.shape)
+    follow(plan, at)
+    return plan
+
+
+def _note(
+    plan: Plan,
+    what: str,
+    by: User,
+    at: datetime,
+    *,
+    session: Session | None = None,
+    before: dict[str, object] | None = None,
+    after: dict[str, object] | None = None,
+    said: str = "",
+) -> None:
+    row = PlanChange(plan=plan, session=session, what=what, before=before or {}, after=after or {}, by=by, at=at)
+    row.words = said
+    row.save(force_insert=True)
+
+
+def follow(plan: Plan, at: datetime) -> None:
+    """What follows from the sessions as they are now: the client's next session, n of m, and measures before doses."""
+    ahead = plan.sessions.filter(state=State.PLANNED, kind=Session.Kind.DOSING, starts_at__gt=at)
+    wanted = [(CHECK_IN, str(Measure.Why.PLAN), row.starts_at - BEFORE_DOSE) for row in ahead]
+    measures.replan(plan.client, plan.pk, wanted, at=at)
+    refresh(plan.client, at)
+
+
+def refresh(client: Client, at: datetime) -> None:
+    """Put the next session and how far the plan is onto the client, where caseload and home read it (H18)."""
+    row = Client.objects.select_for_update().get(pk=client.pk)
+    mine = Session.objects.filter(plan__client=row)
+    ahead = mine.filter(state=State.PLANNED, starts_at__gt=at).order_by("starts_at").values_list("starts_at", flat=True)
+    row.next_session_at = ahead.first()
+    plan = Plan.objects.filter(client=row, state=Plan.State.UNDER_WAY).order_by("started_on").first()
+    if plan is not None:
+        done = plan.sessions.filter(kind=Session.Kind.DOSING, state=State.DONE).count()
+        row.plan_name = f"KAP {plan.get_shape_display().lower()}"
+        row.plan_note = gettext("{done} of {planned}").format(done=done, planned=plan.planned)
+    elif row.plan_name.startswith("KAP"):
+        row.plan_name, row.plan_note = "", ""
+    row.save(update_fields=["next_session_at", "plan_name", "plan_note"])
+    client.next_session_at, client.plan_name, client.plan_note = row.next_session_at, row.plan_name, row.plan_note
+
+
+# --- Changing --------------------------------------------------------------------------------------------------------
+
+
+def _mine(plan: Plan, seen: int | None) -> Plan:
+    """The plan, claimed for one change: whoever read an older version is told so."""
+    row: Plan = Plan.objects.select_for_update(of=("self",)).select_related("client", "therapist").get(pk=plan.pk)
+    if seen is not None and seen != row.version:
+        raise NotNow(gettext("Somebody changed this plan while you looked at it. Read it again, then change it."))
+    if row.state != Plan.State.UNDER_WAY:
+        raise NotNow(gettext("This plan has ended. Make a new one."))
+    row.version += 1
+    row.save(update_fields=["version"])
+    return row
+
+
+def _ahead(session: Session) -> Session:
+    row: Session = Session.objects.select_for_update(of=("self",)).get(pk=session.pk)
+    if row.signed_at is not None:
+        raise NotNow(gettext("This session is signed. It stays where it is."))
+    if row.state not in Session.AHEAD:
+        raise NotNow(gettext("This session is not ahead any more, so it cannot be changed."))
+    return row
+
+
+def slot_of(session: Session) -> Slot:
+    return Slot(session.starts_at, session.kind, session.number, session.minutes)
+
+
+def slots_ahead(plan: Plan) -> dict[Slot, Session]:
+    return {slot_of(row): row for row in plan.sessions.filter(state__in=Session.AHEAD)}
+
+
+@transaction.atomic
+def move(
+    *,
+    by: User,
+    session: Session,
+    starts_at: datetime,
+    said: str,
+    at: datetime,
+    seen: int | None = None,
+    with_rest: bool = False,
+) -> Session:
+    """Move a session that is ahead; a dose takes its integration along, and with `with_rest` all that comes later.
+
+    Refused with the conflicts that another time would have to clear.
+    """
+    plan = _mine(session.plan, seen)
+    row = _ahead(session)
+    if starts_at < at:
+        raise NotNow(gettext("That time has passed. Choose a later one."))
+    before = weigh(plan, list(slots_ahead(plan)), _today(plan, at)).stopping
+    old, zone = row.starts_at, ZoneInfo(plan.zone or Practice.get().zone)
+    shift = _wall(starts_at, zone) - _wall(old, zone)
+    for other in _along(plan, row, with_rest):
+        wall = _wall(other.starts_at, zone) + shift
+        _put(other, planning.moment(wall.date(), wall.time(), zone), at)
+    _put(row, starts_at, at)
+    _settle(plan, at, before)
+    _note(
+        plan, What.MOVED, by, at, session=row, said=said,
+        before={"starts_at": old.isoformat()}, after={"starts_at": starts_at.isoformat()},
+    )  # fmt: skip
+    audit.record("plan.moved", by=by, client=plan.client, target=plan, at=at)
+    follow(plan, at)
+    row.refresh_from_db()
+    return row
+
+
+def _wall(moment: datetime, zone: ZoneInfo) -> datetime:
+    return moment.astimezone(zone).replace(tzinfo=None)
+
+
+def _along(plan: Plan, row: Session, with_rest: bool) -> list[Session]:
+    """The sessions that move with this one: of a dose, the integration up to the next dose."""
+    if not with_rest and row.kind != Session.Kind.DOSING:
+        return []
+    found = []
+    for other in plan.sessions.filter(state__in=Session.AHEAD, starts_at__gt=row.starts_at, signed_at=None):
+        if not with_rest and other.kind == Session.Kind.DOSING:
+            break
+        found.append(other)
+    return found
+
+
+def _put(row: Session, starts_at: datetime, at: datetime) -> None:
+    row.starts_at, row.changed_at = starts_at, at
+    row.sequence += 1
+    row.version += 1
+    row.save(update_fields=["starts_at", "sequence", "changed_at", "version"])
+
+
+@transaction.atomic
+def add(
+    *, by: User, plan: Plan, kind: str, starts_at: datetime, said: str, at: datetime, seen: int | None = None
+) -> Session:
+    """Add a session. A dose past the clearance waits for it."""
+    row = _mine(plan, seen)
+    if starts_at < at:
+        raise NotNow(gettext("That time has passed. Choose a later one."))
+    before = weigh(row, list(slots_ahead(row)), _today(row, at)).stopping
+    highest = max((n for n in row.sessions.filter(kind=kind).values_list("number", flat=True)), default=0)
+    made: Session = Session.objects.create(
+        plan=row,
+        kind=kind,
+        number=highest + 1,
+        starts_at=starts_at,
+        minutes=planning.length_minutes(kind),
+        therapist=row.therapist,
+        room=row.room,
+        changed_at=at,
+    )
+    if kind == Session.Kind.DOSING:
+        row.planned = row.sessions.filter(kind=kind).exclude(state__in=[State.SKIPPED, State.MISSED]).count()
+        row.save(update_fields=["planned"])
+    _settle(row, at, before)
+    _note(row, What.ADDED, by, at, session=made, after={"starts_at": starts_at.isoformat()}, said=said)
+    audit.record("plan.added", by=by, client=row.client, target=row, at=at, kind=kind)
+    follow(row, at)
+    made.refresh_from_db()
+    return made
+
+
+@transaction.atomic
+def skip(*, by: User, session: Session, said: str, at: datetime, missed: bool = False, seen: int | None = None) -> None:
+    """Leave a session out, or note that the client missed it, with words why."""
+    if not said.strip():
+        raise NotNow(gettext("Write why this session is left out."))
+    plan = _mine(session.plan, seen)
+    row = _ahead(session)
+    if missed and row.starts_at > at:
+        raise NotNow(gettext("This session is still ahead. Skip it instead."))
+    before = weigh(plan, list(slots_ahead(plan)), _today(plan, at)).stopping
+    row.state, row.changed_at = State.MISSED if missed else State.SKIPPED, at
+    row.sequence += 1
+    row.version += 1
+    row.save(update_fields=["state", "changed_at", "sequence", "version"])
+    _settle(plan, at, before)
+    _note(plan, What.MISSED if missed else What.SKIPPED, by, at, session=row, said=said)
+    audit.record("plan.skipped", by=by, client=plan.client, target=plan, at=at, missed=missed)
+    follow(plan, at)
+
+
+def _today(plan: Plan, at: datetime) -> date:
+    return at.astimezone(ZoneInfo(plan.zone or Practice.get().zone)).date()
+
+
+def _settle(plan: Plan, at: datetime, before: Sequence[Conflict]) -> int:
+    """Give each session that is ahead its state: booked, or waiting for the prescriber. Returns how many were booked.
+
+    Raises NotNow for conflicts that were not there before and that only another time or another session clears.
+    """
+    rows = slots_ahead(plan)
+    found = weigh(plan, list(rows), _today(plan, at))
+    known = {(conflict.code, conflict.what, conflict.slot.kind, conflict.slot.number) for conflict in before}
+    new = [c for c in found.stopping if (c.code, c.what, c.slot.kind, c.slot.number) not in known]
+    if new:
+        raise NotNow(words.sentences(new))
+    booked = 0
+    for slot, row in rows.items():
+        state = State.WAITING if slot in found.waiting else State.PLANNED
+        if state != row.state:
+            booked += state == State.PLANNED
+            row.state, row.changed_at, row.sequence = state, at, row.sequence + 1
+            row.save(update_fields=["state", "changed_at", "sequence"])
+    return booked
+
+
+@transaction.atomic
+def book_more(*, by: User, plan: Plan, at: datetime) -> int:
+    """Book what waited and is cleared now. Returns how many sessions. Raises NotNow with what they still wait for."""
+    row = _mine(plan, None)
+    today = _today(row, at)
+    booked = _settle(row, at, weigh(row, list(slots_ahead(row)), today).stopping)
+    if not booked:
+        left = weigh(row, list(slots_ahead(row)), today).conflicts
+        raise NotNow(words.sentences(left) or gettext("Nothing in this plan waits."))
+    _note(row, What.ADDED, by, at, after={"booked": booked})
+    audit.record("plan.booked", by=by, client=row.client, target=row, at=at, sessions=booked)
+    follow(row, at)
+    return booked
+
+
+@transaction.atomic
+def override(*, by: User, plan: Plan, codes: Sequence[str], said: str, at: datetime) -> Override:
+    """A prescriber lifts a limit for this plan, with a reason; what waited only for that is booked (H5)."""
+    wrong = [code for code in codes if planning.CLEARED_BY.get(code) != "override"]
+    if wrong or not codes:
+        raise NotNow(gettext("Choose the limit that is lifted."))
+    if not said.strip():
+        raise NotNow(gettext("Write the reason."))
+    row = _mine(plan, None)
+    made = Override(plan=row, codes=sorted(set(codes)), by=by, at=at)
+    made.words = said
+    made.save(force_insert=True)
+    _settle(row, at, weigh(row, list(slots_ahead(row)), _today(row, at)).stopping)
+    _note(row, What.OVERRIDDEN, by, at, after={"codes": made.codes}, said=said)
+    audit.record("plan.overridden", by=by, client=row.client, target=row, at=at)
+    follow(row, at)
+    return made
+
+
+@transaction.atomic
+def end(*, by: User, plan: Plan, state: str, said: str, at: datetime) -> None:
+    """Complete or stop a plan, with words why; what is ahead is left out, and the end measure goes out (H19)."""
+    if not said.strip():
+        raise NotNow(gettext("Write why the plan ends."))
+    row = _mine(plan, None)
+    if row.sessions.filter(state=State.STARTED).exists():
+        raise NotNow(gettext("A session is under way. Finish it first."))
+    for session in row.sessions.filter(state__in=Session.AHEAD):
+        session.state, session.changed_at, session.sequence = State.SKIPPED, at, session.sequence + 1
+        session.save(update_fields=["state", "changed_at", "sequence"])
+    row.state, row.ended_at, row.ended_by, row.end_words = state, at, by, said
+    row.save(update_fields=["state", "ended_at", "ended_by", "end_words"])
+    _note(row, What.COMPLETED if state == Plan.State.DONE else What.STOPPED, by, at, said=said)
+    audit.record("plan.ended", by=by, client=row.client, target=row, at=at, state=state)
+    zone = ZoneInfo(row.zone or Practice.get().zone)
+    here = at.astimezone(zone)
+    later = [planning.moment(kap.add_months(here.date(), months), here.time(), zone) for months in AFTER_END_MONTHS]
+    had_dose = DoseUse.objects.filter(session__plan=row).exists() or bool(doses_given(row.client))
+    due = [at, *later] if had_dose else [at]
+    measures.replan(row.client, row.pk, [(CHECK_IN, str(Measure.Why.PLAN), each) for each in due], at=at)
+    refresh(row.client, at)
+    plan.refresh_from_db()
