@@ -17,6 +17,7 @@ from practice.models import Client, Practice
 # key for "g then key", label, url name, permission
 NAV = (
     ("c", _("Caseload"), "caseload", Permission.SEE_CASELOAD),
+    ("r", _("Referrals"), "referrals", Permission.SEE_REFERRALS),
     ("a", _("Alerts"), "alerts", Permission.SEE_ALERTS),
     ("t", _("Practice"), "practice_settings", Permission.SEE_PRACTICE),
 )

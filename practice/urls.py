@@ -3,7 +3,7 @@
 from allauth.account.urls import urlpatterns as allauth_urls
 from django.urls import include, path
 
-from intake.views import home, inviting, reading
+from intake.views import home, inviting, my_safety_plan, reading
 from practice.kap.views import plans, trend
 from practice.views import (
     account,
@@ -24,7 +24,7 @@ from practice.views import (
     settings,
     system,
 )
-from referrals.views import courses, permissions, referrals, releases, suggestions
+from referrals.views import courses, decisions, permissions, referrals, releases, suggestions
 
 handler400 = "practice.views.trouble.bad_request"
 handler403 = "practice.views.trouble.forbidden"
@@ -39,6 +39,7 @@ PANELS = (
     plans.panel,
     reading.panel,
     activity.todo,
+    decisions.panel,
     referrals.panel,
     courses.panel,
     reading.agreements_panel,
@@ -51,6 +52,7 @@ PANELS = (
 # The lines of a client's own page, in order.
 HOME_LINES = (
     home.forms_line,
+    my_safety_plan.line,
     permissions.line,
     home.copies_line,
 )

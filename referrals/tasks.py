@@ -5,9 +5,10 @@ from collections.abc import Callable
 from django.utils import timezone
 
 from practice import jobs
+from practice.tasks import DELIVERY_ATTEMPTS
 from referrals import letters
-from referrals.actions import releases
-from referrals.models import Packet
+from referrals.actions import decisions, releases, sending
+from referrals.models import Packet, Sending
 
 
 @jobs.job("make_packet_pdf")
@@ -23,3 +24,16 @@ def make_packet_pdf(ref: str) -> Callable[[], None] | None:
 @jobs.job("warn_releases")
 def warn_releases(ref: str) -> None:
     releases.warn(at=timezone.now())
+
+
+@jobs.job("review_decisions")
+def review_decisions(ref: str) -> None:
+    decisions.open_reviews(at=timezone.now())
+
+
+@jobs.job("send_fax_mail", attempts=DELIVERY_ATTEMPTS)
+def send_fax_mail(ref: str) -> Callable[[], None] | None:
+    """Mail the packet to the e-mail-to-fax gateway, once its PDF is made."""
+    row = Sending.objects.select_related("packet__referral__client", "referral__client", "referral__destination")
+    found = row.get(pk=ref)
+    return sending.send_fax_mail(found, timezone.now()) if found.state == Sending.State.WAITING else None

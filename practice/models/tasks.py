@@ -52,9 +52,9 @@ KINDS: dict[str, Kind] = {
     "missed": Kind(NOW, "refer", "triangle-alert", _("Missed session"), _("Follow up"), "chart"),
     "no_show": Kind(NOW, "refer", "triangle-alert", _("Missed at the clinic"), _("Follow up"), "referral", True, True),
     "declined": Kind(NOW, "refer", "octagon-alert", _("Clinic said no"), _("Choose another"), "referral", True, True),
-    "clinic_asks": Kind(NOW, "refer", "message-square", _("The clinic asks"), _("Answer"), "referral", True, True),
+    "clinic_asks": Kind(NOW, "refer", "messages-square", _("The clinic asks"), _("Answer"), "referral", True, True),
     "client_says": Kind(
-        NOW, "refer", "message-square", _("Client about the referral"), _("Open"), "referral", True, True
+        NOW, "refer", "messages-square", _("Client about the referral"), _("Open"), "referral", True, True
     ),
     "call_clinic": Kind(NOW, "refer", "phone", _("Call the clinic"), _("Call"), "referral", True, True),
     "case_question": Kind(NOW, "refer", "circle-help", _("A colleague asks"), _("Answer"), "case_question", True),

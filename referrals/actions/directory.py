@@ -1,0 +1,49 @@
+"""Writes to the directory of clinics."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from practice import audit
+from practice.models import User
+from referrals.actions import desk
+from referrals.models import Destination, Referral
+
+
+@transaction.atomic
+def add(*, by: User | None, at: datetime, **fields: Any) -> Destination:
+    """Put a clinic into the directory."""
+    clinic = Destination.objects.create(created_at=at, **fields)
+    _main_address(clinic, at)
+    audit.record("destination.added", by=by, target=clinic, at=at)
+    return clinic
+
+
+@transaction.atomic
+def revise(*, by: User, clinic: Destination, fields: Mapping[str, Any], at: datetime) -> list[str]:
+    """Save a clinic under a new version. Returns the names of what changed.
+
+    A new address shuts out the old one: who still reads there no longer reads what was sent to the clinic.
+    """
+    changed = sorted(name for name, value in fields.items() if getattr(clinic, name) != value)
+    for name in changed:
+        setattr(clinic, name, fields[name])
+    if "email" in changed:
+        clinic.mail_stopped_at = None
+    if changed:
+        clinic.version += 1
+        clinic.save()
+    if "email" in changed:
+        _main_address(clinic, at)
+    audit.record("destination.edited", by=by, target=clinic, at=at, fields=changed)
+    return changed
+
+
+def _main_address(clinic: Destination, at: datetime) -> None:
+    """Make the clinic's own address the one that reads all of its referrals; an older one reads nothing more."""
+    older = clinic.keys.filter(is_main=True).exclude(email=clinic.email.lower())
+    Referral.objects.filter(contact__in=older).update(contact=None)
+    older.update(is_main=False, approved_at=None, approved_by=None)
+    desk.main_key(clinic, at)
