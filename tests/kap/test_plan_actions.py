@@ -94,9 +94,8 @@ def test_weekend_of_two_doses_waits_for_the_prescribers_reason(maya: User, pax: 
     ):
         with pytest.raises(NotNow, match=sentence):
             plans.override(by=pax, plan=plan, codes=codes, said=words, at=NOW)
-    plans.override(
-        by=pax, plan=plan, codes=[kap.UNDER_48_HOURS], said="Stays overnight with her sister", at=NOW + MINUTE
-    )
+    why = "Stays overnight with her sister"
+    plans.override(by=pax, plan=plan, codes=[kap.UNDER_48_HOURS], said=why, at=NOW + MINUTE)
     assert {s for _, _, s in told(plan)} == {State.PLANNED}
     assert plan.changes.first().words == why  # type: ignore[union-attr]
 
@@ -134,9 +133,8 @@ def test_moved_session_keeps_who_and_why_and_moves_its_measure(maya: User, pax: 
     plan = made(maya, sam)
     second = plan.sessions.get(kind="dosing", number=2)
     later = second.starts_at + timedelta(days=3)
-    row = plans.move(
-        by=maya, session=second, starts_at=later, said="Her shift changed", at=NOW + MINUTE, seen=plan.version
-    )
+    why = "Her shift changed"
+    row = plans.move(by=maya, session=second, starts_at=later, said=why, at=NOW + MINUTE, seen=plan.version)
     assert (row.starts_at, row.sequence, row.state) == (later, 1, State.PLANNED)
     change = plan.changes.first()
     assert change is not None
