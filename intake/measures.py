@@ -19,7 +19,7 @@ from intake import actions, packet, trials
 from intake.models import Assessment, Intake, Invitation, Measure
 from intake.packet import Page
 from practice import audit
-from practice.actions import NotNow, client_did, raise_alert
+from practice.actions import NotNow, client_did, raise_alert, write_note
 from practice.clinical import follow_up
 from practice.models import Alert, AlertEvent, Client, Practice, Task, User
 from practice.templatetags.ui import day, moment
@@ -146,6 +146,22 @@ def start_interim(*, by: User | None, client: Client, subject_id: UUID, at: date
 def stop_interim(*, by: User | None, client: Client, at: datetime, subject_id: UUID | None = None) -> int:
     """End the short check-ins: the first treatment was given, the referral ended, or a clinician says so."""
     return stop(client, Why.INTERIM, subject_id, at=at, by=by)
+
+
+@transaction.atomic
+def stop_by_words(*, by: User, measure: Measure, words: str, at: datetime) -> None:
+    """Stop a planned form by a clinician's words, which become a note. The short check-ins stop as a whole. Once."""
+    if not words.strip():
+        raise NotNow(gettext("Write why it stops."))
+    row = Measure.objects.select_for_update(of=("self",)).select_related("client__therapist").get(pk=measure.pk)
+    if row.stopped_at is not None or row.sent_at is not None:
+        raise NotNow(gettext("This was sent or stopped already. Look at the client's page for what is planned now."))
+    if row.why == Why.INTERIM:
+        stop_interim(by=by, client=row.client, at=at)
+    else:
+        _stop(row, at)
+        audit.record("measure.stopped", by=by, client=row.client, target=row, at=at, why=row.why)
+    write_note(by=by, client=row.client, words=words, at=at)
 
 
 def planned(client: Client) -> QuerySet[Measure]:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from intake.views import home, inviting, opening, questions, reading, sending, support
+from intake.views import home, inviting, measures, my_safety_plan, opening, questions, reading, sending, support
 
 urlpatterns: list[URLPattern] = [
     # --- the client
@@ -25,12 +25,17 @@ urlpatterns: list[URLPattern] = [
     path("my/home/check/", home.home_check, name="home_check"),
     path("my/home/lock/", home.my_home_lock, name="my_home_lock"),
     path("my/copies/", home.my_copies, name="my_copies"),
+    path("my/safety-plan/", my_safety_plan.my_safety_plan, name="my_safety_plan"),
+    path("my/safety-plan/kept/", my_safety_plan.my_safety_plan_kept, name="my_safety_plan_kept"),
+    path("my/safety-plan/pdf/", my_safety_plan.my_safety_plan_pdf, name="my_safety_plan_pdf"),
+    path("my/safety-plan/worker.js", my_safety_plan.safety_plan_worker, name="safety_plan_worker"),
     path("my/home/copies/<uuid:pk>/", home.my_home_copy, name="my_home_copy"),
     # --- staff
     path("clients/<uuid:pk>/assessments/<uuid:assessment>/", reading.assessment, name="assessment"),
     path("clients/<uuid:pk>/assessments/<uuid:assessment>/read/", reading.assessment_read, name="assessment_read"),
     path("clients/<uuid:pk>/intakes/<uuid:intake>/", reading.intake_read, name="intake_read"),
     path("clients/<uuid:pk>/agreements/<uuid:signature>/", reading.agreement_copy, name="agreement_copy"),
+    path("clients/<uuid:pk>/planned/<uuid:measure>/stop/", measures.measure_stop, name="measure_stop"),
     path("clients/new/", inviting.client_new, name="client_new"),
     path("clients/<uuid:pk>/invite/", inviting.client_invite, name="client_invite"),
     path("clients/<uuid:pk>/page-link/", inviting.home_send, name="home_send"),

@@ -3,7 +3,7 @@
 from allauth.account.urls import urlpatterns as allauth_urls
 from django.urls import include, path
 
-from intake.views import home, inviting, my_safety_plan, reading
+from intake.views import home, inviting, measures, my_safety_plan, reading
 from practice.kap.views import plans, trend
 from practice.views import (
     account,
@@ -44,6 +44,7 @@ PANELS = (
     courses.panel,
     reading.agreements_panel,
     releases.panel,
+    measures.panel,
     inviting.panel,
     notes.panel,
     activity.panel,
