@@ -18,7 +18,6 @@ from practice import coverage
 from practice.actions import NotNow
 from practice.models import Client, Practice, User
 from practice.templatetags.ui import day, moment
-from referrals import states
 from referrals.actions import clocks, courses, news
 from referrals.actions.acts import BOOKS as BOOKS
 from referrals.actions.acts import (
@@ -49,6 +48,7 @@ from referrals.states import Actor, Event, State
 
 CORRECT = "correct"
 CLINIC = Actor.RECIPIENT
+WITH_SESSIONS = (State.ACCEPTED, State.SCHEDULED, State.NO_SHOW, State.VISIT_CANCELLED, State.VISITED)
 FILL_ON = (1, 3, 5)  # Tuesday, Thursday, Saturday: what the desk proposes for six infusions in two weeks
 
 
@@ -292,7 +292,7 @@ def _finish(act: Act, course: Course, what: str, **facts: Any) -> None:
     """Close an act on sessions: one without an event still takes its turn, and all of them are noted."""
     referral, teller = act.referral, act.teller
     if not act.changes:
-        if referral.state not in (State.ACCEPTED, *states.IN_TREATMENT):
+        if referral.state not in WITH_SESSIONS:
             raise NotNow(refusal(referral, Event.SCHEDULE, teller.actor))
         claim(referral, referral.state, teller.at, **heard(referral, teller.at))
     note(f"course.{what}", referral, teller, **facts)
