@@ -17,15 +17,17 @@ from intake.models import Intake
 from practice import audit
 from practice.access import Permission
 from practice.actions import NotNow
-from practice.clinical import fit, table
+from practice.clinical import fit, follow_up, table
 from practice.forms import HouseForm, words_field
-from practice.models import Client
+from practice.models import Client, User
 from practice.pages import client_of, record_of, staff_page
 from practice.templatetags.ui import full_day, moment
 from practice.views.chart import Panel, allowed, frame, named, reader
 from practice.views.rules import CONFIDENCE_WORDS, MODALITY_WORDS, effects, modality_words, value_words
+from referrals import holds
 from referrals.actions import suggestions as actions
-from referrals.models import Suggestion
+from referrals.models import Decision, Suggestion
+from referrals.views import holds as hold_views
 
 TITLES = {
     "infusion_clinic": _("Consider an infusion clinic referral"),
@@ -34,6 +36,20 @@ TITLES = {
     "at_home_supervised": _("Consider supervised care at home"),
     "no_ketamine_now": _("Review: no ketamine now"),
     "psychotherapy_first": _("Review: psychotherapy first"),
+}
+# What the first button of a card prepares, by what the card suggests; else a decision for none of the paths now.
+PREPARE = {
+    "infusion_clinic": Decision.Choice.INFUSION,
+    "hospital_pain_infusion": Decision.Choice.PAIN,
+    "kap": Decision.Choice.KAP,
+    "at_home_supervised": Decision.Choice.AT_HOME,
+}
+CHOICE_WORDS = {
+    Decision.Choice.INFUSION: _("Prepare infusion referral"),
+    Decision.Choice.PAIN: _("Prepare pain medicine referral"),
+    Decision.Choice.KAP: _("Decide on KAP"),
+    Decision.Choice.AT_HOME: _("Prepare at-home referral"),
+    Decision.Choice.NONE: _("Decide: none now"),
 }
 STATUS_WORDS = {
     fit.DISCUSS: _("May be talked about now."),
@@ -51,12 +67,15 @@ def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
     open_card = client.suggestions.filter(state=Suggestion.State.OPEN).first()
     if open_card is None:
         return None
-    may_review = Permission.REVIEW_SUGGESTION in allowed(reader(request), client)
-    return Panel("referrals/suggestion_panel.html", {"card": card(open_card), "may_review": may_review})
+    return Panel("referrals/suggestion_panel.html", {"card": card(open_card, client, reader(request), at)})
 
 
-def card(suggestion: Suggestion) -> dict[str, Any]:
-    """All that one card says: unknowns first, inputs, rules in words, holds, conflicts between paths (D14, D15)."""
+def card(suggestion: Suggestion, client: Client, person: User, at: datetime) -> dict[str, Any]:
+    """All that one card says: unknowns first, inputs, rules in words, holds, conflicts between paths (D14, D15).
+
+    While it is open, what is on hold is said as it stands now, with the button that clears it, and who may decide finds
+    the choices.
+    """
     kept = suggestion.picture or {}
     inputs: Mapping[str, Any] = kept.get("inputs", {})
     decision = fit.decide(inputs, overrides=suggestion.overrides)
@@ -64,8 +83,13 @@ def card(suggestion: Suggestion) -> dict[str, Any]:
     stronger = {rule.id for rule in decision.superseded}
     rules = [rule for rule in table.rules() if rule.id in fired and rule.id not in stronger]
     depression, sign = actions.over_lines(dict(inputs), suggestion.overrides)
+    is_open = suggestion.state == Suggestion.State.OPEN
+    held = hold_lines(decision, client, person, at) if is_open else hold_rows(decision)
     return {
         "suggestion": suggestion,
+        "choices": choices(suggestion, client, person)
+        if is_open and Permission.DECIDE in allowed(person, client)
+        else [],
         "id": f"suggestion-{suggestion.pk}",
         "title": TITLES[suggestion.suggested],
         "when": gettext("Opened {opened} · decide by {by}").format(
@@ -77,7 +101,8 @@ def card(suggestion: Suggestion) -> dict[str, Any]:
         "inputs": input_rows(inputs, kept.get("dates", {}), rules),
         "other_inputs": input_rows(inputs, kept.get("dates", {}), rules, others=True),
         "rules": [rule_row(rule, fired[rule.id]) for rule in rules],
-        "holds": hold_rows(decision),
+        "holds": held,
+        "on_hold": is_open and any(not line["cleared"] for line in held),
         "conflicts": [conflict_words(conflict) for conflict in decision.conflicts],
         "disagreements": decision.disagreements,
         "changed": suggestion.rules_version != fit.RULES_VERSION,
@@ -133,18 +158,49 @@ def rule_row(rule: table.Rule, version: str) -> dict[str, Any]:
     }
 
 
-def hold_rows(decision: fit.Decision) -> list[str]:
-    """What is on hold or left out, by which rule, and what clears it: what a person must do by that rule."""
-    rows = []
-    for modality in MODALITY_WORDS:
-        if decision.supports[modality] or modality == decision.suggested:
-            for rule_id in decision.holds[modality]:
-                rows.append(
-                    gettext("{path} is on hold by {rule}. To clear it: {must}").format(
-                        path=_capital(modality), rule=rule_id, must=table.rule(rule_id).human_action
-                    )
-                )
-    return rows
+def choices(suggestion: Suggestion, client: Client, person: User) -> list[dict[str, str]]:
+    """The buttons of the card: each opens the page to decide with its choice made, to be reasoned and kept there."""
+    if Permission.DECIDE not in allowed(person, client):
+        return []
+    here = reverse("decision_new", args=[client.pk])
+    leads = PREPARE.get(suggestion.suggested, Decision.Choice.NONE)
+    found = [{"label": str(CHOICE_WORDS[leads]), "url": f"{here}?choice={leads}", "kind": "", "key": "d"}]
+    supervisor = person.supervisor_id if person.pk == client.therapist_id else None
+    for pk, label in ((client.prescriber_id, _("Ask the prescriber")), (supervisor, _("Ask the supervisor"))):
+        if pk not in (None, person.pk):
+            found.append({"label": str(label), "url": f"{here}?choice=not_yet&to={pk}", "kind": "2"})
+    watch = gettext("Watch, recheck in {days} days").format(days=follow_up.RECHECK_DAYS)
+    return [
+        *found,
+        {"label": watch, "url": f"{here}?choice={Decision.Choice.WATCH}", "kind": "2"},
+        {"label": gettext("Other decision"), "url": here, "kind": "3"},
+    ]
+
+
+def _shown_paths(decision: fit.Decision) -> tuple[str, ...]:
+    """The paths that a card speaks of: what something speaks for."""
+    return tuple(m for m in MODALITY_WORDS if decision.supports[m] or m == decision.suggested)
+
+
+def hold_lines(decision: fit.Decision, client: Client, person: User, at: datetime) -> list[dict[str, Any]]:
+    """What stands in the way of these paths now, and who cleared what."""
+    paths = _shown_paths(decision)
+    found = holds.standing(client, at).holds
+    return [hold_views.line(hold, person, paths) for hold in found if set(hold.paths) & set(paths)]
+
+
+def hold_rows(decision: fit.Decision) -> list[dict[str, Any]]:
+    """What was on hold, by which rule, and what was to be done: for a card that is not open any more."""
+    return [
+        {
+            "text": gettext("{path} is on hold by {rule}. To clear it: {must}").format(
+                path=_capital(modality), rule=rule_id, must=table.rule(rule_id).human_action
+            ),
+            "cleared": False,
+        }
+        for modality in _shown_paths(decision)
+        for rule_id in decision.holds[modality]
+    ]
 
 
 def conflict_words(conflict: fit.Conflict) -> str:
@@ -184,7 +240,7 @@ def suggestion(request: HttpRequest, pk: UUID, suggestion: UUID) -> HttpResponse
         newer = client.suggestions.filter(opened_at__gt=found.opened_at).order_by("opened_at").last()
     context = {
         **frame(request, client, at),
-        "card": card(found),
+        "card": card(found, client, reader(request), at),
         "form": form,
         "newer": newer,
         "may_review": may_review and found.state == Suggestion.State.OPEN,
