@@ -104,6 +104,7 @@ ACTION_WORDS = {
     "read.agreement": _("Opened an agreement"),
     "read.flag_form": _("Opened the form to raise a flag"),
     "read.task": _("Opened an item to do"),
+    "read.measure": _("Opened a planned check-in"),
     "alert.opened": _("A safety flag opened"),
     "alert.added": _("An answer was added to a safety flag"),
     "alert.climbed": _("A safety flag went to the next person"),

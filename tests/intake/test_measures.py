@@ -1,5 +1,6 @@
 """Forms that are sent by themselves (features C3, C4; issue 3, Safety): planned, sent, missed, worse, stopped."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ from practice.models import Alert, Client, Notice, Task, User
 from tests.factories import NOW
 from tests.intake.conftest import Phone
 
+As = Callable[[User], Any]
 Why = Measure.Why
 DECISION = uuid4()
 DAY = timedelta(days=1)
@@ -325,3 +327,73 @@ def test_a_link_of_a_stopped_check_in_that_was_begun_still_works(
     phone.say("safe-now", "yes")
     assert phone.post("/my/send/").url == "/my/done/"
     assert sam.assessments.get(instrument="phq-2").total == 6
+
+
+# --- Staff -----------------------------------------------------------------------------------------------------------
+
+
+def stop_page(measure: Measure) -> str:
+    return f"/clients/{measure.client_id}/planned/{measure.pk}/stop/"
+
+
+def test_the_chart_shows_what_is_planned_and_when(interim: Measure, sam: Client, maya: User, as_user: As) -> None:
+    measures.plan(sam, "check-in", Why.RECHECK, NOW + 7 * DAY, at=NOW)
+    page = as_user(maya).get(f"/clients/{sam.pk}/").content.decode()
+    part = page[page.index("Planned check-ins") :]
+    words = [
+        "Short check-in",
+        "Sun Nov 22, 10:00 am, every 3 days",
+        "Between decision and first treatment",
+        "Recheck after",
+    ]
+    assert [each for each in words if each not in part] == []
+    assert stop_page(interim) in part
+
+
+def test_a_chart_without_plans_has_no_such_panel(sam: Client, maya: User, as_user: As) -> None:
+    assert "Planned check-ins" not in as_user(maya).get(f"/clients/{sam.pk}/").content.decode()
+
+
+def test_a_clinician_stops_the_check_ins_by_words_that_become_a_note(
+    interim: Measure, sam: Client, maya: User, as_user: As, post: Any
+) -> None:
+    browser = as_user(maya)
+    assert browser.get(stop_page(interim)).status_code == 200
+    empty = post(browser, stop_page(interim), {"words": " "})
+    assert (empty.status_code, "Write why it stops." in empty.content.decode()) == (400, True)
+    assert post(browser, stop_page(interim), {"words": "We speak every day now."}).url == f"/clients/{sam.pk}/"
+    assert (waiting(sam), sam.notes.get().body) == ([], "We speak every day now.")
+
+
+def test_what_was_sent_meanwhile_is_not_stopped_by_an_old_page(
+    clock: Any, interim: Measure, sam: Client, maya: User, as_user: As, post: Any
+) -> None:
+    send_at(clock, NOW + 3 * DAY)
+    answer = post(as_user(maya), stop_page(interim), {"words": "Not needed"})
+    assert (answer.status_code, sam.notes.count()) == (400, 0)
+    assert waiting(sam) == [("short-check-in", NOW + 6 * DAY)]
+
+
+def test_stopping_another_plan_leaves_the_check_ins(interim: Measure, sam: Client, maya: User) -> None:
+    recheck = measures.plan(sam, "check-in", Why.RECHECK, NOW + 7 * DAY, at=NOW)
+    measures.stop_by_words(by=maya, measure=recheck, words="Seen in person", at=NOW)
+    assert waiting(sam) == [("short-check-in", NOW + 3 * DAY)]
+
+
+def test_nobody_stops_what_is_planned_for_somebody_elses_client(interim: Measure, omar: User, as_user: As) -> None:
+    assert as_user(omar).get(stop_page(interim)).status_code == 404
+
+
+def test_the_flag_of_a_late_check_in_tells_its_story_on_the_chart(
+    clock: Any, interim: Measure, sam: Client, maya: User, as_user: As
+) -> None:
+    send_at(clock, NOW + 3 * DAY)
+    measures.watch_missing(at=later(clock, NOW + 4 * DAY))
+    page = as_user(maya).get(f"/clients/{sam.pk}/alerts/{Alert.objects.get(client=sam).pk}/").content.decode()
+    for words in ("A check-in did not come back", "Contact the client today.", "Sent Sun Nov 22, 10:00 am, not back."):
+        assert words in page
+
+
+def test_packets_of_a_plan_are_not_offered_where_a_person_chooses(sam: Client, maya: User, as_user: As) -> None:
+    page = as_user(maya).get(f"/clients/{sam.pk}/invite/").content.decode()
+    assert "Your check-in, about" in page and "Short check-in, about" not in page

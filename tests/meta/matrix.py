@@ -9,7 +9,7 @@ from django.test import Client as Browser
 from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
-from intake.models import Assessment, Intake, Invitation, Signature
+from intake.models import Assessment, Intake, Invitation, Measure, Signature
 from practice import actions
 from practice.models import Client, CoverageShift, Job, KeptForm, Note, PsychotherapyNote, User
 from referrals.models import Suggestion
@@ -97,6 +97,9 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "role": "therapist",
             "invitation": invitation.pk,
             "intake": intake.pk,
+            "measure": Measure.objects.create(
+                client=client, packet="check-in", why=Measure.Why.RECHECK, due_at=now + timedelta(days=7), planned_at=now
+            ).pk,
             "assessment": assessment.pk,
             "signature": signature.pk,
             "my_copy.pk": signature.pk,
