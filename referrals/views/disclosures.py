@@ -19,7 +19,7 @@ from practice.models import Client
 from practice.pages import StaffRequest, staff_page
 from practice.views.search import NUMBER
 from referrals.models import Destination, Disclosure
-from referrals.views.releases import DayField, disclosure_row
+from referrals.views.releases import ClinicField, DayField, disclosure_row
 
 PER_PAGE = 50
 KEPT = relativedelta(years=6)  # 45 CFR 164.528(a)
@@ -28,7 +28,7 @@ ORDER = ["-is_emergency", "-at", "id"]
 
 class FilterForm(HouseForm):
     client = forms.CharField(label=_("Client number"), required=False, max_length=12)
-    destination = forms.ModelChoiceField(
+    destination = ClinicField(
         label=_("Who got it"), queryset=Destination.objects.none(), required=False, empty_label=_("Anybody")
     )
     emergency = forms.BooleanField(label=_("Only emergencies, without a release"), required=False)

@@ -49,15 +49,24 @@ class DayField(forms.DateField):
     default_error_messages = {"invalid": _("Give a day, such as 2026-11-20."), "required": _("Choose the last day.")}
 
 
+class ClinicField(forms.ModelChoiceField):
+    """A clinic of the directory. What is no id at all is as unknown as any other."""
+
+    default_error_messages = {
+        "required": _("Choose who gets it."),
+        "invalid_choice": _("This clinic is not in use. Choose another one."),
+    }
+
+    def to_python(self, value: Any) -> Destination | None:
+        if value not in self.empty_values and _uuid(str(value)) is None:
+            raise forms.ValidationError(self.error_messages["invalid_choice"], code="invalid_choice")
+        found: Destination | None = super().to_python(value)
+        return found
+
+
 class ReleaseForm(HouseForm):
-    destination = forms.ModelChoiceField(
-        label=_("Who gets it"),
-        queryset=Destination.objects.none(),
-        empty_label=_("Choose a clinic"),
-        error_messages={
-            "required": _("Choose who gets it."),
-            "invalid_choice": _("This clinic is not in use. Choose another one."),
-        },
+    destination = ClinicField(
+        label=_("Who gets it"), queryset=Destination.objects.none(), empty_label=_("Choose a clinic")
     )
     sections = forms.MultipleChoiceField(
         label=_("What they get"),
