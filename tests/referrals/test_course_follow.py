@@ -13,12 +13,15 @@ from practice.models import Client, Task, User
 from referrals.actions import courses, events
 from referrals.models import Course, CourseSession, Decision, Referral
 from referrals.states import State
+from referrals.views import courses as panels
 from tests.factories import NOW
 from tests.intake.conftest import Phone
 from tests.referrals.referring import referral_in
+from tests.sittings import assessed, phq9_of, sitting
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 PATTERN = (0, 2, 4, 7, 9, 11)
+SUMMER = date(2026, 6, 1)
 
 
 @pytest.fixture
@@ -332,3 +335,107 @@ def test_an_end_that_is_taken_back_brings_them_back(clock: Any, sam: Client, may
     assert to_send(sam) == []
     courses.not_over(cancelled, ended_at=NOW)
     assert to_send(sam) == [("short-check-in", "interim", NOW + 3 * DAY)]
+
+
+# --- The chart -------------------------------------------------------------------------------------------------------
+
+
+def course(client: Client, pattern: tuple[int, ...], **fields: Any) -> Course:
+    """A course whose infusions were so many days after March 3."""
+    first = date(2026, 3, 3)
+    found = Course.objects.create(client=client, clinic="Northlake Infusion", started_on=first, **fields)
+    for number, days in enumerate(pattern, 1):
+        found.sessions.create(number=number, on=first + days * DAY, state="done", route="iv")
+    return found
+
+
+def told(found: Course, today: date = SUMMER, scores: tuple[Any, ...] = ()) -> dict[str, Any]:
+    return panels.story(found, scores, today)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "state", "chip", "status"),
+    [
+        ((), "under_way", "Not started", ""),
+        ((0, 7), "under_way", "Under way", ""),
+        ((0, 7, 9), "under_way", "Under way", "Time to look at the response with the clinic."),
+        ((0, 8), "under_way", "Interrupted", "A gap of 8 days."),
+        ((0, 2, 4, 7, 9, 14), "done", "Finished on schedule", "6 infusions in 14 days."),
+        ((0, 2, 4, 7, 9, 15), "done", "Finished, extended", "6 infusions in 15 days."),
+        ((0, 4, 8, 12, 16, 21), "done", "Finished, extended", "6 infusions in 21 days."),
+        ((0, 4, 8, 12, 16, 22), "done", "Finished, late", "6 infusions in 22 days."),
+        ((0, 2), "stopped", "Stopped early", "The clinic says: Blood pressure too high"),
+    ],
+)
+def test_the_panel_says_where_the_series_stands(
+    sam: Client, pattern: tuple[int, ...], state: str, chip: str, status: str
+) -> None:
+    found = course(sam, pattern, state=state)
+    found.stopped_words = "Blood pressure too high"
+    said = told(found, date(2026, 3, 3) + (pattern[-1] if pattern else 0) * DAY)
+    assert (str(said["chip"]["text"]), said["status"]) == (chip, status)
+
+
+@pytest.mark.parametrize(("days", "chip"), [(7, "Under way"), (8, "Interrupted")])
+def test_a_silence_interrupts_a_series_after_a_week(sam: Client, days: int, chip: str) -> None:
+    found = course(sam, (0, 2))
+    assert str(told(found, date(2026, 3, 5) + days * DAY)["chip"]["text"]) == chip
+
+
+def test_the_steps_tell_the_series_to_its_follow_up(sam: Client) -> None:
+    found = course(sam, PATTERN, state="done")
+    taken = [sitting(sam, datetime(2026, 3, each, 15, tzinfo=UTC), packet="check-in") for each in (2, 17)]
+    rows = [assessed(each, "phq-9", phq9_of(total)) for each, total in zip(taken, (21, 9), strict=True)]
+    assert [
+        (step["label"], step["when"], step["done"]) for step in told(found, scores=tuple(reversed(rows)))["steps"]
+    ] == [
+        ("First infusion", "Tue Mar 3", True),
+        ("6 of 6 done", "Sat Mar 14", True),
+        ("Follow-up PHQ-9", "Tue Mar 17: 21 to 9, response", True),
+    ]
+
+
+def test_the_step_that_is_next_says_its_day(sam: Client) -> None:
+    found = course(sam, (0, 2))
+    found.sessions.create(number=3, on=date(2026, 3, 7), state="planned")
+    assert [(step["label"], step["when"], step["now"]) for step in told(found, date(2026, 3, 6))["steps"]] == [
+        ("First infusion", "Tue Mar 3", False),
+        ("2 of 6 done", "next Sat Mar 7", True),
+        ("Follow-up PHQ-9", "", False),
+    ]
+
+
+def test_a_series_that_ended_early_says_after_how_many(sam: Client) -> None:
+    steps = told(course(sam, (0, 2), state="stopped"))["steps"]
+    assert [(step["label"], step["done"]) for step in steps] == [
+        ("First infusion", True), ("Ended after 2 of 6", True), ("Follow-up PHQ-9", False),
+    ]  # fmt: skip
+
+
+def test_the_chart_shows_each_infusion_with_its_way_and_what_the_clinic_added(
+    clock: Any, sam: Client, maya: User, as_user: Any
+) -> None:
+    found = course(sam, PATTERN, state="done", helped="some")
+    extra = found.sessions.create(number=7, on=date(2026, 4, 14), state="done", route="im", is_maintenance=True)
+    extra.note = "BP 128 over 80"
+    extra.save()
+    for each, total in ((2, 21), (9, 15), (17, 9)):
+        assessed(sitting(sam, datetime(2026, 3, each, 15, tzinfo=UTC), packet="check-in"), "phq-9", phq9_of(total))
+    page = as_user(maya).get(f"/clients/{sam.pk}/").content.decode()
+    part = page[page.index("Northlake Infusion") :]
+    for words in (
+        "6 of 6 done", "1 maintenance", "IV drip, Injection into a muscle", "They helped some", "7, maintenance",
+        "BP 128 over 80", "Tue Mar 17: 21 to 9, response", 'class="chart chart-z"',
+    ):  # fmt: skip
+        assert words in part, words
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_panel_costs_the_same_however_many_courses(
+    clock: Any, sam: Client, maya: User, as_user: Any, count: int, django_assert_num_queries: Any
+) -> None:
+    for _number in range(count):
+        course(sam, PATTERN)
+    client = Client.objects.get(pk=sam.pk)
+    with django_assert_num_queries(3):
+        panels.panel(None, client, NOW)
