@@ -12,7 +12,8 @@ from django.utils import timezone
 from intake.models import Assessment, Intake, Invitation, Measure, Signature
 from practice import actions
 from practice.models import Client, CoverageShift, Job, KeptForm, Note, PsychotherapyNote, User
-from referrals.models import Suggestion
+from referrals.actions import releases
+from referrals.models import Destination, Suggestion
 from tests.conftest import send, sign_in
 
 ROLES = (
@@ -87,6 +88,11 @@ def build(people: dict[str, User | None], client: Client) -> World:
     kept.fields = [["body", "Typed words"]]
     kept.save()
     drill = actions.run_drill(by=people["admin"] or maya, at=now)
+    clinic = Destination.objects.create(name="Northlake", email="desk@northlake.example", created_at=now)
+    release = releases.ask(
+        by=maya, client=client, destination=clinic, sections=["identity"], purpose="To decide about care",
+        expires_on=(now + timedelta(days=90)).date(), part2=False, at=now,
+    )  # fmt: skip
     return World(
         people=people,
         client=client,
@@ -108,6 +114,7 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "task": client.tasks.first().pk,
             "suggestion": suggestion.pk,
             "drill": drill.pk,
+            "release": release.pk,
             "person": maya.pk,
             "rule": "SR-03",
             "coverage_remove.pk": CoverageShift.objects.create(user=maya, weekday=0, starts=time(8), ends=time(17)).pk,
