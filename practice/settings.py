@@ -188,7 +188,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_SSL_REDIRECT = HTTPS and not TRUSTED_PROXIES
 DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 400
-DATA_UPLOAD_MAX_NUMBER_FILES = 0  # nobody uploads files here
+DATA_UPLOAD_MAX_NUMBER_FILES = 1
+FILE_UPLOAD_HANDLERS = ["practice.uploads.OneFile"]  # only where a view takes a letter, and never onto a disk
 # LEAVE_URL: where "leave quickly" lands; a plain page that shows nothing of a person.
 LEAVE_URL = env("LEAVE_URL", default="https://www.weather.gov/")
 

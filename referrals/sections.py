@@ -6,6 +6,7 @@ the answer to PHQ-9 item 9 is safety, though it stands among the scores. Psychot
 the client's own story are read nowhere here.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -163,8 +164,8 @@ class Record:
 
 
 def known(value: object) -> str:
-    """The words, or "not known": nothing in a packet is blank."""
-    return str(value).strip() or str(NOT_KNOWN)
+    """The words, or "not known": nothing in a packet is blank. Of many empty lines one is kept."""
+    return re.sub(r"\s*\n\s*\n\s*", "\n\n", str(value).strip()) or str(NOT_KNOWN)
 
 
 def row(label: object, value: object, section: str = "") -> Row:

@@ -2,13 +2,18 @@
 
 import hashlib
 import json
+import pathlib
 import re
+import socket
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from io import BytesIO
+from threading import Thread
 from typing import Any
 
 import pytest
 from django.template.loader import render_to_string
+from django.test import Client as Browser
 from pypdf import PdfReader
 
 from practice import jobs
@@ -345,3 +350,141 @@ def test_fax_cover_says_nothing_of_the_client(full: Referral, maya: User) -> Non
     assert "Sam" not in cover and "Whitehorse" not in cover and "ketamine" not in cover.lower()
     for said in (full.reference, "Northlake Infusion", "555 0161", "3, with this one", "call 555 0110"):
         assert said in cover
+
+
+# --- The page --------------------------------------------------------------------------------------------------------
+
+
+def test_packet_page_shows_the_version_asked_for(
+    full: Referral, maya: User, as_user: Callable[[User], Browser]
+) -> None:
+    browser, url = as_user(maya), f"/referrals/{full.pk}/packet/"
+    assert "Nothing was sent yet. This is what would go now." in browser.get(url).content.decode()
+    first = packet.freeze(by=maya, referral=full, at=NOW)
+    second = packet.freeze(by=maya, referral=full, at=NOW, change="New phone")
+    page = browser.get(url).content.decode()
+    assert second.code in page and "New phone" in page and "The PDF is being made." in page
+    assert "Sam" not in re.search(r"<title>(.*?)</title>", page, re.S)[1]  # type: ignore[index]
+    page = browser.get(f"{url}?version=1").content.decode()
+    assert first.code in page and "New phone" not in page
+    assert [browser.get(f"{url}?version={n}").status_code for n in ("3", "0", "x", "²", "9" * 30)] == [404] * 5
+
+
+def test_packet_pdf_and_fax_cover_are_downloads_once_made(
+    full: Referral, maya: User, as_user: Callable[[User], Browser]
+) -> None:
+    browser, url = as_user(maya), f"/referrals/{full.pk}"
+    assert browser.get(f"{url}/packet.pdf").status_code == browser.get(f"{url}/fax-cover/").status_code == 404
+    frozen = packet.freeze(by=maya, referral=full, at=NOW)
+    assert browser.get(f"{url}/packet.pdf")["Location"] == f"{url}/packet/"
+    letters.keep_pdf(frozen, letters.packet_pdf(frozen))
+    made, cover = browser.get(f"{url}/packet.pdf"), browser.get(f"{url}/fax-cover/")
+    assert made.content == Packet.objects.get(pk=frozen.pk).pdf
+    assert made["Content-Disposition"] == f'attachment; filename="packet-{full.reference}-1.pdf"'
+    assert cover["Content-Disposition"] == f'attachment; filename="fax-cover-{full.reference}.pdf"'
+    assert list(AuditEvent.objects.filter(action__startswith="read.").values_list("action", flat=True)) == [
+        "read.packet_pdf", "read.fax_cover"
+    ]  # fmt: skip
+
+
+def test_packet_is_read_by_those_who_may_read_the_chart(
+    full: Referral, people: dict[str, User], as_user: Callable[[User], Browser]
+) -> None:
+    packet.freeze(by=people["maya"], referral=full, at=NOW)
+    answers = {who: as_user(user).get(f"/referrals/{full.pk}/packet/").status_code for who, user in people.items()}
+    assert answers == {"maya": 200, "sol": 200, "pax": 200, "omar": 404, "ines": 404, "fay": 403, "rosa": 403}
+
+
+@pytest.fixture
+def people(maya: User, sol: User, pax: User, omar: User, ines: User, fay: User, rosa: User) -> dict[str, User]:
+    return {"maya": maya, "sol": sol, "pax": pax, "omar": omar, "ines": ines, "fay": fay, "rosa": rosa}
+
+
+# --- Hostile ---------------------------------------------------------------------------------------------------------
+
+
+class Listener(Thread):
+    """A server that notes whoever connects."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port, self.hits = self.socket.getsockname()[1], 0
+
+    def run(self) -> None:
+        while True:
+            try:
+                caller, _ = self.socket.accept()
+            except OSError:
+                return
+            self.hits += 1
+            caller.close()
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    found = Listener()
+    found.start()
+    yield found
+    found.socket.close()
+
+
+def test_packet_fetches_nothing_and_prints_what_was_written(
+    full: Referral, maya: User, listener: Listener, tmp_path: pathlib.Path
+) -> None:
+    """Checks 39 and V50."""
+    secret = tmp_path / "secret.txt"
+    secret.write_text("CANARY-FILE")
+    url = f"http://127.0.0.1:{listener.port}/x.png"
+    hostile = [
+        f'<img src="{url}">',
+        f'<iframe src="file://{secret}"></iframe>',
+        f'#image("{url}")',
+        f'#read("{secret}")',
+        f'#include "{secret}"',
+        f"[link]({url})",
+        f'#link("{url}")',
+        "$ x^2 $ *bold* _it_ = Heading @ref <label> \\ #{panic()}",
+        "{{ 7|add:7 }} {% debug %}",
+        "\u202ertl\u2066 \x00\x07 end",
+    ]
+    full.why_now, full.ask = "\n".join(hostile), hostile[3]
+    full.save()
+    full.client.payment = hostile[2]
+    full.client.save_identity()
+    full.destination.coordinator = hostile[0][:80]  # type: ignore[union-attr]
+    full.destination.save()  # type: ignore[union-attr]
+    frozen = packet.freeze(by=maya, referral=full, at=NOW)
+    made = letters.packet_pdf(frozen)
+    page = render_to_string("referrals/_packet.html", {"content": frozen.content, "packet": frozen})
+    printed = re.sub(r"[\s\u200b]", "", text_of(made))
+    for said in hostile[:-1]:
+        assert re.sub(r"\s", "", said) in printed, said
+    assert "CANARY-FILE" not in printed + page
+    assert "<img" not in page and "<iframe" not in page and "14 " not in of(frozen.content, "why")["lines"][0]
+    assert not any("/Annots" in each for each in PdfReader(BytesIO(made)).pages)
+    assert listener.hits == 0
+
+
+def test_pdf_tells_in_words_what_its_fonts_lack(full: Referral, maya: User) -> None:
+    full.why_now = "Better 😊👍🏽 then worse. 中 Привет \x00\u202e end"
+    full.save()
+    made = text_of(letters.packet_pdf(packet.freeze(by=maya, referral=full, at=NOW)))
+    assert "Better [smiling face with smiling eyes][thumbs up sign] then worse. [U+4E2D] Привет" in made
+
+
+def test_packet_of_very_long_words_stays_readable(full: Referral, maya: User) -> None:
+    """More pages then: nothing is cut, and every page still says whose it is."""
+    full.why_now = "Word after word of why. " * 160 + "END-OF-WHY"
+    full.ask = "x" * 3000 + "END-OF-ASK"
+    full.keep_doing = "\n" * 200 + "END-OF-KEEP"
+    full.save()
+    full.client.allergies = "Nuts; " * 500 + "END-OF-ALLERGIES"
+    full.client.save_identity()
+    made = letters.packet_pdf(packet.freeze(by=maya, referral=full, at=NOW))
+    pages = [" ".join(page.extract_text().split()) for page in PdfReader(BytesIO(made)).pages]
+    assert 2 < len(pages) < 12
+    for end in ("END-OF-WHY", "END-OF-ASK", "END-OF-KEEP", "END-OF-ALLERGIES"):
+        assert any(end in page for page in pages), end
+    for number, page in enumerate(pages, 1):
+        assert page.count(full.reference) == 2 and f"page {number} of {len(pages)}" in page
