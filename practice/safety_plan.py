@@ -16,12 +16,13 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, F, Max, OuterRef, Q
+from django.http import HttpResponse
 from django.utils.translation import gettext
 
-from practice import audit, coverage, notices
+from practice import audit, coverage, notices, pdf
 from practice.actions import NotNow
 from practice.models import Alert, Client, Practice, SafetyPlan, Task, User
-from practice.templatetags.ui import tel
+from practice.templatetags.ui import full_day, tel
 
 FILE = Path(__file__).with_name("safety_plan.toml")
 MOST_ROWS = 12
@@ -101,12 +102,14 @@ def prefilled(client: Client, practice: Practice) -> Steps:
 
 
 def shown(steps: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    """The sections in order, each with its rows in words: {"prompt", "rows": [{"text", "phone", "call", "done"}]}."""
-    return [
-        {"code": section.code, "prompt": section.prompt, "rows": [_row(section, row) for row in steps[section.code]]}
-        for section in form().sections
-        if steps.get(section.code)
-    ]
+    """The sections that say something, in order, each row in words: {"text", "phone", "call", "done"}."""
+    found = []
+    for section in form().sections:
+        rows = [_row(section, row) for row in steps.get(section.code, ())]
+        has_calls = any(row["call"] for row in rows)
+        if rows:
+            found.append({"code": section.code, "prompt": section.prompt, "rows": rows, "has_calls": has_calls})
+    return found
 
 
 def _row(section: Section, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,6 +134,24 @@ def together(theirs: Steps, mine: Steps) -> Steps:
         ]
         for section in form().sections
     }
+
+
+def download(plan: SafetyPlan, practice: Practice) -> HttpResponse:
+    """The plan as a file. Neither its name nor its text names the client: it may hang on a wall."""
+    words = pdf.render(
+        "safety_plan",
+        {
+            "title": form().title,
+            "practice": practice.display_name,
+            "made": gettext("Made {day}").format(day=full_day(plan.finished_at)),
+            "review": gettext("We look at it again by {day}").format(day=full_day(plan.review_on)),
+            "sections": shown(plan.steps),
+            "language": plan.client.language,
+        },
+    )
+    response = HttpResponse(words, content_type="application/pdf")
+    response["Content-Disposition"] = 'attachment; filename="plan.pdf"'
+    return response
 
 
 # --- Acts ------------------------------------------------------------------------------------------------------------

@@ -16,12 +16,12 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from practice import audit, pdf
+from practice import audit
 from practice import safety_plan as plans
 from practice.access import Permission
 from practice.actions import NotNow
 from practice.forms import HouseForm, words_field
-from practice.models import Client, Practice, SafetyPlan
+from practice.models import Client, SafetyPlan
 from practice.pages import client_of, staff_page
 from practice.safety_plan import LONGEST, MOST_ROWS, Changed, Part, Section, Steps
 from practice.templatetags.ui import full_day
@@ -374,22 +374,4 @@ def safety_plan_pdf(request: HttpRequest, pk: UUID) -> HttpResponse:
     if plan is None:
         raise Http404
     audit.seen(request, client, "safety_plan", plan, copy="pdf")
-    return download(plan, request.practice)  # type: ignore[attr-defined]
-
-
-def download(plan: SafetyPlan, practice: Practice) -> HttpResponse:
-    """The plan as a file. Neither its name nor its text names the client: it may hang on a wall."""
-    words = pdf.render(
-        "safety_plan",
-        {
-            "title": plans.form().title,
-            "practice": practice.display_name,
-            "made": gettext("Made {day}").format(day=full_day(plan.finished_at)),
-            "review": gettext("We look at it again by {day}").format(day=full_day(plan.review_on)),
-            "sections": plans.shown(plan.steps),
-            "language": plan.client.language,
-        },
-    )
-    response = HttpResponse(words, content_type="application/pdf")
-    response["Content-Disposition"] = 'attachment; filename="plan.pdf"'
-    return response
+    return plans.download(plan, request.practice)  # type: ignore[attr-defined]

@@ -1,0 +1,167 @@
+"""The safety plan from the therapist's desk to the client's phone, with the network off (journeys, script 2 step 4)."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.test import Client as Browser
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from intake import actions
+from practice.models import Client, Notice, SafetyPlan, User
+from tests.homes import code_sent
+from tests.journeys.conftest import DESK
+from tests.journeys.walking import follow, on, press, reads
+
+Window = Callable[..., Page]
+Look = Callable[[Page, str], None]
+STEPS = {
+    "warning-signs-0-text": "I stop sleeping",
+    "own-coping-0-text": "Walk to the river",
+    "people-places-0-name": "The library",
+    "ask-for-help-0-name": "Lee, my brother",
+    "ask-for-help-0-phone": "555 0177",
+    "means-safety-0-what": "Lee keeps the pills",
+    "reasons-0-text": "My dog Bo",
+}
+
+
+def written(desk: Page, client: Client) -> None:
+    """Write and finish a plan, as a therapist does with the client beside them."""
+    desk.goto(client.get_absolute_url())
+    follow(desk, "None yet")
+    press(desk, "Start a safety plan")
+    for name, words in STEPS.items():
+        desk.locator(f"[name={name}]").fill(words)
+    expect(desk.locator("#saved")).to_contain_text("Saved at")
+    desk.get_by_label("Talked about, steps agreed").check()
+    desk.get_by_label("What was said, in a line").fill("Lee keeps the pills.")
+    desk.get_by_label("Review by").fill((timezone.localdate() + timedelta(days=14)).isoformat())
+    press(desk, "Finish the plan")
+    expect(desk.get_by_text("The safety plan is finished.")).to_be_visible()
+
+
+def at_own_page(phone: Page, client: Client) -> None:
+    """Open the link of the message, and type the code."""
+    phone.goto(actions.home_invitation(client=client, at=timezone.now()).path)
+    press(phone, "Continue")
+    press(phone, "Text me a code")
+    phone.get_by_label("Your code").fill(code_sent(client))
+    press(phone, "Open my page")
+    on(phone, "/my/home/")
+
+
+def test_plan_written_together_opens_on_the_phone_without_a_connection(
+    window: Window, staff_window: Window, look: Look, maya: User, sam: Client
+) -> None:
+    desk = staff_window(maya)
+    desk.goto(reverse("safety_plan", args=[sam.pk]))
+    look(desk, "plan-01-none")
+    press(desk, "Start a safety plan")
+    look(desk, "plan-02-draft")
+    desk.set_viewport_size({"width": 390, "height": 844})
+    look(desk, "plan-02-draft")
+    desk.set_viewport_size(DESK)  # type: ignore[arg-type]
+    SafetyPlan.objects.all().delete()
+    written(desk, sam)
+    look(desk, "plan-03-finished")
+    assert {notice.template for notice in Notice.objects.all()} == {"news"}
+
+    phone = window()
+    at_own_page(phone, sam)
+    look(phone, "plan-04-home")
+    follow(phone, "Open my safety plan")
+    reads(phone, "My safety plan")
+    assert phone.get_by_role("link", name="Lee, my brother").get_attribute("href") == "tel:5550177"
+    look(phone, "plan-05-plan")
+    expect(phone.get_by_role("button", name="Keep it on this phone")).to_be_visible()
+    press(phone, "Keep it on this phone")
+    expect(phone.get_by_text("Kept on this phone.")).to_be_visible()
+    expect(phone.get_by_role("button", name="Keep it on this phone")).to_be_hidden()
+    look(phone, "plan-06-kept")
+
+    phone.context.set_offline(True)
+    phone.goto("/my/safety-plan/")
+    reads(phone, "My safety plan")
+    expect(phone.get_by_text("My dog Bo")).to_be_visible()
+    assert phone.get_by_role("link", name="Call 988").first.get_attribute("href") == "tel:988"
+    assert phone.evaluate("getComputedStyle(document.querySelector('h1')).fontFamily").startswith("Hyperlegible")
+    follow(phone, "Open the copy on this phone")
+    on(phone, "/my/safety-plan/kept/")
+    look(phone, "plan-07-offline")
+    assert phone.evaluate("fetch('/my/home/').then(() => 'answered', () => 'nothing')") == "nothing"
+    assert phone.evaluate("caches.keys()") == ["safety-plan"]
+    kept = phone.evaluate(
+        "caches.open('safety-plan').then(c => c.keys()).then(k => k.map(r => new URL(r.url).pathname))"
+    )
+    assert [path for path in kept if not path.startswith("/static/")] == ["/my/safety-plan/kept/"]
+    press(phone, "Take it off this phone")
+    expect(phone.get_by_text("Taken off this phone.")).to_be_visible()
+    phone.context.set_offline(False)
+    assert phone.evaluate("caches.keys()") == []
+    assert phone.evaluate("navigator.serviceWorker.getRegistrations().then(all => all.length)") == 0
+
+
+def test_newer_plan_replaces_the_kept_one_and_the_lock_keeps_the_rest_closed(
+    window: Window, staff_window: Window, maya: User, sam: Client
+) -> None:
+    desk = staff_window(maya)
+    written(desk, sam)
+    phone = window()
+    at_own_page(phone, sam)
+    follow(phone, "Open my safety plan")
+    press(phone, "Keep it on this phone")
+    expect(phone.get_by_text("Kept on this phone.")).to_be_visible()
+    press(desk, "Review it together")
+    desk.locator("[name=reasons-0-text]").fill("Spring in the garden")
+    desk.get_by_label("Talked about, steps agreed").check()
+    desk.get_by_label("What was said, in a line").fill("As before.")
+    desk.get_by_label("Review by").fill((timezone.localdate() + timedelta(days=30)).isoformat())
+    press(desk, "Finish the plan")
+    expect(desk.get_by_text("The safety plan is finished.")).to_be_visible()
+    phone.reload()
+    expect(phone.get_by_text("Spring in the garden")).to_be_visible()
+    phone.wait_for_function(
+        "caches.match('/my/safety-plan/kept/', {ignoreVary: true}).then(r => r.text()).then(t => t.includes('Spring'))"
+    )
+    phone.goto("/my/home/")
+    press(phone, "Lock this page")
+    on(phone, "/my/locked/")
+    phone.goto("/my/safety-plan/")
+    on(phone, "/my/locked/")  # with a connection the door is ours
+    phone.goto("/my/safety-plan/kept/")
+    expect(phone.get_by_text("Spring in the garden")).to_be_visible()
+    phone.goto("/my/copies/")
+    on(phone, "/my/locked/")
+
+
+def test_leaving_quickly_takes_the_kept_plan_off_too(
+    window: Window, staff_window: Window, maya: User, sam: Client, settings: Any, up: str
+) -> None:
+    """The page says so before anybody presses; nothing of a person stays on the phone."""
+    settings.LEAVE_URL = f"{up}/accessibility/"
+    written(staff_window(maya), sam)
+    phone = window()
+    at_own_page(phone, sam)
+    follow(phone, "Open my safety plan")
+    press(phone, "Keep it on this phone")
+    expect(phone.get_by_text("Kept on this phone.")).to_be_visible()
+    follow(phone, "Leave this site quickly")
+    on(phone, "/accessibility/")
+    assert phone.evaluate("caches.keys()") == []
+    assert phone.evaluate("navigator.serviceWorker.getRegistrations().then(all => all.length)") == 0
+
+
+def test_plan_works_without_script(window: Window, staff_window: Window, look: Look, maya: User, sam: Client) -> None:
+    written(staff_window(maya), sam)
+    phone = window(script=False)
+    at_own_page(phone, sam)
+    follow(phone, "Open my safety plan")
+    reads(phone, "My safety plan")
+    expect(phone.get_by_role("button", name="Keep it on this phone")).to_have_count(0)
+    with phone.expect_download() as copy:
+        follow(phone, "PDF to keep or print")
+    assert copy.value.suggested_filename == "plan.pdf"
+    assert Browser().get(reverse("my_safety_plan_pdf")).status_code == 303
