@@ -91,7 +91,7 @@ def card(flag: Alert, reader: Any, may_act: bool, at: datetime) -> dict[str, Any
         "url": reverse("alert", args=args),
         "plan_url": reverse("safety_plan", args=args[:1]),
         "answers_url": reverse("intake_read", args=[flag.client_id, flag.source_id])
-        if flag.source == Alert.Source.INTAKE
+        if flag.source == Alert.Source.INTAKE and flag.source_id
         else "",
         "acknowledge_url": reverse("alert_acknowledge", args=args)
         if may_act and flag.is_open and not flag.acknowledged_at
