@@ -339,7 +339,7 @@ def _told_row(answer: Answer) -> dict[str, Any]:
     page = packet_of(answer.intake).by_slug.get(answer.question)
     if page is None:
         return {"label": answer.question, "value": gettext("not known"), "when": ""}
-    said = "; ".join(flow.words(page, None if answer.skipped else answer.value))
+    said = " · ".join(flow.words(page, None if answer.skipped else answer.value))
     value = gettext("Skipped: would like to talk about this in person") if answer.skipped else said
     return {
         "label": page.text,

@@ -145,7 +145,7 @@ def test_screen_holds_scores_flags_medicines_supports_trials_and_wishes(
     row = Intake.objects.get(client=sam)
     answered(
         row,
-        medicines__now=[{"drug": "Sertraline 100 mg"}],
+        medicines__now=[{"name": "Sertraline", "dose": "100 mg"}],
         hopes="To sleep again",
         trials=[{"drug": "Fluoxetine", "mg": 40, "weeks": 8}],
         count__on="2",
@@ -156,7 +156,7 @@ def test_screen_holds_scores_flags_medicines_supports_trials_and_wishes(
         "PHQ-9",
         "19 of 27, Moderately severe",
         "Medicines and allergies",
-        "Sertraline 100 mg",
+        "Name: Sertraline; How much, and how often: 100 mg",
         "To sleep again",
         "Fluoxetine",
         "Supports",
