@@ -7,8 +7,8 @@ from django.utils import timezone
 from practice import jobs
 from practice.tasks import DELIVERY_ATTEMPTS
 from referrals import letters
-from referrals.actions import decisions, releases, sending
-from referrals.models import Packet, Sending
+from referrals.actions import clocks, decisions, releases, sending
+from referrals.models import Destination, Packet, Sending
 
 
 @jobs.job("make_packet_pdf")
@@ -37,3 +37,15 @@ def send_fax_mail(ref: str) -> Callable[[], None] | None:
     row = Sending.objects.select_related("packet__referral__client", "referral__client", "referral__destination")
     found = row.get(pk=ref)
     return sending.send_fax_mail(found, timezone.now()) if found.state == Sending.State.WAITING else None
+
+
+@jobs.job("climb_referrals")
+def climb_referrals(ref: str) -> None:
+    """Do the next thing for each silent referral, and ask each client once whether they went."""
+    clocks.climb(at=timezone.now())
+    clocks.ask_clients(at=timezone.now())
+
+
+@jobs.job("send_desk_digest")
+def send_desk_digest(ref: str) -> None:
+    clocks.send_digest(destination=Destination.objects.get(pk=ref), at=timezone.now())

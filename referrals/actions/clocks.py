@@ -124,12 +124,13 @@ def _remind(referral: Referral, at: datetime) -> None:
     practice = Practice.get()
     today = coverage.local(at, practice).date()
     key = f"digest:{referral.destination_id}:"
-    if not Job.objects.filter(dedupe_key=f"{key}{today}").exists():
+    sent = Job.objects.filter(dedupe_key=f"{key}{today}").first()
+    if sent is None:
         jobs.enqueue("send_desk_digest", ref=referral.destination_id, dedupe_key=f"{key}{today}")
-        return
-    opening = coverage.next_opening(at, practice)
-    day = coverage.local(opening, practice).date()
-    jobs.enqueue("send_desk_digest", ref=referral.destination_id, run_at=opening, dedupe_key=f"{key}{day}")
+    elif sent.state != Job.State.DUE:
+        opening = coverage.next_opening(at, practice)
+        day = coverage.local(opening, practice).date()
+        jobs.enqueue("send_desk_digest", ref=referral.destination_id, run_at=opening, dedupe_key=f"{key}{day}")
 
 
 @transaction.atomic

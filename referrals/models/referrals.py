@@ -37,6 +37,10 @@ class ReferralQuerySet(RecordQuerySet):
         """Sent, and not at an end: neither told so by the clinic nor put away here."""
         return self.exclude(state__in=[State.DRAFT, *TERMINAL]).filter(closed_at=None)
 
+    def stalled(self, at: datetime) -> Self:
+        """Those whose clock has run out: urgent first, then who has waited longest (G17)."""
+        return self.open().filter(due_at__lte=at).order_by("-urgency", "due_at")
+
     def at_desk(self, key: DeskKey) -> Self:
         """What this address of a clinic may see: what was sent there; a colleague, what was passed to them."""
         sent = self.filter(destination=key.destination_id).exclude(state=State.DRAFT)
