@@ -31,7 +31,7 @@ from referrals.views import directory
 
 ALWAYS = (Section.IDENTITY,)  # a packet about nobody is of no use
 MAY_STAY_OUT = [section for section in Section if section not in ALWAYS]
-ICD10CM = re.compile(r"[A-TV-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?")  # the shape of a code; ICD10CM in clinical-sources.md
+ICD10CM = re.compile(r"[A-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?")  # the shape of an ICD-10-CM code
 MOST_DIAGNOSES = 12
 LONGEST_DIAGNOSIS = 120
 
