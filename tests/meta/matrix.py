@@ -13,7 +13,7 @@ from intake.models import Assessment, Intake, Invitation, Measure, Signature
 from practice import actions
 from practice.models import Client, CoverageShift, Job, KeptForm, Note, PsychotherapyNote, User
 from referrals.actions import releases
-from referrals.models import Destination, Suggestion
+from referrals.models import CaseQuestion, Decision, Destination, Suggestion
 from tests.conftest import send, sign_in
 
 ROLES = (
@@ -93,6 +93,12 @@ def build(people: dict[str, User | None], client: Client) -> World:
         by=maya, client=client, destination=clinic, sections=["identity"], purpose="To decide about care",
         expires_on=(now + timedelta(days=90)).date(), part2=False, at=now,
     )  # fmt: skip
+    decision = Decision(client=client, choice=Decision.Choice.WATCH, rules_version="x", by=maya, at=now)
+    decision.reasoning = "Reasoning words"
+    decision.save()
+    question = CaseQuestion(client=client, decision=decision, to=maya, asked_by=maya, asked_at=now)
+    question.question = "Question words"
+    question.save()
     return World(
         people=people,
         client=client,
@@ -115,6 +121,8 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "suggestion": suggestion.pk,
             "drill": drill.pk,
             "release": release.pk,
+            "decision": decision.pk,
+            "question": question.pk,
             "person": maya.pk,
             "rule": "SR-03",
             "coverage_remove.pk": CoverageShift.objects.create(user=maya, weekday=0, starts=time(8), ends=time(17)).pk,
