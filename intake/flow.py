@@ -216,14 +216,14 @@ def facts(packet: Packet, shown: Iterable[Page], replies: Replies, today: date) 
             choice = page.only.choice(value)
             if choice is not None and choice.fact is not UNSET:
                 found[page.fact] = choice.fact
-        elif page.kind == "group" and _is_recent(page, value, today):
+        elif page.kind == "group" and is_recent(page, value, today):
             found |= {one.fact: value[one.key] for one in page.fields if one.fact and value.get(one.key) is not None}
     if "mood_stabilizer" in found.get("meds", ()):
         found.setdefault("mood_stabilizer", True)
     return found
 
 
-def _is_recent(page: Page, value: Mapping[str, Any], today: date) -> bool:
+def is_recent(page: Page, value: Mapping[str, Any], today: date) -> bool:
     """Whether a reading is young enough to count; a page without such a limit always is."""
     if not page.recent:
         return True

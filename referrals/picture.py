@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from intake import trials
+from intake import actions, flow, trials
 from intake.models import Assessment, Intake
 from practice.clinical import fit, table, windows
 from practice.clinical import trials as clinical_trials
@@ -36,7 +36,7 @@ class Known:
 
 def known(client: Client, today: date) -> Known:
     """Return what the current answers of this client say, the newest of each kind. What is old or unsure is missing."""
-    facts, dates, origins = _facts(client)
+    facts, dates, origins = _facts(client, today)
     age = client.age(today)
     facts |= {"age": age, "prescriber_linked": client.prescriber_id is not None}
     current = _current(client.assessments.order_by("-taken_at"), today)
@@ -80,15 +80,15 @@ def _scores(current: dict[str, Assessment], age: int | None) -> dict[str, Score]
     return {key: score(row.definition, row.answers, age=age, completed=done) for key, row in current.items()}
 
 
-def _facts(client: Client) -> tuple[dict[str, Any], dict[str, str], dict[str, Origin]]:
+def _facts(client: Client, today: date) -> tuple[dict[str, Any], dict[str, str], dict[str, Origin]]:
     """Facts of all sittings that were sent, the newest word on each, and trials that staff have confirmed."""
     facts: dict[str, Any] = {}
     dates: dict[str, str] = {}
     origins: dict[str, Origin] = {}
-    sent = list(client.intakes.exclude(submitted_at=None).order_by("submitted_at"))
+    sent = list(client.intakes.exclude(submitted_at=None).select_related("invitation").order_by("submitted_at"))
     for sitting in sent:
         for name, value in (sitting.facts or {}).items():
-            if name in windows.PASSING and sitting is not sent[-1]:
+            if name in windows.PASSING and not _still_counts(name, sitting, today, newest=sitting is sent[-1]):
                 continue
             facts[name], dates[name] = value, _day(sitting.submitted_at)
             origins[name] = Origin("", sitting.pk)
@@ -97,6 +97,15 @@ def _facts(client: Client) -> tuple[dict[str, Any], dict[str, str], dict[str, Or
             dates["failed_adequate_trials"] = _day(sitting.trials_confirmed_at)
             origins["failed_adequate_trials"] = Origin("", sitting.pk)
     return facts, dates, origins
+
+
+def _still_counts(name: str, sitting: Intake, today: date, *, newest: bool) -> bool:
+    """Whether a reading is young enough today, by its own day. Without one it speaks only for the newest sitting."""
+    page = next((page for page in actions.packet_of(sitting).pages if name in (f.fact for f in page.fields)), None)
+    said = sitting.answers.filter(question=page.slug).first() if page is not None else None
+    if page is None or said is None or said.skipped or said.value is None:
+        return newest
+    return flow.is_recent(page, said.value, today)
 
 
 def _day(moment: datetime | None) -> str:

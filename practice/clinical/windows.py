@@ -12,7 +12,8 @@ OTHER_DAYS = 90
 
 DAYS: Mapping[str, int] = {"phq-9": PHQ9_DAYS}
 
-# Readings with a window of their own, shorter than a sitting is kept: they speak only for the sitting they came with.
+# Readings with a window of their own, shorter than a sitting is kept: they count by the day they were taken on, and
+# where that was not said, only for the sitting they came with.
 PASSING = frozenset({"sbp", "dbp"})
 
 

@@ -1,5 +1,6 @@
 """Asking the client one thing (Z2; issue 3, fit of the paths): just the pages that give one input of the table."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -120,6 +121,21 @@ def test_the_newest_word_counts_and_the_rest_stays(clock: Any, sam: Client, maya
         clock.shift(60)
     found = known(sam)
     assert (found["glaucoma"], found["liver"]) == ("uncontrolled", "mild")
+
+
+@pytest.mark.parametrize(("days", "counts"), [(30, True), (31, False)])
+def test_a_reading_that_was_asked_outlives_the_next_form_for_thirty_days(
+    clock: Any, sam: Client, maya: User, on_call: User, days: int, counts: bool
+) -> None:
+    phone = Phone(asks(sam, maya, "sbp")).start()
+    phone.say("blood-pressure", upper="150", lower="95", on_0="11", on_1="19", on_2="2026")
+    phone.post("/my/send/")
+    clock.shift(60)
+    phone = Phone(asks(sam, maya, "glaucoma")).start()
+    phone.say("glaucoma", "none")
+    phone.post("/my/send/")
+    found = picture.known(sam, NOW.date() + timedelta(days=days)).inputs
+    assert ("sbp" in found, found["glaucoma"]) == (counts, "none")
 
 
 def test_the_review_card_is_weighed_anew(clock: Any, sam: Client, maya: User, on_call: User) -> None:
