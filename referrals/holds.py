@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.db.models import Prefetch
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -91,7 +92,7 @@ def standing(client: Client, at: datetime) -> Standing:
     overrides = own_numbers(practice)
     decision = fit.decide(known.inputs, overrides=overrides)
     care_today = client.care_today.filter(recorded_at=None).select_related("opened_by").first()  # type: ignore[attr-defined]
-    flags = list(client.alerts.with_story().order_by("-raised_at"))  # type: ignore[attr-defined]
+    flags = _flags(client)
     fired = (*decision.fired, *decision.superseded)
     safety = [_safety_hold(client, rule, paths, flags, known, practice) for rule, paths in _safety(fired)]
     held = [
@@ -110,6 +111,12 @@ def standing(client: Client, at: datetime) -> Standing:
         care_today=care_today,
         holds=tuple(sorted(held, key=lambda hold: list(Kind).index(hold.kind))),
     )
+
+
+def _flags(client: Client) -> list[Alert]:
+    """Every flag of this client with the contacts recorded on it, the newest first."""
+    contacts = Prefetch("contacts", SafetyContact.objects.select_related("by"))
+    return list(client.alerts.order_by("-raised_at").prefetch_related(contacts))
 
 
 def inputs_digest(rule: table.Rule, inputs: Mapping[str, Any]) -> str:
@@ -235,9 +242,10 @@ def _flag_hold(client: Client, flag: Alert, rule_id: str, paths: tuple[str, ...]
 
 
 def _by_words(client: Client, fired: tuple[table.Rule, ...], inputs: Mapping[str, Any]) -> list[Hold]:
-    written = list(client.clearances.select_related("by"))  # type: ignore[attr-defined]
+    holding = [rule for rule in fired if rule.excludes or (rule.holds and rule.category != "safety")]
+    written = list(client.clearances.select_related("by")) if holding else []  # type: ignore[attr-defined]
     found = []
-    for rule in fired:
+    for rule in holding:
         excludes = _bites(fired, rule, rule.excludes)
         holds = _bites(fired, rule, [path for path in rule.holds if path not in rule.excludes])
         for kind, paths in ((Kind.EXCLUDE, excludes), (Kind.HOLD, holds if rule.category != "safety" else ())):
