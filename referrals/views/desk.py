@@ -14,9 +14,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from practice.forms import HouseForm
-from practice.templatetags.ui import clock
+from practice.templatetags.ui import clock, day, moment
 from referrals import desk_doors as doors
 from referrals.actions import desk as actions
+from referrals.actions import events
 from referrals.desk_doors import Desk, desk_page, link_page, see_other, show
 from referrals.models import DeskKey, Referral
 from referrals.models.referrals import digest
@@ -176,9 +177,14 @@ def _row(referral: Referral) -> dict[str, Any]:
         "referral": referral,
         "gone": gone,
         "urgent": referral.urgency != "routine",
-        "due": "" if gone else referral.due_at,
+        "due": None if gone else referral.due_at,
+        "visit": _visit_words(referral.visit_at) if referral.visit_at and not gone else "",
         "new_words": not gone and referral.messages.filter(from_clinic=False, read_at=None).exists(),
     }
+
+
+def _visit_words(at: datetime) -> str:
+    return moment(at) if events.has_time(at) else day(at)
 
 
 class PinForm(HouseForm):

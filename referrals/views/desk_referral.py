@@ -274,7 +274,7 @@ def _accept(request: HttpRequest, referral: Referral, said: dict[str, Any], ther
         events.record(referral, Event.SCHEDULE, Actor.RECIPIENT, visit_at=said["first"], **who)
     if said["words"]:
         actions.write(referral=referral, key=who["by_key"], name=who["by_name"], words=said["words"], at=who["at"])
-    return gettext("Thank you. {name} has been told.").format(name=therapist)
+    return ""
 
 
 def _ask(request: HttpRequest, referral: Referral, said: dict[str, Any], therapist: str) -> str:
@@ -304,7 +304,7 @@ def _decline(request: HttpRequest, referral: Referral, said: dict[str, Any], the
         words=said["words"],
         **who,
     )
-    return gettext("Thank you for answering. {name} looks for another place.").format(name=therapist)
+    return ""
 
 
 ANSWERS: dict[str, Callable[[HttpRequest, Referral, dict[str, Any], str], str]] = {
@@ -325,8 +325,6 @@ class Row:
     name: str
     session: CourseSession | None
     look: str  # done, missed, today, past, booked, open
-    value: str
-    """The day and time as the browser's own control takes it."""
     undo: StatusChange | None = None
 
     @property
@@ -341,7 +339,20 @@ class Row:
     def when(self) -> str:
         if self.session is None:
             return ""
-        return moment(self.session.at) if self.session.at else day(self.session.on)
+        return when_words(self.session)
+
+    @property
+    def on(self) -> str:
+        """The day as the browser's own control takes it."""
+        return self.session.on.isoformat() if self.session else ""
+
+    @property
+    def clock(self) -> str:
+        return f"{timezone.localtime(self.session.at):%H:%M}" if self.session and self.session.at else ""
+
+
+def when_words(session: CourseSession) -> str:
+    return moment(session.at) if session.at else day(session.on)
 
 
 def rows(referral: Referral, course: Course, undo: Sequence[StatusChange], at: datetime) -> list[Row]:
@@ -359,7 +370,7 @@ def rows(referral: Referral, course: Course, undo: Sequence[StatusChange], at: d
 def _row(number: int, session: CourseSession | None, undo: StatusChange | None, course: Course, today: date) -> Row:
     more = number > course.planned
     name = gettext("Maintenance {n}").format(n=number) if more else gettext("Infusion {n}").format(n=number)
-    return Row(number, name, session, _look(session, today), _value(session), undo)
+    return Row(number, name, session, _look(session, today), undo)
 
 
 def _look(session: CourseSession | None, today: date) -> str:
@@ -370,13 +381,6 @@ def _look(session: CourseSession | None, today: date) -> str:
     return "today" if session.on == today else "past" if session.on < today else "booked"
 
 
-def _value(session: CourseSession | None) -> str:
-    if session is None:
-        return ""
-    when = timezone.localtime(session.at) if session.at else datetime.combine(session.on, datetime.min.time())
-    return when.strftime("%Y-%m-%dT%H:%M")
-
-
 def first_day(course: Course, at: datetime) -> str:
     """The day from which "Fill 6 dates" counts unless the clinic gives another: after the last that is known."""
     last = max((session.on for session in course.sessions.all()), default=None)
@@ -385,8 +389,8 @@ def first_day(course: Course, at: datetime) -> str:
 
 
 class SessionForm(HouseForm):
-    when = Moment(required=False)
-    first = forms.DateField(required=False, error_messages={"invalid": _("Give a day, such as 2026-12-01.")})
+    on = forms.DateField(required=False, error_messages={"invalid": _("Give a day, such as 2026-12-01.")})
+    clock = forms.TimeField(required=False, error_messages={"invalid": _("Give a time, such as 09:30.")})
     route = forms.ChoiceField(choices=[("", ""), *CourseSession.Route.choices], required=False)
     who = forms.CharField(max_length=80, required=False)
     words = forms.CharField(max_length=LONGEST_WORDS, required=False)
@@ -411,36 +415,35 @@ def desk_session(request: HttpRequest, referral: Referral) -> HttpResponse:
 Said = dict[str, Any]
 
 
-def _day_or_moment(when: datetime) -> date | datetime:
-    """Midnight is how a day without a time looks in the browser's control."""
-    local = timezone.localtime(when)
-    return when if (local.hour, local.minute) != (0, 0) else local.date()
+def _when(said: Said) -> date | datetime:
+    """The day that was given, with its time when there is one."""
+    if said["on"] is None:
+        raise NotNow(gettext("Give the day."))
+    on: date = said["on"]
+    return timezone.make_aware(datetime.combine(on, said["clock"])) if said["clock"] else on
 
 
-def _need(when: datetime | None) -> datetime:
-    if when is None:
-        raise NotNow(gettext("Give the day and the time."))
+def _moment(said: Said) -> datetime:
+    when = _when(said)
+    if not isinstance(when, datetime):
+        raise NotNow(gettext("Give the time, too."))
     return when
 
 
 def _do_done(request: HttpRequest, referral: Referral, said: Said, who: Said) -> str:
-    on = timezone.localtime(said["when"]).date() if said["when"] else None
-    events.done(referral, _whole(request, "number"), on, route=said["route"], note=said["words"], **who)
+    events.done(referral, _whole(request, "number"), said["on"], route=said["route"], note=said["words"], **who)
     return ""
 
 
 def _do_missed(request: HttpRequest, referral: Referral, said: Said, who: Said) -> str:
-    on = timezone.localtime(said["when"]).date() if said["when"] else None
-    events.missed(referral, _whole(request, "number"), on, words=said["words"], **who)
+    events.missed(referral, _whole(request, "number"), said["on"], words=said["words"], **who)
     return ""
 
 
 def _do_save(request: HttpRequest, referral: Referral, said: Said, who: Said) -> str:
-    number, when = _whole(request, "number"), _day_or_moment(_need(said["when"]))
-    session = events.book(referral, number, when, route=said["route"], **who)
-    return gettext("Infusion {n} is booked for {when}.").format(
-        n=number, when=moment(session.at) if session.at else day(session.on)
-    )
+    number = _whole(request, "number")
+    session = events.book(referral, number, _when(said), route=said["route"], **who)
+    return gettext("Infusion {n} is booked for {when}.").format(n=number, when=when_words(session))
 
 
 def _do_cancel(request: HttpRequest, referral: Referral, said: Said, who: Said) -> str:
@@ -450,19 +453,17 @@ def _do_cancel(request: HttpRequest, referral: Referral, said: Said, who: Said) 
 
 
 def _do_fill(request: HttpRequest, referral: Referral, said: Said, who: Said) -> str:
-    if said["first"] is None:
+    if said["on"] is None:
         raise NotNow(gettext("Give the first day."))
-    booked = events.fill_dates(referral, said["first"], route=said["route"], **who)
+    booked = events.fill_dates(referral, said["on"], route=said["route"], **who)
     return gettext("{n} dates are filled, from {first} to {last}. Change any of them.").format(
         n=len(booked), first=day(booked[0].on), last=day(booked[-1].on)
     )
 
 
 def _do_add(request: HttpRequest, referral: Referral, said: Said, who: Said) -> str:
-    session = events.add_maintenance(referral, _day_or_moment(_need(said["when"])), route=said["route"], **who)
-    return gettext("A maintenance session is booked for {when}.").format(
-        when=moment(session.at) if session.at else day(session.on)
-    )
+    session = events.add_maintenance(referral, _when(said), route=said["route"], **who)
+    return gettext("A maintenance session is booked for {when}.").format(when=when_words(session))
 
 
 def _do_stop(request: HttpRequest, referral: Referral, said: Said, who: Said) -> str:
@@ -479,7 +480,7 @@ def _visit(event: Event) -> Callable[[HttpRequest, Referral, Said, Said], str]:
     """A visit that is no session of a course: a first talk, or treatment without infusions."""
 
     def do(request: HttpRequest, referral: Referral, said: Said, who: Said) -> str:
-        more = {"visit_at": _need(said["when"])} if event in acts.BOOKS else {"words": said["words"]}
+        more = {"visit_at": _moment(said)} if event in acts.BOOKS else {"words": said["words"]}
         events.record(referral, event, Actor.RECIPIENT, **who, **more)
         return ""
 

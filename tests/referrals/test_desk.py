@@ -39,3 +39,9 @@ def test_first_look_shows_the_question_and_the_client(cleo: Coordinator) -> None
 def test_accepting_with_a_date_books_the_first_infusion(cleo: Coordinator) -> None:
     text = cleo.say("answer/", answer="accept", first="2026-12-01T09:30", who="Maria Lopez")
     assert "Sam Whitehorse (he/him): 0 of 6 infusions done" in text
+
+
+def test_letter_page_opens(cleo: Coordinator) -> None:
+    assert cleo.get("letter/").status_code == 200
+    page = cleo.post("letter/", {"words": "She did well.", "last": "no"})
+    assert page.status_code == 303

@@ -1,0 +1,225 @@
+"""The referral coordinator at a clinic: no account, a mailbox whose scanner opens every link (journeys.md, script 4)."""
+
+import email
+import email.policy
+import re
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from aiosmtpd.controller import Controller
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from practice import jobs
+from practice.models import Client, Practice, User
+from referrals.models import CourseSession, Destination, Referral, StatusChange
+from referrals.states import State
+from tests.journeys.conftest import DESK, PHONE
+from tests.journeys.walking import follow, press, reads
+from tests.referrals import cases
+from tests.referrals.desks import went_out
+from tests.system.conftest import Postbox
+from tests.system.house import free_port
+
+Window = Callable[..., Page]
+Look = Callable[[Page, str], None]
+FIRST_RECEIPT_S, TICK_S = 60, 10
+
+
+@pytest.fixture
+def postbox(settings: Any) -> Iterator[Postbox]:
+    """A mail server that keeps what the product sends."""
+    box, port = Postbox(), free_port()
+    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller.start()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS = "127.0.0.1", port, False
+    yield box
+    controller.stop()
+
+
+def newest(postbox: Postbox, subject: str) -> EmailMessage:
+    """Deliver what waits, and return the newest mail whose subject says this."""
+    jobs.run_due()
+    mails = [email.message_from_string(text, policy=email.policy.default) for text in postbox.messages]
+    found = [mail for mail in mails if subject in str(mail["Subject"])]
+    assert found, [str(mail["Subject"]) for mail in mails]
+    return found[-1]  # type: ignore[return-value]
+
+
+def text_of(mail: EmailMessage) -> str:
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
+
+
+def link_in(mail: EmailMessage) -> str:
+    found = re.search(r"https?://\S+(/r/\S+)", text_of(mail))
+    assert found
+    return found[1]
+
+
+def code_in(mail: EmailMessage) -> str:
+    found = re.search(r"\b(\d{6})\b", text_of(mail))
+    assert found
+    return found[1]
+
+
+@pytest.fixture
+def northlake(house: Practice) -> Destination:
+    house.fax = "555 0119"
+    house.save()
+    return cases.clinic()
+
+
+@pytest.fixture
+def sent(up: str, sam: Client, maya: User, northlake: Destination) -> Referral:
+    cases.whole_record(sam, maya, timezone.now())
+    cases.released(sam, northlake)
+    return went_out(sam, maya, northlake)
+
+
+def come_in(page: Page, link: str, postbox: Postbox) -> None:
+    page.goto(link)
+    press(page, "Send me a code")
+    page.get_by_label("Code", exact=True).fill(code_in(newest(postbox, "Your code")))
+    press(page, "Open the referral")
+
+
+def mark_done(page: Page, number: int) -> None:
+    page.get_by_role("button", name=re.compile(rf"^Mark done\W+Infusion {number}$")).click()
+
+
+def scanned(url: str, method: str) -> int:
+    with urllib.request.urlopen(urllib.request.Request(url, method=method)) as answer:  # noqa: S310 (our own server)
+        return int(answer.status)
+
+
+def test_first_receipt_sessions_and_the_letter(
+    window: Window, look: Look, up: str, postbox: Postbox, sent: Referral, tmp_path: Path
+) -> None:
+    """Script 4, steps 1 to 6; ux checks 37 and 38; the clinic's half of "Done when"."""
+    mail = newest(postbox, "Referral from Cedar House")
+    assert [part.get_content_type() for part in mail.walk()][1:] == ["text/plain", "text/html"]
+    assert [w for w in ("Sam", "Whitehorse", "ketamine", "infusion") if w.lower() in mail.as_string().lower()] == []
+    assert ("555 0110" in text_of(mail), "555 0119" in text_of(mail), sent.reference in text_of(mail)) == (True,) * 3
+    link = link_in(mail)
+    assert [scanned(up + link, how) for how in ("HEAD", "GET") * 5] == [200] * 10
+    sent.refresh_from_db()
+    assert (sent.opened_at, sent.state) == (None, State.SENT)
+
+    page = window(DESK)
+    began = time.monotonic()
+    page.goto(link)
+    reads(page, "A referral from Cedar House")
+    assert "Sam" not in page.content()
+    press(page, "Send me a code")
+    code = code_in(newest(postbox, "Your code"))
+    page.get_by_label("Code", exact=True).fill(code)
+    press(page, "Open the referral")
+    reads(page, "Referral for ketamine infusion assessment")
+    assert link.strip("/").split("/")[1] not in page.url + page.evaluate("document.referrer")
+    press(page, "Only mark as received")
+    expect(page.get_by_text("Marked as received.").first).to_be_visible()
+    assert time.monotonic() - began < FIRST_RECEIPT_S
+    look(page, "desk-answer")
+    sent.refresh_from_db()
+    assert (sent.state, sent.received_at is None, sent.opened_at is None) == (State.SENT, False, False)
+
+    today = timezone.localtime(timezone.now(), ZoneInfo(Practice.get().zone))
+    page.get_by_label("First visit, if you know it").fill(today.strftime("%Y-%m-%dT00:30"))
+    page.get_by_label("Your name").first.fill("Maria Lopez")
+    press(page, "Send answer")
+    reads(page, "Sam Whitehorse (he/him): 0 of 6 infusions done")
+    look(page, "desk-sessions")
+    sent.refresh_from_db()
+    assert sent.state == State.SCHEDULED
+
+    began = time.monotonic()
+    mark_done(page, 1)
+    reads(page, "Sam Whitehorse (he/him): 1 of 6 infusions done")
+    assert time.monotonic() - began < TICK_S
+    expect(page.get_by_text("Infusion 1 is marked done for")).to_be_visible()
+    look(page, "desk-done")
+    press(page, "Undo")
+    reads(page, "Sam Whitehorse (he/him): 0 of 6 infusions done")
+    mark_done(page, 1)
+    reads(page, "Sam Whitehorse (he/him): 1 of 6 infusions done")
+
+    follow(page, "Send the letter and complete")
+    look(page, "desk-letter")
+    letter = tmp_path / "outcome.pdf"
+    letter.write_bytes(b"%PDF-1.4\n1 0 obj<</Type/Catalog/OpenAction<</S/JavaScript/JS(app.alert(1))>>>>endobj\n%%EOF")
+    page.get_by_label("Or choose a file").set_input_files(letter)
+    press(page, "Send letter")
+    expect(page.get_by_text("the referral is complete").first).to_be_visible()
+    sent.refresh_from_db()
+    assert sent.state == State.COMPLETED
+    assert bytes(sent.letters.get().body) == letter.read_bytes()
+    expect(page.get_by_text("Arrived, not read yet.")).to_be_visible()
+    sent.letters.update(read_at=timezone.now())
+    page.reload()
+    expect(page.get_by_text("Maya has read your letter.")).to_be_visible()
+    look(page, "desk-complete")
+
+
+@pytest.mark.parametrize(("size", "dark"), [(PHONE, False), (PHONE, True), (DESK, True)])
+def test_every_page_of_the_desk_is_read_by_everyone(
+    window: Window, look: Look, postbox: Postbox, sent: Referral, size: dict[str, int], dark: bool
+) -> None:
+    """Ux check 40 on the clinic's pages, on a phone and in the dark."""
+    tone = "dark" if dark else "light"
+    page = window(size, dark=dark)
+    link = link_in(newest(postbox, "Referral from"))
+    page.goto("/r/not-a-link/")
+    look(page, f"desk-old-{tone}")
+    page.goto(link)
+    look(page, f"desk-open-{tone}")
+    press(page, "Send me a code")
+    look(page, f"desk-code-{tone}")
+    page.get_by_label("Code", exact=True).fill("123")
+    press(page, "Open the referral")
+    look(page, f"desk-code-wrong-{tone}")
+    page.get_by_label("Code", exact=True).fill(code_in(newest(postbox, "Your code")))
+    press(page, "Open the referral")
+    reads(page, "Referral for ketamine infusion assessment")
+    look(page, f"desk-f1-{tone}")
+    page.get_by_label("No, decline").check()
+    press(page, "Send answer")
+    expect(page.get_by_role("alert")).to_contain_text("Choose a reason for declining.")
+    look(page, f"desk-f1-error-{tone}")
+    page.get_by_label("Yes, accept").check()
+    press(page, "Send answer")
+    press(page, "Fill 6 dates (Tue, Thu, Sat)")
+    expect(page.get_by_text("6 dates are filled")).to_be_visible()
+    look(page, f"desk-f2-{tone}")
+    for name in ("safety", "letter", "pass", "packet"):
+        page.goto(f"/desk/{sent.pk}/{name}/")
+        look(page, f"desk-{name}-{tone}")
+    page.goto(f"/desk/{sent.pk}/safety/")
+    press(page, "Send the report")
+    look(page, f"desk-safety-error-{tone}")
+    for name in ("", "pin/", "mail/"):
+        page.goto(f"/desk/{name}")
+        look(page, f"desk-list-{name.strip('/')}-{tone}")
+
+
+def test_desk_without_script(window: Window, postbox: Postbox, sent: Referral) -> None:
+    page = window(DESK, script=False)
+    come_in(page, link_in(newest(postbox, "Referral from")), postbox)
+    page.get_by_label("Need to know more").check()
+    page.get_by_label("Message to Maya").fill("When was the last ECG?")
+    press(page, "Send answer")
+    expect(page.get_by_text("Maya has your question.")).to_be_visible()
+    expect(page.get_by_text("When was the last ECG?")).to_be_visible()
+    page.get_by_label("Yes, accept").check()
+    press(page, "Send answer")
+    reads(page, "Sam Whitehorse (he/him): 0 of 6 infusions done")
+    assert StatusChange.objects.filter(referral=sent).values_list("target", flat=True).last() == State.ACCEPTED
+    assert CourseSession.objects.filter(course__referral=sent).count() == 0
