@@ -12,9 +12,13 @@ from django.utils import timezone
 from intake.models import Assessment, Intake, Invitation, Measure, Signature
 from practice import actions
 from practice.models import Client, CoverageShift, Job, KeptForm, Note, PsychotherapyNote, User
+from referrals import letters
+from referrals import packet as packets
 from referrals.actions import releases
-from referrals.models import CaseQuestion, Decision, Destination, Suggestion
+from referrals.models import CaseQuestion, Decision, Destination, Letter, Suggestion
+from referrals.states import State
 from tests.conftest import send, sign_in
+from tests.referrals import cases
 
 ROLES = (
     "anonymous", "client", "own", "colleague", "other_site", "supervisor", "prescriber", "front_desk", "admin",
@@ -99,6 +103,14 @@ def build(people: dict[str, User | None], client: Client) -> World:
     question = CaseQuestion(client=client, decision=decision, to=maya, asked_by=maya, asked_at=now)
     question.question = "Question words"
     question.save()
+    away = cases.clinic()
+    cases.released(client, away)
+    referral = cases.referral(client, maya, away, at=now, state=State.SENT, sent_at=now, sent_by=maya)
+    packet = packets.freeze(by=maya, referral=referral, at=now)
+    letters.keep_pdf(packet, letters.packet_pdf(packet))
+    letter = Letter(referral=referral, kind="application/pdf", size=5, at=now, by_name="Marta Lopez")
+    letter.name, letter.body = "Outcome.pdf", b"%PDF-"
+    letter.save()
     return World(
         people=people,
         client=client,
@@ -121,6 +133,8 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "suggestion": suggestion.pk,
             "drill": drill.pk,
             "release": release.pk,
+            "referral": referral.pk,
+            "letter": letter.pk,
             "decision": decision.pk,
             "question": question.pk,
             "person": maya.pk,
