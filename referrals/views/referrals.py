@@ -27,7 +27,7 @@ from practice.templatetags.ui import day, full_day, moment
 from practice.views.chart import SIDE, Panel, allowed, frame, named, reader
 from referrals import attachments, lists, states
 from referrals.actions import clocks, events, sending
-from referrals.models import Course, CourseSession, Destination, Referral, Sending, StatusChange
+from referrals.models import Course, CourseSession, Destination, Message, Referral, Sending, StatusChange
 from referrals.states import Actor, Event, State
 from referrals.views import directory
 from referrals.views.sending import SendForm, hand_off_words
@@ -229,13 +229,13 @@ class RecordForm(HouseForm):
     )
     visit_at = Moment(label=_("For a booking: the visit"), required=False)
     words = words_field(_("Their words"), "", required=False, rows=2)
+    letter_words = words_field(_("What their letter says"), "", required=False, rows=3, max_length=20000)
     letter_file = forms.FileField(
-        label=_("Letter or other evidence, as a file"),
+        label=_("Or their letter as a file"),
         required=False,
         allow_empty_file=True,
         widget=forms.FileInput(attrs={"accept": attachments.ACCEPT}),
     )
-    letter_words = words_field(_("Or type what the letter says"), "", required=False, rows=3, max_length=20000)
 
     def __init__(self, *args: Any, referral: Referral, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -372,7 +372,7 @@ def page(request: StaffRequest, row: Referral, at: datetime, wrong: HouseForm | 
     }
     if charted:
         context |= {
-            "thread": list(row.messages.select_related("by", "by_key")),
+            "thread": [message_row(message, user) for message in row.messages.select_related("by", "by_key")],
             "letters": list(row.letters.defer("body").select_related("read_by")),
             "said": list(row.client_words.all()),
             "handed_off": hand_off_words(row, user),
@@ -511,6 +511,11 @@ def change_row(change: StatusChange, user: User, charted: bool) -> dict[str, Any
     }
 
 
+def message_row(message: Message, user: User) -> dict[str, Any]:
+    who = named(message.by, user) if message.by else message.by_name
+    return {"message": message, "who": who or (message.by_key.email if message.by_key else gettext("The clinic"))}
+
+
 def sending_row(row: Sending, user: User, charted: bool) -> dict[str, Any]:
     return {
         "sending": row,
@@ -569,6 +574,7 @@ def _act(request: StaffRequest, pk: UUID, make: Make, do: Do) -> HttpResponse:
     return page(request, row, at, wrong=form)
 
 
+@uploads.takes_file
 @staff_page(P.TRACK_REFERRAL)
 def referral_record(request: StaffRequest, referral: UUID) -> HttpResponse:
     """Record what the clinic said, on its behalf: who, when, how we know, and the evidence."""
