@@ -187,6 +187,11 @@ def _send(pk: UUID, at: datetime) -> bool:
     if row.client.status in Client.LEFT:
         stop(row.client, at=at)
         return False
+    newer = planned(row.client).filter(packet=row.packet, due_at__gt=row.due_at, due_at__lte=at)
+    if newer.exists():  # told late, several at once: the same questions are asked once
+        _stop(row, at)
+        audit.record("measure.stopped", by=None, client=row.client, target=row, at=at, why=row.why)
+        return False
     try:
         actions.may_send(row.client, packet.load(row.packet))
     except NotNow:

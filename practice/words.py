@@ -95,6 +95,12 @@ RELEASES: dict[str, Words] = {
     "taken_back": _("The client took a release of information back."),
     "declined": _("The client said no to a release of information."),
 }
+SAYS: dict[str, Words] = {
+    "went": _("The client says they went."),
+    "not_yet": _("The client says they have not been there yet."),
+    "told_no": _("The client says the clinic said no."),
+    "changed": _("The client changed their mind. Nothing is cancelled yet."),
+}
 SOON = timedelta(hours=24)
 ALSO_NAMED = 3  # more would push the next row off a phone
 
@@ -154,7 +160,7 @@ def _integrate(facts: dict[str, Any], opened: datetime) -> list[Words]:
     said: list[Words] = [gettext("Infusion {n} was {day}.").format(n=facts["number"], day=on)]
     earlier = [str(number) for number in facts.get("numbers", ()) if number != facts["number"]]
     if earlier:
-        said.append(gettext("None recorded since infusion {n} either.").format(n=", ".join(earlier)))
+        said.append(gettext("No contact recorded after infusion {n} either.").format(n=", ".join(earlier)))
     return [*said, _("Book therapy now.") if facts.get("book") else _("Offer therapy or a call.")]
 
 
@@ -176,7 +182,9 @@ REASONS: dict[str, Reason] = {
     "no_show": _words(_("The clinic says the client was not there.")),
     "declined": _words(_("The clinic cannot take this referral.")),
     "clinic_asks": _words(_("The clinic has a question about the referral.")),
-    "client_says": _words(_("The client said something about the referral.")),
+    "client_says": lambda facts, opened: [
+        SAYS.get(facts.get("said", ""), _("The client said something about the referral."))
+    ],
     "call_clinic": lambda facts, opened: [CALLS.get(facts.get("reason", ""), _("The clinic is silent."))],
     "case_question": _words(_("A question about this client waits for your answer.")),
     "back_to_therapy": _words(_("The last infusion is done. Therapy goes on here.")),

@@ -14,7 +14,7 @@ from intake import packet
 from intake.models import Assessment
 from intake.views import reading
 from practice.charts import PANEL, Point, Treatment, trend
-from practice.clinical import infusion
+from practice.clinical import follow_up, infusion
 from practice.clinical.change import compare
 from practice.clinical.instrument import load
 from practice.models import Client
@@ -142,7 +142,8 @@ def steps(
     elif given:
         count["when"] = day(given[-1])
     follow = _step(gettext("Follow-up PHQ-9"), done=False)
-    after = [(on, total) for on, total in totals if given and on > given[-1]]
+    well_after = timedelta(days=follow_up.HELPED_AFTER_DAYS)  # sooner are the questions after the last infusion
+    after = [(on, total) for on, total in totals if given and on >= given[-1] + well_after]
     if after and (count["done"] or course.state == Course.State.STOPPED):
         follow["done"], follow["when"] = True, follow_words(given[0], totals, *after[0])
     found = [first, count, follow]

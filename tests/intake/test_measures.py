@@ -128,6 +128,16 @@ def test_nobody_loses_the_form_that_they_are_filling_in(clock: Any, interim: Mea
     assert send_at(clock, NOW + 6 * DAY + timedelta(hours=1)) == 1
 
 
+def test_several_of_the_same_form_that_are_due_together_are_asked_once(
+    clock: Any, sam: Client, maya: User, on_call: User
+) -> None:
+    """Two infusions told on one day: the questions are about now."""
+    for hours in (30, 2):
+        measures.plan(sam, "after-infusion", Why.AFTER_SESSION, NOW - timedelta(hours=hours), at=NOW)
+    assert send_at(clock, NOW) == 1
+    assert (sam.invitations.get().state, waiting(sam)) == ("sent", [])
+
+
 def test_a_discharged_client_gets_nothing_and_nothing_stays_planned(clock: Any, interim: Measure, sam: Client) -> None:
     Client.objects.filter(pk=sam.pk).update(status=Client.Status.DISCHARGED)
     assert send_at(clock, NOW + 3 * DAY) == 0

@@ -9,6 +9,7 @@ import time_machine
 
 from intake import measures
 from intake.models import Measure
+from practice import words
 from practice.models import Client, Task, User
 from referrals.actions import courses, events
 from referrals.models import Course, CourseSession, Decision, Referral
@@ -395,6 +396,23 @@ def test_the_steps_tell_the_series_to_its_follow_up(sam: Client) -> None:
     ]
 
 
+@pytest.mark.parametrize(("day_of_march", "follows"), [(15, False), (16, True)])
+def test_the_follow_up_is_not_the_questions_after_the_last_infusion(
+    sam: Client, day_of_march: int, follows: bool
+) -> None:
+    taken = sitting(sam, datetime(2026, 3, day_of_march, 15, tzinfo=UTC), packet="check-in")
+    row = assessed(taken, "phq-9", phq9_of(9))
+    assert told(course(sam, PATTERN, state="done"), scores=(row,))["steps"][2]["done"] is follows
+
+
+def test_the_item_for_therapy_says_which_infusions_are_without_contact(clock: Any, referral: Referral) -> None:
+    given(clock, referral, 1, NOW)
+    given(clock, referral, 2, NOW + 2 * DAY)
+    assert words.why(Task.objects.get(kind="integrate")) == (
+        "Infusion 2 was Sat Nov 21. No contact recorded after infusion 1 either. Book therapy now."
+    )
+
+
 def test_the_step_that_is_next_says_its_day(sam: Client) -> None:
     found = course(sam, (0, 2))
     found.sessions.create(number=3, on=date(2026, 3, 7), state="planned")
@@ -423,11 +441,11 @@ def test_the_chart_shows_each_infusion_with_its_way_and_what_the_clinic_added(
         assessed(sitting(sam, datetime(2026, 3, each, 15, tzinfo=UTC), packet="check-in"), "phq-9", phq9_of(total))
     page = as_user(maya).get(f"/clients/{sam.pk}/").content.decode()
     part = page[page.index("Northlake Infusion") :]
-    for words in (
+    for each in (
         "6 of 6 done", "1 maintenance", "IV drip, Injection into a muscle", "They helped some", "7, maintenance",
         "BP 128 over 80", "Tue Mar 17: 21 to 9, response", 'class="chart chart-z"',
     ):  # fmt: skip
-        assert words in part, words
+        assert each in part, each
 
 
 @pytest.mark.parametrize("count", [1, 3])
