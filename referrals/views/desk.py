@@ -137,9 +137,9 @@ def _kept(request: HttpRequest) -> dict[str, Any] | None:
     """What was typed before the page locked, as it came along; only for a page of the clinic's own."""
     try:
         found = json.loads(request.POST.get("kept", "") or "null")
-        path = urlsplit(found["path"])
+        path = urlsplit(str(found["path"]))
         fields = [[str(name), str(value)] for name, value in found["fields"]][:MOST_KEPT]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
     if path.scheme or path.netloc or not path.path.startswith("/desk/"):
         return None

@@ -64,9 +64,9 @@ class Coordinator:
     def post(self, name: str, data: dict[str, Any] | None = None, key: str | None = None) -> Any:
         return send(self.browser, self.path(name), data, key)
 
-    def say(self, name: str, **data: Any) -> str:
+    def say(self, page: str, /, **data: Any) -> str:
         """POST, follow, and return the words of the page that comes."""
-        answer = self.post(name, data)
+        answer = self.post(page, data)
         if answer.status_code in (302, 303):
             answer = self.browser.get(answer["Location"].partition("#")[0])
         return words(answer)
