@@ -129,6 +129,13 @@ def withdraw(*, by: User | None, invitation: Invitation, at: datetime) -> None:
     audit.record("invitation.withdrawn", by=by, client=invitation.client, target=invitation, at=at)
 
 
+@transaction.atomic
+def withdraw_all(*, by: User, client: Client, at: datetime) -> None:
+    """Take back every form that is out, and close the client's own page: their care has ended."""
+    for row in client.invitations.filter(state__in=OPEN):
+        withdraw(by=by, invitation=row, at=at)
+
+
 def chase(*, at: datetime) -> int:
     """Remind of unfinished forms on days 2 and 5, then stop; after a week staff see that the form is not back."""
     told = 0

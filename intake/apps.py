@@ -6,12 +6,14 @@ class IntakeConfig(AppConfig):
 
     def ready(self) -> None:
         from intake import measures
-        from intake.actions import home_link
+        from intake.actions import home_link, withdraw_all
         from intake.doors import note_leaving
         from intake.signals import assessment_submitted
+        from practice.actions import LEAVING
         from practice.notices import HOME_LINK
         from practice.pages import LEAVES
 
         LEAVES.append(note_leaving)
         HOME_LINK.append(home_link)
+        LEAVING.extend([measures.stop, withdraw_all])
         assessment_submitted.connect(measures.on_submitted, dispatch_uid="intake.measures")

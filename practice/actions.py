@@ -1,12 +1,12 @@
 """Writes over several models of the practice: safety alerts and their ladder, admitting people, watching the system."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import F, Max
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -53,6 +53,62 @@ def admit(*, by: User | None, site: Site, therapist: User | None, at: datetime, 
     client.save_identity()
     audit.record("client.admitted", by=by, client=client, target=client, at=at, fields=sorted(identity))
     return client
+
+
+# What the apps above stop when a client leaves care: each is called with by, client (by then in Client.LEFT) and at, in
+# the same transaction.
+LEAVING: list[Callable[..., object]] = []
+# Nobody is discharged over these: what was agreed for their safety is done first, and a call they asked for is made.
+BEFORE_LEAVING = ("safety", "next_check", "care_today", "call_me", "hand_off")
+
+
+@transaction.atomic
+def discharge(*, by: User, client: Client, status: str, words: str, at: datetime) -> None:
+    """End a client's care (Client.LEFT): from now on nothing is sent to them or about them, and nothing is due.
+
+    No safety flag is ever cleared by it. Somebody with an open flag, or an agreed check, is not discharged. After a
+    death the flags stay, picked up by whoever recorded it, until a person closes each in words.
+    """
+    if status not in Client.LEFT:
+        raise ValueError(status)
+    if not words.strip():
+        raise NotNow(gettext("Write a line on how their care ended."))
+    row = Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
+    if row.status in Client.LEFT:
+        raise NotNow(gettext("Their care has ended already."))
+    flags = list(row.alerts.filter(closed_at=None))
+    tasks = row.tasks.filter(done_at=None)
+    if status != Client.Status.DIED and (flags or tasks.filter(kind__in=BEFORE_LEAVING).exists()):
+        raise NotNow(gettext("Something for their safety is still open. Finish it first; then discharge them."))
+    for flag in flags:
+        if flag.acknowledged_at is None:
+            acknowledge(by=by, alert=flag, at=at)
+        add_to_alert(by=by, alert=flag, words=words, at=at)
+    write_note(by=by, client=row, words=words, at=at)
+    row.status, row.version = status, row.version + 1
+    row.save(update_fields=["status", "version"])
+    waiting = Notice.objects.filter(client=row, state=Notice.State.WAITING)
+    stopped = waiting.update(state=Notice.State.STOPPED, words=None)
+    for hook in LEAVING:
+        hook(by=by, client=row, at=at)
+    open_flags = [flag.pk for flag in flags]
+    tasks.exclude(kind="safety", subject_id__in=open_flags).update(done_at=at, done_by=by)
+    row.refresh_rank()
+    audit.record("client.discharged", by=by, client=row, target=row, at=at, status=status, messages_stopped=stopped)
+    client.refresh_from_db()
+
+
+@transaction.atomic
+def take_back(*, by: User, client: Client, words: str, at: datetime) -> None:
+    """Take somebody back into care. What was stopped stays stopped: forms, page links and plans begin anew."""
+    if not words.strip():
+        raise NotNow(gettext("Write a line on why they are back."))
+    back = Client.objects.filter(pk=client.pk, status__in=Client.LEFT)
+    if not back.update(status=Client.Status.ACTIVE, version=F("version") + 1):
+        raise NotNow(gettext("They are in care already."))
+    client.refresh_from_db()
+    write_note(by=by, client=client, words=words, at=at)
+    audit.record("client.taken_back", by=by, client=client, target=client, at=at)
 
 
 # --- Safety alerts ---------------------------------------------------------------------------------------------------
@@ -269,15 +325,17 @@ def close_alert(*, by: User, alert: Alert, action: str, note: str, at: datetime,
 
     A contact from before the flag became more serious does not count, and what was added after the closer read the flag
     (`seen`, its version then) has to be read first. Opens the item for the next check, so that the
-    follow-up outlives the flag.
+    follow-up outlives the flag. After a death there is no contact to record; the words are asked for all the same.
     """
     if alert.is_drill or alert.client is None:
         raise NotNow(gettext("A drill closes itself when somebody picks it up."))
     now = Alert.objects.select_for_update().get(pk=alert.pk)
     last = alert.contacts.order_by("recorded_at").last()
-    if last is None or last.level == SafetyContact.Level.UNKNOWN:
+    if alert.client.status == Client.Status.DIED:
+        last = None  # nobody is left to reach, or to check on
+    elif last is None or last.level == SafetyContact.Level.UNKNOWN:
         raise NotNow(gettext("Record a contact with a level, a plan and the next check first."))
-    if last.recorded_at < now.raised_at:
+    elif last.recorded_at < now.raised_at:
         raise NotNow(gettext("The flag became more serious after the last contact. Record a new contact first."))
     if not note.strip():
         raise NotNow(gettext("Write a line on why this flag can be closed."))
@@ -295,7 +353,8 @@ def close_alert(*, by: User, alert: Alert, action: str, note: str, at: datetime,
     _event(alert, Kind.CLOSED, at, by=by, words=note, action=action)
     audit.record("alert.closed", by=by, client=alert.client, target=alert, at=at)
     Task.finish(alert.client, "safety", at=at, by=by, subject_id=alert.pk)
-    Task.open(alert.client, "next_check", at=at, subject_id=alert.pk, due_at=last.next_check_at)
+    if last is not None:
+        Task.open(alert.client, "next_check", at=at, subject_id=alert.pk, due_at=last.next_check_at)
 
 
 @transaction.atomic

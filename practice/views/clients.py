@@ -172,7 +172,8 @@ def back_to(user: User, client: Client) -> str:
 
 
 def _page(request: StaffRequest, client: Client, form: ClientForm, status: int = 200) -> HttpResponse:
-    context = {"client": client, "form": form, "back": back_to(request.user, client)}
+    may_end = Client.objects.visible_to(request.user, Permission.DECIDE).filter(pk=client.pk).exists()
+    context = {"client": client, "form": form, "back": back_to(request.user, client), "may_end": may_end}
     return render(request, "practice/client_edit.html", context, status=status)
 
 
