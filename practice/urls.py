@@ -55,6 +55,7 @@ PANELS = (
 HOME_LINES = (
     home.forms_line,
     my_safety_plan.line,
+    permissions.waiting_line,
     permissions.line,
     home.copies_line,
 )

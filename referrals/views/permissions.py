@@ -57,20 +57,26 @@ class SignForm(forms.Form):
         self.helper = helper()
 
 
+def waiting_line(link: Link, at: datetime) -> Line | None:
+    """The oldest permission that waits to be signed is a next thing."""
+    asked = link.client.releases.filter(signed_at=None, revoked_at=None, expires_on__gte=timezone.localdate(at))
+    waiting: Release | None = asked.order_by("asked_at").first()
+    if waiting is None:
+        return None
+    return Line(
+        title=gettext("Something to read and sign"),
+        text=gettext("%(clinic)s could get a part of your record. You choose. About 3 minutes.")
+        % {"clinic": waiting.recipient},
+        url=reverse("my_release", args=[waiting.pk]),
+        label=gettext("Read it"),
+        todo=True,
+    )
+
+
 def line(link: Link, at: datetime) -> Line | None:
-    """The oldest permission that waits to be signed is a next thing; else what is shared, if anything is."""
+    """What is shared, with the way to stop it."""
     today = timezone.localdate(at)
-    rows = list(link.client.releases.order_by("asked_at"))
-    waiting = [row for row in rows if disclosure.state_of(row, today) == disclosure.NOT_SIGNED]
-    if waiting:
-        return Line(
-            title=gettext("Something to read and sign"),
-            text=gettext("%(clinic)s could get a part of your record. You choose. About 3 minutes.")
-            % {"clinic": waiting[0].recipient},
-            url=reverse("my_release", args=[waiting[0].pk]),
-            label=gettext("Read it"),
-            todo=True,
-        )
+    rows = [row for row in link.client.releases.all() if row.signed_at is not None]
     if not rows and not link.client.disclosures.exists():
         return None
     good = sum(disclosure.state_of(row, today) == disclosure.OK for row in rows)

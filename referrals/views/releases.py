@@ -30,6 +30,7 @@ from practice.views.chart import SIDE, Panel, named
 from referrals import disclosure, release_copies, release_text
 from referrals.actions import releases as actions
 from referrals.models import Destination, Disclosure, Release, Section
+from referrals.packet import SECTION_WORDS
 
 PER_PAGE = 30
 PURPOSE = _("So that they can decide with you whether this care fits, plan it, and give it.")
@@ -205,7 +206,6 @@ def _row(request: StaffRequest, release: Release, today: date, is_open_item: boo
     shown = look(release, today)
     code = shown["code"]
     return shown | {
-        "sections": section_labels(release.sections),
         "facts": [fact for fact in _facts(release, request.user) if fact["value"]],
         "may_sign": code == disclosure.NOT_SIGNED,
         "may_take_back": release.revoked_at is None and code != disclosure.EXPIRED,
@@ -228,6 +228,7 @@ def _facts(release: Release, reader: Any) -> list[dict[str, str]]:
         if release.revoked_words:
             taken_back += f": {release.revoked_words}"
     return [
+        {"label": gettext("What they get"), "value": ", ".join(short_labels(release.sections))},
         {"label": gettext("What it is for"), "value": release.purpose},
         {"label": gettext("Part 2 consent"), "value": gettext("Yes, 42 CFR 2.31") if release.part2 else ""},
         {
@@ -251,7 +252,13 @@ def method_words(release: Release, reader: Any = None) -> str:
     return ", ".join(said)
 
 
+def short_labels(sections: Sequence[str]) -> list[str]:
+    """The sections as clinicians call them."""
+    return [str(words) for section, words in SECTION_WORDS.items() if section in sections]
+
+
 def section_labels(sections: Sequence[str]) -> list[str]:
+    """The sections as they are called to the client."""
     return [str(section.label) for section in Section if section in sections]
 
 
@@ -259,7 +266,7 @@ def disclosure_row(row: Disclosure, reader: Any) -> dict[str, Any]:
     """To whom, when, what, why, how, by whom, and by what right."""
     return {
         "row": row,
-        "what": section_labels(row.sections),
+        "what": short_labels(row.sections),
         "how": row.get_channel_display(),
         "by": named(row.by, reader),
         "why": row.purpose,

@@ -287,8 +287,17 @@ def test_waiting_release_is_the_next_thing_on_their_page(maya: User, sam: Client
     html = phone.get("/my/home/").content.decode()
     assert "One thing for you" in html
     assert reverse("my_release", args=[row.pk]) in html
+    assert "What you share" not in html
     press(phone, reverse("my_release", args=[row.pk]), signing())
     assert "You share with 1 place." in page_of(phone, "/my/home/")
+
+
+def test_sharing_can_be_stopped_from_their_page_while_something_else_waits(maya: User, sam: Client) -> None:
+    release(sam, clinic("Lakeside"))
+    asked(maya, sam, clinic())
+    html = at_home(sam).get("/my/home/").content.decode()
+    assert ("Something to read and sign" in html, "You share with 1 place." in html) == (True, True)
+    assert f'href="{MINE}"' in html
 
 
 def test_client_reads_in_plain_parts_and_signs(maya: User, sam: Client) -> None:
