@@ -25,7 +25,7 @@ from practice.views import (
     settings,
     system,
 )
-from referrals.views import courses, decisions, permissions, referrals, releases, suggestions
+from referrals.views import courses, decisions, my_referral, permissions, referrals, releases, suggestions
 
 handler400 = "practice.views.trouble.bad_request"
 handler403 = "practice.views.trouble.forbidden"
@@ -54,6 +54,7 @@ PANELS = (
 # The lines of a client's own page, in order.
 HOME_LINES = (
     home.forms_line,
+    my_referral.line,
     my_safety_plan.line,
     permissions.waiting_line,
     permissions.line,

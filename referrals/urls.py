@@ -11,6 +11,7 @@ from referrals.views import (
     directory,
     disclosures,
     holds,
+    my_referral,
     packets,
     permissions,
     questions,
@@ -35,6 +36,8 @@ urlpatterns = [
     path("clients/<uuid:pk>/questions/<uuid:question>/", questions.case_question, name="case_question"),
     path("clients/<uuid:pk>/holds/<str:rule>/", holds.hold_clear, name="hold_clear"),
     path("clients/<uuid:pk>/care-today/", care_today.care_today, name="care_today"),
+    # --- the client's own referral
+    path("my/referral/", my_referral.my_referral, name="my_referral"),
     # --- the clinic's desk, without an account
     path("r/<str:token>/", desk.desk_open, name="desk_open"),
     path("desk/", desk.desk, name="desk"),
