@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from intake.models import Assessment, Intake, Invitation, Measure, Signature
 from practice import actions
-from practice.models import Client, CoverageShift, Job, KeptForm, Note, PsychotherapyNote, User
+from practice.models import Client, CoverageShift, Job, KeptForm, Note, PsychotherapyNote, SafetyPlan, User
 from referrals import letters
 from referrals import packet as packets
 from referrals.actions import releases
@@ -91,6 +91,12 @@ def build(people: dict[str, User | None], client: Client) -> World:
     kept = KeptForm(user=maya, path="/caseload/", at=now)
     kept.fields = [["body", "Typed words"]]
     kept.save()
+    plan = SafetyPlan(
+        client=client, number=1, steps={"reasons": [{"text": "My dog"}]}, means="done", means_words="Lee keeps them.",
+        started_at=now, started_by=maya, finished_at=now, finished_by=maya, review_on=now.date() + timedelta(days=14),
+        given_at=now,
+    )  # fmt: skip
+    plan.save()
     drill = actions.run_drill(by=people["admin"] or maya, at=now)
     clinic = Destination.objects.create(name="Northlake", email="desk@northlake.example", created_at=now)
     release = releases.ask(
@@ -127,6 +133,7 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "assessment": assessment.pk,
             "signature": signature.pk,
             "my_copy.pk": signature.pk,
+            "my_home_copy.pk": signature.pk,
             "alert": alert.pk,
             "note": note.pk,
             "task": client.tasks.first().pk,
