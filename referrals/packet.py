@@ -18,7 +18,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone, translation
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from practice import audit, coverage, jobs
@@ -28,9 +28,9 @@ from practice.charts.plot import Size
 from practice.clinical.instrument import load
 from practice.models import Practice, User
 from practice.templatetags.ui import full_day
-from referrals import disclosure
+from referrals import clocks, disclosure
 from referrals.models import Packet, Path, Referral, Release, Section
-from referrals.sections import NOT_KNOWN, Record, block, blocks, full_moment, known, row
+from referrals.sections import Record, block, blocks, full_moment, known, row
 
 Content = dict[str, Any]
 FORMAT = 1
@@ -67,23 +67,25 @@ def content(referral: Referral, at: datetime, *, release: Release | None = None,
         record = Record(referral, at, practice)
         found: Content = {"format": FORMAT, **_head(record)}
         signed = release or referral.release
-        found["blocks"] = [*blocks(record), _ask_block(referral), _permission_block(signed, emergency)]
+        found["blocks"] = [*blocks(record), _ask_block(referral, practice), _permission_block(signed, emergency)]
         return found
 
 
 def _head(record: Record) -> Content:
     referral, practice, clinic = record.referral, record.practice, record.referral.destination
     therapist, client = record.client.therapist, record.client
-    licence = therapist.licence if therapist else ""
     to = [gettext("not chosen yet")]
     if clinic is not None:
         to = [
             f"{clinic.name}, {clinic.coordinator}" if clinic.coordinator else clinic.name,
             _numbers(clinic.phone, clinic.fax),
         ]
-    who = (
-        gettext("{name}, license {licence}").format(name=therapist, licence=known(licence)) if therapist else NOT_KNOWN
-    )
+    limit = clocks.clock("accept")
+    amount, unit = limit.amount(referral.urgency, practice.referral_limits), limit.unit[referral.urgency]
+    answer_by = clocks.deadline(record.at, amount, unit, practice)
+    who = known(therapist or "")
+    if therapist is not None:
+        who = gettext("{name}, license {licence}").format(name=who, licence=known(therapist.licence))
     return {
         "title": str(TITLES.get(Path(referral.path), referral.get_path_display())),
         "reference": referral.reference,
@@ -91,6 +93,7 @@ def _head(record: Record) -> Content:
         "urgency_words": str(referral.get_urgency_display()),
         "made": full_moment(coverage.local(record.at, practice)),
         "made_on": full_day(record.today),
+        "answer_by": full_day(coverage.local(answer_by, practice)),
         "practice": {
             "name": practice.name,
             "address": practice.address,
@@ -114,20 +117,27 @@ def _numbers(phone: str, fax: str) -> str:
     return gettext("Phone {phone} · Fax {fax}").format(phone=known(phone), fax=known(fax))
 
 
-def _ask_block(referral: Referral) -> dict[str, Any]:
-    back = gettext(
-        "Whether you accept. The date of each session, done or missed. Any side effect or worry about safety, the same "
-        "day. A letter with the outcome after the last session."
-    )
+def _ask_block(referral: Referral, practice: Practice) -> dict[str, Any]:
+    def days(code: str) -> str:
+        n = clocks.clock(code).amount(referral.urgency, practice.referral_limits)
+        return ngettext("{n} day", "{n} days", n).format(n=n)
+
+    said = [
+        gettext("Whether you accept, by the day above."),
+        gettext("Any side effect or worry about safety, the same day."),
+    ]
     if referral.path == Path.AT_HOME:
-        back = gettext(
-            "Whether you accept. When treatment begins and ends. Any side effect or worry about safety, the same day. "
-            "A letter with the outcome at the end."
-        )
+        said += [gettext("When treatment begins and ends."), gettext("A letter with the outcome at the end.")]
+    else:
+        said += [
+            gettext("The first visit within {time} of your answer.").format(time=days("date")),
+            gettext("The date of each session, done or missed."),
+            gettext("A letter with the outcome within {time} of the last session.").format(time=days("letter")),
+        ]
     rows = [
         row(gettext("What we ask"), referral.ask),
         row(gettext("What we keep doing"), referral.keep_doing),
-        row(gettext("What we want back"), back),
+        row(gettext("What we want back"), " ".join(said)),
     ]
     return block("", "ask", gettext("What we ask of you"), always=True, rows=rows)
 

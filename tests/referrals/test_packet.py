@@ -75,6 +75,7 @@ def test_packet_stands_in_the_order_that_a_clinic_reads(full: Referral) -> None:
         "Phone 555 0110 · Fax not known",
         "In care here since Nov 19, 2026",
     ]
+    assert (found["answer_by"], found["urgency_words"]) == ("Nov 24, 2026", "Routine")
     assert (found["title"], found["reference"]) == ("Referral for ketamine infusion assessment", full.reference)
     assert packet.sections_present(found) == [s.value for s in Section if s is not Section.PAIN]
     assert json.loads(json.dumps(found)) == found
@@ -150,6 +151,27 @@ def test_packet_tells_trials_and_screening(full: Referral) -> None:
         "Ketamine not from a doctor": "No",
         "Infusions before": "Northlake Infusion: 6 infusions, Mar 4, 2026 to Mar 14, 2026, IV drip",
     }
+
+
+def test_packet_asks_for_what_the_clocks_wait_for(full: Referral) -> None:
+    Practice.objects.update(referral_limits={"urgent": {"date": 3}})
+    full.urgency = "urgent"
+    found = packet.content(full, NOW)
+    assert (found["answer_by"], found["urgency_words"]) == ("Nov 20, 2026", "Urgent")
+    assert facts(of(found, "ask"))["What we want back"] == (
+        "Whether you accept, by the day above. Any side effect or worry about safety, the same day. "
+        "The first visit within 3 days of your answer. The date of each session, done or missed. "
+        "A letter with the outcome within 14 days of the last session."
+    )
+
+
+def test_packet_of_a_client_without_therapist_and_clinic_says_so(bare: Referral, sam: Client) -> None:
+    sam.therapist = bare.destination = None
+    bare.client = sam
+    found = packet.outgoing(bare, NOW)[0]
+    assert (found["to"], found["from"][0]) == (["not chosen yet"], "not known")
+    assert "Call Cedar House at 555 0110" in of(found, "safety")["lines"][-1]
+    assert json.loads(json.dumps(found)) == found
 
 
 def test_packet_of_an_unknown_client_prints_not_known_and_no_blank(bare: Referral, sam: Client) -> None:
