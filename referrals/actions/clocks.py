@@ -14,6 +14,7 @@ from practice.access import Role
 from practice.actions import NotNow
 from practice.models import Alert, Client, Job, Practice, Task, User
 from referrals import clocks
+from referrals.actions import courses
 from referrals.models import ClientWord, Course, CourseSession, Destination, Referral
 from referrals.states import IN_TREATMENT, TERMINAL, State
 
@@ -217,6 +218,7 @@ def close(*, by: User, referral: Referral, at: datetime) -> None:
             )
         )
     _put_away(now, ENDED, by, at)
+    courses.over(now, by=by, at=at)
     referral.refresh_from_db()
 
 
@@ -235,6 +237,7 @@ def undo_close(*, by: User, referral: Referral, at: datetime) -> None:
         raise NotNow(gettext("This referral is in the list."))
     if now.client.status in Client.LEFT:
         raise NotNow(gettext("The client is not with us any more."))
+    courses.not_over(now, ended_at=now.closed_at)
     _set(now, closed_at=None, closed_why="")
     restart(now, at)
     if now.due_at is not None and now.due_at <= at:  # it was silent: from now on, a call and not another mail

@@ -58,12 +58,12 @@ def session_taken_back(referral: Referral, session: CourseSession, at: datetime)
 
 @transaction.atomic
 def over(referral: Referral, *, by: User | None, at: datetime) -> None:
-    """This referral ended: without another one for the same decision, the short check-ins end too.
+    """This referral, or its course, ended: without another one for the same decision, the short check-ins end too.
 
     They go on after a "no" until it is put away: somebody with suicidal thoughts waits for the next clinic meanwhile.
     An ended course of which something was given still brings its follow-up.
     """
-    waits = referral.state == State.DECLINED and referral.closed_at is None
+    waits = referral.closed_at is None and referral.state not in (State.CANCELLED, State.COMPLETED)
     others = Referral.objects.open().filter(client=referral.client, decision=referral.decision_id)
     if not waits and not others.exclude(pk=referral.pk).exists():
         measures.stop_interim(by=by, client=referral.client, subject_id=referral.decision_id, at=at)

@@ -164,7 +164,9 @@ def _take_back(row: StatusChange, referral: Referral, teller: Teller, source: st
 
 
 def _put_back(referral: Referral, act: Sequence[StatusChange], at: datetime) -> None:
-    """Put the sessions and the course back as they were before this act."""
+    """Put the sessions, the course and the check-ins back as they were before this act."""
+    if any(row.event in ENDS for row in act):
+        courses.not_over(referral, ended_at=act[0].at)
     course = course_of(referral)
     if course is None:
         return

@@ -11,7 +11,7 @@ from intake import measures
 from intake.models import Measure
 from practice import words
 from practice.models import Client, Task, User
-from referrals.actions import courses, events
+from referrals.actions import clocks, courses, events
 from referrals.models import Course, CourseSession, Decision, Referral
 from referrals.states import State
 from referrals.views import courses as panels
@@ -298,44 +298,80 @@ def test_check_ins_that_a_clinician_ended_stay_ended(clock: Any, referral: Refer
     assert to_send(referral.client) == []
 
 
-def test_another_referral_of_the_same_decision_keeps_them(clock: Any, referral: Referral, maya: User) -> None:
-    measures.start_interim(by=maya, client=referral.client, subject_id=referral.decision_id, at=NOW)
-    other = referral_in(State.SENT, referral.client, maya, decision=referral.decision)
-    courses.over(referral, by=maya, at=NOW)
-    assert len(to_send(referral.client)) == 1
-    courses.over(other, by=maya, at=NOW)
-    assert len(to_send(referral.client)) == 1  # the first one is still open
-    Referral.objects.filter(pk=referral.pk).update(closed_at=NOW)
-    courses.over(other, by=maya, at=NOW)
-    assert to_send(referral.client) == []
+def test_another_referral_of_the_same_decision_keeps_them(sam: Client, maya: User, checked: Decision) -> None:
+    first = referral_in(State.SENT, sam, maya, decision=checked)
+    referral_in(State.CANCELLED, sam, maya, first.destination, decision=checked)
+    assert to_send(sam) == CHECK_IN
 
 
 def test_over_for_one_decision_leaves_the_check_ins_of_another(clock: Any, referral: Referral, maya: User) -> None:
     measures.start_interim(by=maya, client=referral.client, subject_id=uuid4(), at=NOW)
+    referral.state = State.CANCELLED
     courses.over(referral, by=maya, at=NOW)
     assert len(to_send(referral.client)) == 1
 
 
-def test_after_a_no_they_go_on_until_it_is_put_away(clock: Any, sam: Client, maya: User, on_call: User) -> None:
+@pytest.fixture
+def checked(clock: Any, sam: Client, maya: User, on_call: User) -> Decision:
+    """A decision since which the short check-ins go out."""
     decision = Decision(client=sam, choice=Decision.Choice.INFUSION, rules_version="x", by=maya, at=NOW)
     decision.save(force_insert=True)
     measures.start_interim(by=maya, client=sam, subject_id=decision.pk, at=NOW)
-    declined = referral_in(State.DECLINED, sam, maya, decision=decision)
-    courses.over(declined, by=maya, at=NOW)
-    assert len(to_send(sam)) == 1
-    declined.closed_at = NOW
-    courses.over(declined, by=maya, at=NOW)
-    assert to_send(sam) == []
+    return decision
 
 
-def test_an_end_that_is_taken_back_brings_them_back(clock: Any, sam: Client, maya: User, on_call: User) -> None:
-    decision = Decision(client=sam, choice=Decision.Choice.INFUSION, rules_version="x", by=maya, at=NOW)
-    decision.save(force_insert=True)
-    measures.start_interim(by=maya, client=sam, subject_id=decision.pk, at=NOW)
-    cancelled = referral_in(State.CANCELLED, sam, maya, decision=decision)
+CHECK_IN = [("short-check-in", "interim", NOW + 3 * DAY)]
+
+
+@pytest.mark.parametrize(
+    ("state", "left"),
+    [
+        (State.SENT, CHECK_IN), (State.ACCEPTED, CHECK_IN), (State.SCHEDULED, CHECK_IN), (State.NO_SHOW, CHECK_IN),
+        (State.CANCEL_ASKED, CHECK_IN), (State.DECLINED, CHECK_IN), (State.CANCELLED, []), (State.COMPLETED, []),
+    ],
+)  # fmt: skip
+def test_they_end_with_the_referral_and_not_before(
+    sam: Client, maya: User, checked: Decision, state: State, left: list[Any]
+) -> None:
+    referral_in(state, sam, maya, decision=checked)
+    assert to_send(sam) == left
+
+
+def test_after_a_no_they_go_on_until_it_is_put_away(sam: Client, maya: User, checked: Decision) -> None:
+    declined = referral_in(State.DECLINED, sam, maya, decision=checked)
+    clocks.close(by=maya, referral=declined, at=NOW + HOUR)
     assert to_send(sam) == []
-    courses.not_over(cancelled, ended_at=NOW)
-    assert to_send(sam) == [("short-check-in", "interim", NOW + 3 * DAY)]
+    clocks.undo_close(by=maya, referral=declined, at=NOW + 2 * HOUR)
+    assert to_send(sam) == CHECK_IN
+
+
+def test_an_end_that_is_taken_back_brings_them_back(sam: Client, maya: User, checked: Decision) -> None:
+    cancelled = referral_in(State.CANCELLED, sam, maya, decision=checked)
+    assert to_send(sam) == []
+    events.correct(cancelled.changes.last(), by=maya, reason="It was another one", at=NOW + HOUR)
+    assert to_send(sam) == CHECK_IN
+
+
+def test_a_course_that_ends_before_it_began_does_not_end_them(sam: Client, maya: User, checked: Decision) -> None:
+    accepted = referral_in(State.ACCEPTED, sam, maya, decision=checked)
+    events.stop_early(accepted, "Blood pressure too high", by=maya, channel="phone", at=NOW + HOUR)
+    assert to_send(sam) == CHECK_IN
+
+
+def test_a_course_that_ends_early_still_brings_its_follow_up(clock: Any, referral: Referral) -> None:
+    given(clock, referral, 1, NOW)
+    given(clock, referral, 2, NOW + 2 * DAY)
+    clock.move_to(NOW + 3 * DAY)
+    referral.refresh_from_db()
+    events.stop_early(referral, "Blood pressure too high", by=referral.created_by, channel="phone", at=NOW + 3 * DAY)
+    assert to_send(referral.client) == [
+        ("after-infusion", "after_session", noon(1)),
+        ("after-infusion", "after_session", noon(3)),
+        ("after-course", "after_course", noon(7)),
+        ("after-infusion", "plan", noon(14)),
+        ("after-infusion", "plan", noon(30)),
+    ]
+    assert "back_to_therapy" in [kind for kind, *_rest in open_items(referral.client)]
 
 
 # --- The chart -------------------------------------------------------------------------------------------------------
