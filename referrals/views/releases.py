@@ -29,8 +29,9 @@ from practice.templatetags.ui import full_day, moment
 from practice.views.chart import SIDE, Panel, named
 from referrals import disclosure, release_copies, release_text
 from referrals.actions import releases as actions
-from referrals.models import Destination, Disclosure, Release, Section
+from referrals.models import Destination, Disclosure, Referral, Release, Section
 from referrals.packet import SECTION_WORDS
+from referrals.states import State
 
 PER_PAGE = 30
 PURPOSE = _("So that they can decide with you whether this care fits, plan it, and give it.")
@@ -315,7 +316,7 @@ def _proposed(request: StaffRequest, client: Client, at: datetime) -> dict[str, 
         "purpose": PURPOSE,
         "expires_on": timezone.localdate(at) + actions.LASTS,
         "how": SEND,
-        "destination": _uuid(request.GET.get("to", "")),
+        "destination": _uuid(request.GET.get("destination", "")),
     }
     again = _uuid(request.GET.get("again", ""))
     earlier = client.releases.filter(pk=again).first() if again else None
@@ -376,7 +377,7 @@ def release_sign(request: StaffRequest, pk: UUID, release: UUID) -> HttpResponse
     form = SignForm(request.POST or None, initial={"method": method})
     if request.method == "POST" and form.is_valid():
         if _signed(request, found, form, at):
-            return redirect("releases", pk)
+            return _onward(request, found)
     elif request.method != "POST":
         audit.seen(request, client, "release", found)
     state = disclosure.state_of(found, timezone.localdate(at))
@@ -385,6 +386,15 @@ def release_sign(request: StaffRequest, pk: UUID, release: UUID) -> HttpResponse
         return redirect("releases", pk)
     context = {"client": client, "release": found, "texts": release_text.texts(found), "form": form}
     return render(request, "referrals/release_sign.html", context, status=400 if form.errors else 200)
+
+
+def _onward(request: StaffRequest, found: Release) -> HttpResponse:
+    """Back to the referral that waited for this signature, else to the list."""
+    drafts = Referral.objects.visible_to(request.user, Permission.SEND_REFERRAL).filter(
+        client=found.client_id, destination=found.destination_id, state=State.DRAFT, closed_at=None
+    )
+    waiting = drafts.order_by("-created_at").first()
+    return redirect("referral_edit", waiting.pk) if waiting else redirect("releases", found.client_id)
 
 
 def _why_not(state: str) -> str:

@@ -14,7 +14,7 @@ from django.urls import reverse
 from practice.models import AuditEvent, Client, Notice, Practice, Task, User
 from referrals.actions import releases as actions
 from referrals.disclosure import may_read
-from referrals.models import Disclosure, Release, Section
+from referrals.models import Disclosure, Referral, Release, Section
 from tests import factories
 from tests.conftest import send as press
 from tests.factories import NOW
@@ -139,7 +139,7 @@ def test_asking_again_begins_with_what_was_asked_before(as_user: As, maya: User,
     others = release(kit, clinic("Lakeside"), ["pain"])
     html = as_user(maya).get(f"{new_url(sam)}?again={others.pk}").content.decode()
     assert html.count("checked") == 1
-    assert as_user(maya).get(f"{new_url(sam)}?again=%00&to=x").status_code == 200
+    assert as_user(maya).get(f"{new_url(sam)}?again=%00&destination=x").status_code == 200
 
 
 # --- Staff: one release ----------------------------------------------------------------------------------------------
@@ -174,6 +174,21 @@ def test_signing_here_makes_the_member_of_staff_the_witness(as_user: As, maya: U
     row.refresh_from_db()
     assert (row.typed_name, row.method, row.witness) == ("Sam W", "staff", maya)
     assert Notice.objects.count() == 0
+
+
+def test_signing_goes_back_to_the_referral_that_waits_for_it(as_user: As, maya: User, fay: User, sam: Client) -> None:
+    """Features B5, G1: from the sentence that names what is missing, through the signature, back to the draft."""
+    here = clinic()
+    draft = Referral.objects.create(
+        client=sam, number=1, path="infusion_clinic", destination=here, state_at=NOW, created_at=NOW, created_by=maya
+    )
+    html = as_user(maya).get(f"{new_url(sam)}?destination={here.pk}").content.decode()
+    assert f'<option value="{here.pk}" selected>' in html
+    data = {"typed_name": "Sam W", "relation": "self", "method": "staff"}
+    answer = press(as_user(maya), url("release_sign", asked(maya, sam, here)), data)
+    assert answer["Location"] == reverse("referral_edit", args=[draft.pk])
+    answer = press(as_user(fay), url("release_sign", asked(fay, sam, here)), data)
+    assert answer["Location"] == reverse("releases", args=[sam.pk])  # she may not send
 
 
 def test_second_signature_is_told_that_the_first_stands(as_user: As, maya: User, fay: User, sam: Client) -> None:
