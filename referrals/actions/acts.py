@@ -136,6 +136,8 @@ class Act:
         clocks.restart(referral, teller.at)
         news.open_items(referral, self.changes, teller.at)
         tell(referral, self.changes, teller.by, teller.at)
+        if any(change.event == Event.ASK_CANCEL for change in self.changes):
+            news.tell_clinic(referral, "desk_taken_back")
 
 
 def tell(referral: Referral, changes: Sequence[StatusChange], by: User | None, at: datetime) -> None:

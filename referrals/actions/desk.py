@@ -297,18 +297,6 @@ def hand_letter(
     return letter
 
 
-def tell(referral: Referral, template: str) -> bool:
-    """Mail the clinic about this referral (desk_message, desk_taken_back). False: it has no mail, or wants calls."""
-    destination = referral.destination
-    if destination is None or not clocks.by_mail(destination):
-        return False
-    link = notices.link(reverse("desk_open", args=[referral.token]))
-    for way in ways(referral):
-        if way.channel == EMAIL:
-            notices.tell_clinic(way.address, template, client=referral.client, reference=referral.reference, link=link)
-    return True
-
-
 # --- Colleagues, and mail --------------------------------------------------------------------------------------------
 
 

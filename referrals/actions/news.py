@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.urls import reverse
+
 from practice import coverage, notices
 from practice.access import Role
 from practice.models import Client, Notice, Practice, Task, User
@@ -82,6 +84,17 @@ def tell_practice(referral: Referral, *, by: User | None = None) -> None:
         waiting = Notice.objects.filter(user=user, template="update", state=Notice.State.WAITING)
         if not any((notice.words or {}).get("link") == link for notice in waiting):
             notices.tell_staff(user, "update", reference=referral.reference, link=link)
+
+
+def tell_clinic(referral: Referral, template: str) -> None:
+    """Mail whoever reads this referral at the clinic (R3), unless the clinic wants calls."""
+    clinic, contact = referral.destination, referral.contact
+    if clinic is None or clinic.mail_stopped_at is not None:
+        return
+    address = contact.email if contact is not None and contact.approved_at else clinic.email
+    if address:
+        link = notices.link(reverse("desk_open", args=[referral.token]))
+        notices.tell_clinic(address, template, client=referral.client, reference=referral.reference, link=link)
 
 
 def tellable(referral: Referral) -> list[User]:
