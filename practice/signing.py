@@ -19,6 +19,8 @@ PARTS: dict[str, tuple[str, ...]] = {
         "templates/components/call_list.html",
         "templates/components/care_card.html",
         "templates/practice/help_now.html",
+        "practice/safety_plan.toml",
+        "templates/intake/_plan.html",
     ),
 }
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from intake import actions, agreement, copies, flow
-from intake.doors import Link, called, client_page, see_other, show
+from intake.doors import Link, called, client_page, is_at_home, see_other, show
 from intake.packet import Page
 from practice import audit, coverage
 from practice.actions import NotNow
@@ -97,6 +97,7 @@ def my_done(request: HttpRequest) -> HttpResponse:
             ],
             "flagged": not link.receipt and actions.alert_of(sitting) is not None,
             "receipt": link.receipt,
+            "at_home": is_at_home(request, link.client.pk),
         },
     )
 

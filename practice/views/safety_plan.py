@@ -210,7 +210,7 @@ def edit(
     trouble = wrong or []
     if form.is_bound:
         trouble = trouble + [
-            {"text": error, "href": f"#{field.auto_id}{'_0' if field.name == 'means' else ''}"}
+            {"text": str(error), "href": f"#{field.auto_id}{'_0' if field.name == 'means' else ''}"}
             for field in form
             for error in field.errors
         ]

@@ -9,16 +9,21 @@ import gzip
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import date
 from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import Page, Response
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from intake import packet
-from practice.models import Client, User
+from intake.actions import home_invitation
+from practice import safety_plan
+from practice.models import Client, SafetyPlan, User
 from tests import factories
+from tests.homes import code_sent
 from tests.journeys.conftest import AXE, AXE_RULES, DESK, PHONE, keep_picture, sideways
 from tests.journeys.walking import begun, come_in, invited, press, say, sent
 from tests.meta import matrix, test_matrix
@@ -229,6 +234,45 @@ def test_every_client_page(window: Window, sam: Client, kit: Client) -> None:
     stranger.open("/my/", "locked out")
     fell_short = eyes.fell_short + stranger.fell_short
     assert fell_short == [], "\n".join(fell_short)
+
+
+@pytest.mark.usefixtures("on_call")
+def test_every_page_of_a_clients_own(window: Window, maya: User, sam: Client, kit: Client) -> None:
+    """Browser check 40: the check before it, with an error, and what stands there, seeded and empty."""
+    sent(sam)
+    plan = safety_plan.begin(by=maya, client=sam, at=timezone.now())
+    safety_plan.save(
+        by=maya, plan=plan, steps=plan.steps | {"reasons": [{"text": "My dog"}]}, means="done", means_words="x",
+        review_on=date(2099, 1, 1), seen=1, writer="", at=timezone.now(),
+    )  # fmt: skip
+    safety_plan.finish(by=maya, plan=plan, at=timezone.now(), give=True)
+    invited(sam, key="check-in")
+    shared = Client.objects.get(pk=kit.pk)
+    shared.reach = {"sms": True}
+    shared.save()
+    eyes = Eyes(window(DESK), "client")
+    for client in (shared, sam):
+        eyes.open(home_invitation(client=client, at=timezone.now()).path, "link home")
+        press(eyes.page, "Continue")
+        eyes.page.wait_for_url("**/my/home/check/")
+        eyes.look(f"check {client.code}")
+        press(eyes.page, "Open my page")
+        eyes.page.wait_for_load_state()
+        eyes.look(f"check {client.code} with an error")
+    press(eyes.page, "Text me a code")
+    eyes.page.wait_for_load_state()
+    eyes.page.get_by_label("Your code").fill(code_sent(sam))
+    press(eyes.page, "Open my page")
+    eyes.page.wait_for_url("**/my/home/")
+    for path in ("/my/home/", "/my/safety-plan/", "/my/safety-plan/kept/", "/my/copies/"):
+        eyes.open(path, path)
+    SafetyPlan.objects.all().update(given_at=None)
+    eyes.open("/my/safety-plan/", "no plan")
+    eyes.page.goto("/my/home/")
+    press(eyes.page, "Lock this page")
+    eyes.page.wait_for_url("**/my/locked/")
+    eyes.look("own page locked")
+    assert eyes.fell_short == [], "\n".join(eyes.fell_short)
 
 
 def one_of_each_kind() -> list[str]:

@@ -154,6 +154,45 @@ def test_leaving_quickly_takes_the_kept_plan_off_too(
     assert phone.evaluate("navigator.serviceWorker.getRegistrations().then(all => all.length)") == 0
 
 
+def test_two_people_who_write_at_once_see_both_texts(
+    staff_window: Window, look: Look, maya: User, sol: User, sam: Client
+) -> None:
+    first, second = staff_window(maya), staff_window(sol)
+    first.goto(reverse("safety_plan", args=[sam.pk]))
+    press(first, "Start a safety plan")
+    second.goto(reverse("safety_plan", args=[sam.pk]))
+    first.locator("[name=own-coping-0-text]").fill("Walk to the river")
+    expect(first.locator("#saved")).to_contain_text("Saved at")
+    first.locator("[name=own-coping-0-text]").fill("Walk to the river at noon")
+    second.locator("[name=own-coping-0-text]").fill("Breathe slowly")
+    expect(second.locator("#saved")).to_contain_text("Somebody else wrote in this plan")
+    press(second, "Save the draft")
+    reads(second, "Somebody else wrote in this plan")
+    look(second, "plan-08-conflict")
+    press(second, "Keep both")
+    expect(second.locator("[name=own-coping-0-text]")).to_have_value("Walk to the river at noon")
+    expect(second.locator("[name=own-coping-1-text]")).to_have_value("Breathe slowly")
+
+
+def test_care_is_ended_in_words(staff_window: Window, look: Look, maya: User, sam: Client) -> None:
+    desk = staff_window(maya)
+    desk.goto(reverse("client_edit", args=[sam.pk]))
+    follow(desk, "End their care: discharge, or a death")
+    look(desk, "plan-09-discharge")
+    press(desk, "End their care")
+    expect(desk.get_by_role("alert")).to_contain_text("Choose what happened.")
+    look(desk, "plan-10-discharge-error")
+    desk.get_by_label("Their care here ended: discharged").check()
+    desk.get_by_label("How it ended, for the record").fill("Moved to another town.")
+    press(desk, "End their care")
+    expect(desk.get_by_text("Recorded. Nothing is sent to them any more.")).to_be_visible()
+    desk.goto(reverse("client_discharge", args=[sam.pk]))
+    look(desk, "plan-11-back")
+    desk.get_by_label("Why they are back, for the record").fill("Moved back.")
+    press(desk, "Take them back into care")
+    expect(desk.get_by_text("They are in care again.")).to_be_visible()
+
+
 def test_plan_works_without_script(window: Window, staff_window: Window, look: Look, maya: User, sam: Client) -> None:
     written(staff_window(maya), sam)
     phone = window(script=False)
