@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -94,6 +94,10 @@ class Release(ClientRecord):
     def __str__(self) -> str:
         return f"Release {self.asked_at:%Y-%m-%d}"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.recipient = self.recipient or self.destination.name
+        super().save(*args, **kwargs)
+
     def is_good(self, today: date) -> bool:
         return self.signed_at is not None and self.revoked_at is None and today <= self.expires_on
 
@@ -181,3 +185,8 @@ class Disclosure(ClientRecord):
 
     def __str__(self) -> str:
         return f"{self.recipient} {self.at:%Y-%m-%d}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise ValueError("What left the practice cannot be changed.")
+        super().save(*args, **kwargs)

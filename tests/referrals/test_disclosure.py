@@ -236,6 +236,14 @@ def test_emergency_is_marked_with_its_reason_and_no_release(house: Practice, may
     assert AuditEvent.objects.filter(action="disclosure.emergency", client_id=sam.pk).count() == 1
 
 
+def test_row_is_not_edited(house: Practice, maya: User, sam: Client) -> None:
+    row = send(maya, sam, clinic(), emergency_reason="Unconscious on arrival")
+    row.channel = "fax"
+    with pytest.raises(ValueError, match="cannot be changed"):
+        row.save()
+    assert Disclosure.objects.get().channel == "link"
+
+
 # --- Each view -------------------------------------------------------------------------------------------------------
 
 
