@@ -144,9 +144,9 @@ class DecisionForm(HouseForm):
     suggestion = forms.UUIDField(required=False, widget=forms.HiddenInput)
     seen = forms.CharField(required=False, max_length=36, widget=forms.HiddenInput)
 
-    FIRST = ("choice", "reasoning", "urgency")
+    FIRST = ("choice", "reasoning", "urgency", "review_on")
     NOT_YET = ("question", "to")
-    TALKED = ("weighed", "offered", "said", "said_words", "review_on")
+    TALKED = ("weighed", "offered", "said", "said_words")
 
     def __init__(self, *args: Any, people: Iterable[User], today: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -175,21 +175,33 @@ class DecisionForm(HouseForm):
             self.add_error("offered", _("Tick what the client was offered."))
         return given
 
+    def part(self, names: tuple[str, ...]) -> list[forms.BoundField]:
+        return [self[name] for name in names]
+
     @property
     def first(self) -> list[forms.BoundField]:
-        return [self[name] for name in self.FIRST]
+        return self.part(self.FIRST)
 
     @property
     def not_yet(self) -> list[forms.BoundField]:
-        return [self[name] for name in self.NOT_YET]
+        return self.part(self.NOT_YET)
+
+    @property
+    def not_yet_open(self) -> bool:
+        """Shown unfolded: it is what was chosen, or something in it is filled or missing."""
+        return self["choice"].value() == Choice.NOT_YET or any(each.errors or each.value() for each in self.not_yet)
 
     @property
     def talked(self) -> list[forms.BoundField]:
-        return [self[name] for name in self.TALKED]
+        return self.part(self.TALKED)
+
+    @property
+    def talked_open(self) -> bool:
+        return any(each.errors for each in self.talked) or bool(self["said_words"].value() or self["offered"].value())
 
     @property
     def hidden(self) -> list[forms.BoundField]:
-        return [self["suggestion"], self["seen"]]
+        return self.part(("suggestion", "seen"))
 
 
 class AddForm(HouseForm):
@@ -338,12 +350,12 @@ def told(client: Client) -> list[dict[str, Any]]:
 def _told_row(answer: Answer) -> dict[str, Any]:
     page = packet_of(answer.intake).by_slug.get(answer.question)
     if page is None:
-        return {"label": answer.question, "value": gettext("not known"), "when": ""}
-    said = " · ".join(flow.words(page, None if answer.skipped else answer.value))
-    value = gettext("Skipped: would like to talk about this in person") if answer.skipped else said
+        return {"label": answer.question, "lines": [gettext("not known")], "when": ""}
+    said = flow.words(page, None if answer.skipped else answer.value)
+    skipped = [gettext("Skipped: would like to talk about this in person")]
     return {
         "label": page.text,
-        "value": value or gettext("not known"),
+        "lines": skipped if answer.skipped else said or [gettext("not known")],
         "when": full_day(timezone.localdate(answer.intake.submitted_at)),
     }
 
@@ -375,7 +387,7 @@ def path_card(code: str, standing: Standing, person: User) -> dict[str, Any]:
         "what": str(what).format(count=infusion.COUNT, days=infusion.WITHIN_DAYS),
         "status": _status_words(code, reasons, blocking),
         "reasons": reasons,
-        "holds": [hold_views.line(hold, person, paths=(code,)) for hold in held],
+        "holds": [hold_views.line(hold, person, paths=(code,), brief=True) for hold in held],
     }
 
 
@@ -397,13 +409,17 @@ def fit_rows(standing: Standing) -> list[FitGroup]:
     """The criteria of all paths in groups, the unknown first."""
     every = _criteria(standing)
     unknown = [each for each in every if each.fired is None]
-    speaks = [each for each in every if each.fired is not None and each.speaks_for]
+    speaks = [each for each in every if each.fired is True and each.speaks_for]
+    silent = [each for each in every if each.fired is False and each.speaks_for]
     against = [each for each in every if each.fired is True and not each.speaks_for]
     clear = [each for each in every if each.fired is False and not each.speaks_for]
     groups = [
         FitGroup(gettext("Not known yet"), _unknown_rows(unknown), unknown=True),
-        FitGroup(gettext("What may speak for a path"), [_fit_row([each], standing) for each in speaks]),
+        FitGroup(gettext("What speaks for a path"), [_fit_row([each], standing) for each in speaks]),
         FitGroup(gettext("What stands against a path"), [_fit_row([each], standing) for each in against]),
+        FitGroup(
+            gettext("What could speak for a path, and is unmet"), [_fit_row([each], standing) for each in silent], True
+        ),
         FitGroup(gettext("Asked, and not in the way"), [_fit_row([each], standing) for each in clear], folded=True),
     ]
     return [group for group in groups if group.rows]
@@ -419,7 +435,12 @@ def _unknown_rows(unknown: list[Criterion]) -> list[dict[str, Any]]:
     for missing, found in by_missing.items():
         row = _fit_row(found, None)
         row["asks"] = [
-            {"name": name, "label": known[name].label, "can": name not in shown and measures.can_ask(name)}
+            {
+                "name": name,
+                "label": known[name].label,
+                "can": name not in shown and measures.can_ask(name),
+                "own": not measures.can_ask(name),
+            }
             for name in missing
         ]
         shown.update(missing)

@@ -39,6 +39,13 @@ SEVERAL_OF: dict[Kind, Any] = WORDS_OF | {
 }
 
 
+BRIEF_OF: dict[Kind, Any] = WORDS_OF | {
+    Kind.SAFETY: _("On hold by {rule}. To clear it: {must}"),
+    Kind.HOLD: _("On hold by {rule}. To clear it: {must}"),
+    Kind.EXCLUDE: _("Not suggested, by {rule}: {reason} A prescriber may decide otherwise with a reason."),
+}
+
+
 class ClearForm(HouseForm):
     words = words_field(
         _("Why this may go on"),
@@ -49,11 +56,14 @@ class ClearForm(HouseForm):
     )
 
 
-def line(hold: Hold, person: User, paths: tuple[str, ...] | None = None) -> dict[str, Any]:
-    """One hold in words, with the button that clears it; cleared ones say who cleared them. `paths`: named only."""
+def line(hold: Hold, person: User, paths: tuple[str, ...] | None = None, *, brief: bool = False) -> dict[str, Any]:
+    """One hold in words, with the button that clears it; cleared ones say who cleared them.
+
+    `paths`: name these only. `brief`: under the name of its path already.
+    """
     shown = [path for path in hold.paths if paths is None or path in paths]
     named_paths = _capital(_and([str(MODALITY_WORDS[path]) for path in shown]))
-    said = (SEVERAL_OF if len(shown) > 1 else WORDS_OF)[hold.kind]
+    said = (BRIEF_OF if brief else SEVERAL_OF if len(shown) > 1 else WORDS_OF)[hold.kind]
     cleared = cleared_words(hold, person)
     return {
         "text": cleared

@@ -185,9 +185,7 @@ def test_paths_stand_side_by_side_with_their_answers_dates_and_sources(
         "6 infusions within 14 days",
     ):
         assert escape(words) in page, words
-    assert (
-        page.index("Not known yet") < page.index("What may speak for a path") < page.index("What stands against a path")
-    )
+    assert page.index("Not known yet") < page.index("What speaks for a path") < page.index("What stands against a path")
     assert page.index("What stands against a path") < page.index("Asked, and not in the way")
     assert "Not suggested now" in page  # at home, by the suicidal sign
     assert not re.search(r"recommend|best|rank|score of", page, re.IGNORECASE)
@@ -206,7 +204,7 @@ def test_holds_on_the_screen_have_the_button_that_clears_them(
     as_user: As, maya: User, sam: Client, both: Suggestion
 ) -> None:
     page = as_user(maya).get(new(sam)).content.decode()
-    assert "Infusion clinic is on hold by SR-03." in page
+    assert "On hold by SR-03. To clear it: Same-day clinician review" in page
     assert reverse("flag_new", args=[sam.pk]) in page  # no flag of it is open: raise one, record the contact there
 
 
