@@ -34,7 +34,7 @@ from referrals.sections import Record, block, blocks, full_moment, known, row
 
 Content = dict[str, Any]
 FORMAT = 1
-PAPER = Size("chart-p", width=580, left=28, right=92, height=120, narrow=False)  # 10 pt on a page 6.9 inches wide
+PAPER = Size("chart-p", width=580, left=28, right=92, height=112, narrow=False)  # 10 pt on a page 6.9 inches wide
 
 TITLES = {
     Path.INFUSION: _("Referral for ketamine infusion assessment"),

@@ -25,7 +25,7 @@ from intake.views import reading
 from practice import coverage
 from practice.clinical import table
 from practice.clinical.risk import CSSRS
-from practice.models import Client, Practice, SafetyContact, SafetyPlan
+from practice.models import Alert, Client, Practice, SafetyContact, SafetyPlan
 from practice.templatetags.ui import clock, full_day
 from practice.views.chart import language_words, reach_words
 from referrals.models import Course, CourseSession, Path, Referral, Section
@@ -140,6 +140,13 @@ class Record:
         return [row for row in rows.order_by("started_on") if row.referral_id != self.referral.pk]
 
     @cached_property
+    def flag(self) -> Alert | None:
+        """The newest safety flag that is still open."""
+        rows = Alert.objects.filter(client=self.client, is_drill=False, opened_at__lte=self.at, closed_at=None)
+        found: Alert | None = rows.order_by("raised_at").last()
+        return found
+
+    @cached_property
     def contact(self) -> SafetyContact | None:
         """The last time somebody tried to reach the client about a safety flag."""
         rows = SafetyContact.objects.filter(alert__client=self.client, recorded_at__lte=self.at)
@@ -201,7 +208,7 @@ def client_block(record: Record) -> Block:
     person = client.contact("support") or client.contact("emergency")
     if person and person.get("name"):
         rows.append(row(_("Trusted person"), trusted(record, person), Section.SUPPORT))
-    return block(Section.IDENTITY, "client", _("Client"), rows=rows)
+    return block(Section.IDENTITY, "client", _("Client"), pairs=True, rows=rows)
 
 
 def languages(record: Record) -> str:
@@ -215,15 +222,16 @@ def languages(record: Record) -> str:
 
 
 def trusted(record: Record, person: Mapping[str, Any]) -> str:
-    """The person the client trusts; their number only when the client lets us speak with them freely."""
+    """The person the client trusts, with their number and when the client lets us speak with them."""
     fields = {field.key: field for field in record.form.by_slug["support-person"].fields}
     relation = fields["relation"].choice(person.get("relation"))
     words = str(person["name"])
     if person.get("relation"):
-        words += f" ({relation.label.lower() if relation else person['relation']})"
-    if person.get("may_talk") == "yes" and person.get("phone"):
-        return f"{words}, {person['phone']}"
-    return gettext("{person}, do not call without asking the client").format(person=words)
+        words += f" ({(relation.label if relation else str(person['relation'])).lower()})"
+    may, phone = person.get("may_talk"), str(person.get("phone") or "")
+    if may == "emergency":
+        return gettext("{person}, only in an emergency: {phone}").format(person=words, phone=known(phone))
+    return f"{words}, {known(phone)}" if may == "yes" else gettext("{person}, do not call").format(person=words)
 
 
 # --- Safety ----------------------------------------------------------------------------------------------------------
@@ -280,17 +288,23 @@ def item9_words(record: Record) -> str:
 
 
 def contact_words(record: Record) -> str:
-    contact = record.contact
-    if contact is None:
-        return gettext("Safety contact: none recorded.")
-    local = coverage.local(contact.at, record.practice)
-    return gettext("Safety contact {when} by {who}: {reached}. Level found: {level}. Next check {next}.").format(
-        when=full_moment(local),
-        who=contact.by.name,
-        reached=contact.get_reached_display().lower(),
-        level=contact.get_level_display().lower(),
-        next=full_moment(coverage.local(contact.next_check_at, record.practice)),
-    )
+    """The last contact; and plainly so when a newer sign has none yet."""
+    contact, flag = record.contact, record.flag
+    said = []
+    if flag is not None and (contact is None or contact.recorded_at < flag.raised_at):
+        opened = full_moment(coverage.local(flag.raised_at, record.practice))
+        said.append(gettext("Safety sign of {when}: no contact recorded yet.").format(when=opened))
+    if contact is not None:
+        local = coverage.local(contact.at, record.practice)
+        words = gettext("Safety contact {when} by {who}: {reached}. Level found: {level}. Next check {next}.").format(
+            when=full_moment(local),
+            who=contact.by.name,
+            reached=contact.get_reached_display().lower(),
+            level=contact.get_level_display().lower(),
+            next=full_moment(coverage.local(contact.next_check_at, record.practice)),
+        )
+        said.append(words)
+    return " ".join(said) or gettext("Safety contact: none recorded.")
 
 
 def plan_words(record: Record) -> str:
@@ -336,9 +350,18 @@ def scores_block(record: Record) -> Block:
     days = course_days(record)
     if days:
         picks = [_("First"), _("Before infusions"), _("After infusions"), _("Lowest"), _("Now")]
-    rows = [each for key in MEASURES for each in measure_rows(record.assessments.get(key, []), key, days)]
+    taken = {key: record.assessments.get(key, []) for key in MEASURES}
+    often = [key for key in MEASURES if key == MAIN_MEASURE or len(taken[key]) > 1]
+    rows = [each for key in often for each in measure_rows(taken[key], key, days)]
     found["table"] = {"columns": [str(_("Measure")), *(str(pick) for pick in picks)], "rows": rows}
+    once = [once_words(taken[key][0]) for key in MEASURES if key not in often and taken[key]]
+    if once:
+        found["rows"] = [row(_("Taken once"), "; ".join(once))]
     return found
+
+
+def once_words(taken: Assessment) -> str:
+    return f"{range_words(taken.definition)} {score_cell(taken)}"
 
 
 def course_days(record: Record) -> list[date]:
@@ -370,11 +393,10 @@ def chart_data(record: Record, rows: Sequence[Assessment], start: date) -> dict[
 
 
 def measure_rows(taken: Sequence[Assessment], key: str, course: Sequence[date]) -> list[Row]:
-    """A measure's row, and below the main one's its safety item; [] for another measure that was never taken."""
+    """A measure's row, and below the main one's its safety item."""
     if not taken:
         definition = packets.load_instrument(key)
-        cells = [range_words(definition), *[str(NOT_KNOWN)] * (5 if course else 4)]
-        return [{"cells": cells}] if key == MAIN_MEASURE else []
+        return [{"cells": [range_words(definition), *[str(NOT_KNOWN)] * (5 if course else 4)]}]
     picked = turning_points(taken, course)
     definition = taken[-1].definition
     found = [{"cells": [range_words(definition), *(score_cell(each) for each in picked)]}]
@@ -557,7 +579,7 @@ def substance_rows(record: Record) -> list[Row]:
         rows.append(row(label, latest_words(taken[-1]) if taken else "", Section.SUBSTANCES))
     if details := str(record.said("drug-details") or "").strip():
         rows.append(row(_("Which drugs, in the client's words"), details, Section.SUBSTANCES))
-    rows.append(row(_("Ketamine not from a doctor"), record.words("ketamine-outside"), Section.SUBSTANCES))
+    rows.append(row(_("Ketamine, not prescribed"), record.words("ketamine-outside"), Section.SUBSTANCES))
     return rows
 
 

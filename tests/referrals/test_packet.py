@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 from django.test import Client as Browser
 from pypdf import PdfReader
 
-from practice import jobs
+from practice import actions, jobs
 from practice.actions import NotNow
 from practice.models import AuditEvent, Client, Job, Note, Practice, PsychotherapyNote, User
 from referrals import letters, packet, sections
@@ -108,6 +108,30 @@ def test_packet_boxes_safety_as_of_its_moment(full: Referral) -> None:
     ]
 
 
+def test_packet_tells_that_a_newer_sign_has_no_contact_yet(full: Referral, maya: User) -> None:
+    later = NOW + timedelta(days=3)
+    actions.raise_manual_flag(by=maya, client=full.client, severity="urgent", reason="Called in", at=later)
+    told = of(packet.content(full, later + timedelta(hours=1)), "safety")["lines"][2]
+    assert told.startswith(
+        "Safety sign of Nov 22, 2026, 10:00 am: no contact recorded yet. Safety contact Nov 19, 2026"
+    )
+
+
+@pytest.mark.parametrize(
+    ("may", "words"),
+    [
+        ("yes", "Lee (friend), 555 0199"),
+        ("emergency", "Lee (friend), only in an emergency: 555 0199"),
+        ("no", "Lee (friend), do not call"),
+        ("", "Lee (friend), do not call"),
+    ],
+)
+def test_packet_keeps_the_rule_of_the_trusted_person(bare: Referral, may: str, words: str) -> None:
+    person = {"role": "support", "name": "Lee", "relation": "friend", "phone": "555 0199", "may_talk": may}
+    bare.client.contacts = [person]
+    assert facts(of(packet.content(bare, NOW), "client"))["Trusted person"] == words
+
+
 def test_packet_tells_a_blank_of_the_screener_as_a_blank(sam: Client, bare: Referral) -> None:
     row = sittings.sitting(sam, NOW - timedelta(days=1))
     sittings.assessed(row, sittings.CSSRS, {"cssrs-1": 1, "cssrs-2": None, "cssrs-6": 0})
@@ -127,6 +151,8 @@ def test_packet_tells_turning_points_around_the_last_course(full: Referral) -> N
          "19 (Nov 18, 2026)"],
         ["Item 9 (0 to 3)", "2", "2", "0", "0", "2"],
     ]  # fmt: skip
+    assert len(cells(scores)) == 2
+    assert facts(scores) == {"Taken once": "GAD-7 (0 to 21) 14 (Nov 18, 2026)"}
     assert scores["chart"]["points"][-1] == ["2026-11-18", 19.0, True]
     assert len(scores["chart"]["courses"][0]) == 6
 
@@ -148,7 +174,7 @@ def test_packet_tells_trials_and_screening(full: Referral) -> None:
         "Breastfeeding": "No, or this does not apply to me",
         "Alcohol (AUDIT-C)": "1 of 12, Below cut-point, Nov 18, 2026",
         "Drugs": "0, Negative, Nov 18, 2026",
-        "Ketamine not from a doctor": "No",
+        "Ketamine, not prescribed": "No",
         "Infusions before": "Northlake Infusion: 6 infusions, Mar 4, 2026 to Mar 14, 2026, IV drip",
     }
 
@@ -264,7 +290,7 @@ def test_part2_practice_labels_substances_and_prints_the_notice_first(full: Refe
     assert [label for label in labels if "Part 2" in label] == [
         "Alcohol (AUDIT-C) [42 CFR Part 2]",
         "Drugs [42 CFR Part 2]",
-        "Ketamine not from a doctor [42 CFR Part 2]",
+        "Ketamine, not prescribed [42 CFR Part 2]",
     ]
     first = PdfReader(BytesIO(letters.packet_pdf(frozen))).pages[0].extract_text()
     assert "42 CFR part 2" in " ".join(first.split())
