@@ -69,7 +69,7 @@ def invite(
     invitation.token_digest = digest(invitation.token)
     invitation.save(force_insert=True)
     _send(invitation, template)
-    audit.record("invitation.sent", by=by, client=client, target=invitation, at=at, packet=key)
+    audit.record("invitation.sent", by=by, client=client, target=invitation, at=at, packet=key, only=list(only))
     return invitation
 
 

@@ -317,7 +317,7 @@ def _row(invitation: Invitation, at: datetime, lost: set[datetime]) -> dict[str,
     since = invitation.sent_at or invitation.created_at
     return {
         "invitation": invitation,
-        "title": packet.load(invitation.packet, invitation.packet_version).title,
+        "title": _title(invitation),
         "state": State(invitation.state).label,
         "words": _story(invitation, sitting, at),
         "by": invitation.created_by,
@@ -325,6 +325,15 @@ def _row(invitation: Invitation, at: datetime, lost: set[datetime]) -> dict[str,
         "late": is_open and not invitation.is_live(at),
         "lost": is_open and any(when >= since for when in lost),
     }
+
+
+def _title(invitation: Invitation) -> str:
+    wanted = actions.packet_for(invitation)
+    if not invitation.only:
+        return wanted.title
+    return ngettext("{n} question of “{title}”", "{n} questions of “{title}”", len(wanted.by_slug)).format(
+        n=len(wanted.by_slug), title=wanted.title
+    )
 
 
 def _story(invitation: Invitation, sitting: Any, at: datetime) -> str:

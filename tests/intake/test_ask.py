@@ -1,5 +1,6 @@
 """Asking the client one thing (Z2; issue 3, fit of the paths): just the pages that give one input of the table."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -107,6 +108,14 @@ def test_the_page_before_says_how_long_it_really_takes(clock: Any, sam: Client, 
     phone = Phone(asks(sam, maya, "glaucoma"))
     phone.open()
     assert "This takes about 1 minute." in text_of(phone.get("/my/"))
+
+
+def test_staff_see_that_only_this_was_asked(
+    clock: Any, sam: Client, maya: User, on_call: User, as_user: Callable[[User], Any]
+) -> None:
+    asks(sam, maya, "glaucoma")
+    page = as_user(maya).get(f"/clients/{sam.pk}/invite/").content.decode()
+    assert "1 question of “Your first forms”" in page
 
 
 def test_the_newest_word_counts_and_the_rest_stays(clock: Any, sam: Client, maya: User, on_call: User) -> None:
