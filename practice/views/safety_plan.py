@@ -26,6 +26,7 @@ from practice.pages import client_of, staff_page
 from practice.safety_plan import LONGEST, MOST_ROWS, Changed, Part, Section, Steps
 from practice.templatetags.ui import full_day
 from practice.views.chart import allowed, frame, reader
+from practice.views.clients import differences
 
 MIN_BLANK = 1
 
@@ -121,6 +122,10 @@ def lines(steps: Steps) -> list[dict[str, Any]]:
     return found
 
 
+def closing(draft: SafetyPlan) -> dict[str, Any]:
+    return {"means": draft.means, "means_words": draft.means_words, "review_on": draft.review_on}
+
+
 def said_so_far(form: ClosingForm) -> dict[str, Any]:
     """What of the closing part a draft may keep: what fits. What is missing is asked for at the end only."""
     form.is_valid()
@@ -203,8 +208,7 @@ def edit(
     """The draft on one screen. With `form` and `steps`: as it was typed, with what is missing."""
     at = timezone.now()
     if form is None:
-        kept = {"means": draft.means, "means_words": draft.means_words, "review_on": draft.review_on}
-        form = ClosingForm(initial=kept, today=timezone.localdate(at))
+        form = ClosingForm(initial=closing(draft), today=timezone.localdate(at))
     for field in form.fields.values():
         field.required = True  # so that no label says "optional": it is asked for at the end
     trouble = wrong or []
@@ -261,7 +265,7 @@ def safety_plan_save(request: HttpRequest, pk: UUID) -> HttpResponse:
     try:
         _keep(request, draft, steps, said_so_far(form), at)
     except Changed:
-        return conflict(request, client, draft, steps) if is_pressed else HttpResponse(status=409)
+        return conflict(request, client, draft, steps, form) if is_pressed else HttpResponse(status=409)
     if not is_pressed:
         return HttpResponse(status=204)
     if form.errors:
@@ -273,6 +277,8 @@ def safety_plan_save(request: HttpRequest, pk: UUID) -> HttpResponse:
 def _keep(request: HttpRequest, draft: SafetyPlan, steps: Steps, said: dict[str, Any], at: datetime) -> None:
     if request.POST.get("both"):
         steps = plans.together(draft.steps or {}, steps)
+        words = "\n".join(dict.fromkeys(each for each in (draft.means_words, said["means_words"]) if each))
+        said = {name: value or getattr(draft, name) for name, value in said.items()} | {"means_words": words}
     plans.save(
         by=reader(request),
         plan=draft,
@@ -297,7 +303,7 @@ def safety_plan_finish(request: HttpRequest, pk: UUID) -> HttpResponse:
         if not wrong:
             _keep(request, draft, steps, said_so_far(form), at)
     except Changed:
-        return conflict(request, client, draft, steps)
+        return conflict(request, client, draft, steps, form)
     wrong += _lacking(steps)
     if wrong or not form.is_valid():
         return edit(request, client, draft, form=form, steps=steps, wrong=wrong)
@@ -321,7 +327,7 @@ def _lacking(steps: Steps) -> list[dict[str, str]]:
     ]
 
 
-def conflict(request: HttpRequest, client: Client, draft: SafetyPlan, mine: Steps) -> HttpResponse:
+def conflict(request: HttpRequest, client: Client, draft: SafetyPlan, mine: Steps, form: ClosingForm) -> HttpResponse:
     """Another page saved this draft since: both texts, section by section, and the choice to keep both."""
     draft.refresh_from_db()
     theirs = draft.steps or {}
@@ -330,6 +336,7 @@ def conflict(request: HttpRequest, client: Client, draft: SafetyPlan, mine: Step
         for section in plans.form().sections
         if mine.get(section.code, []) != theirs.get(section.code, [])
     ]
+    rows += differences(form, ClosingForm(initial=closing(draft), today=form.today))
     leave_out = {"csrfmiddlewaretoken", "form_key", "version", "writer", "both", "kept"}
     context = {
         "title": gettext("Somebody else wrote in this plan"),

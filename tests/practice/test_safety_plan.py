@@ -238,6 +238,22 @@ def test_two_writers_see_both_texts_and_nothing_is_lost(as_user: Browse, maya: U
     assert script(first, sam, theirs | {"own-coping-1-text": "more"}) == 409
 
 
+def test_both_closing_words_are_shown_and_kept(as_user: Browse, maya: User, sam: Client) -> None:
+    plan = begun(sam, maya)
+    kept(plan, maya, writer="other", means="done", means_words="Lee keeps them.", review_on=date(2026, 12, 3))
+    desk = as_user(maya)
+    mine = {"version": "1", "writer": "w", **PAGE, "means_words": "The lock is new.", "save": "1"}
+    words = text_of(send(desk, url("safety_plan_save", sam), mine))
+    said = ("Lee keeps them.", "The lock is new.", "Talked about, steps agreed", "2026-12-03")
+    assert [each for each in said if each not in words] == []
+    plan.refresh_from_db()
+    send(desk, url("safety_plan_save", sam), mine | {"both": "1", "version": plan.version})
+    plan.refresh_from_db()
+    assert (plan.means, plan.means_words, plan.review_on) == (
+        "done", "Lee keeps them.\nThe lock is new.", date(2026, 12, 3),
+    )  # fmt: skip
+
+
 def test_finishing_over_somebody_elses_words_is_refused_too(as_user: Browse, maya: User, sam: Client) -> None:
     plan = begun(sam, maya)
     kept(plan, maya, writer="other")
