@@ -84,7 +84,6 @@ def story(course: Course, scores: Sequence[Assessment], today: date) -> dict[str
         "steps": steps(course, series, induction, totals, today),
         "chart": chart(course, [session.on for session in given], scores, today),
         "told": [session_row(session) for session in sorted(course.sessions.all(), key=lambda s: s.number)],
-        "columns": [gettext("Infusion"), gettext("Day"), gettext("What became of it"), gettext("The clinic added")],
         "helped": helped_words(course),
     }
 
@@ -195,10 +194,12 @@ def chart(course: Course, given: Sequence[date], scores: Sequence[Assessment], t
     )
 
 
-def session_row(session: CourseSession) -> list[str]:
+def session_row(session: CourseSession) -> dict[str, str]:
+    """One infusion as the clinic reports it: which, when, what became of it and by which way, and what it added."""
     what = [str(session.get_state_display()), str(session.get_route_display()) if session.route else ""]
     name = gettext("{n}, maintenance").format(n=session.number) if session.is_maintenance else str(session.number)
-    return [name, full_day(session.on), ", ".join(part for part in what if part), session.note or ""]
+    words = ", ".join(part for part in (full_day(session.on), *what) if part)
+    return {"name": name, "words": words, "note": session.note or ""}
 
 
 def helped_words(course: Course) -> str:
