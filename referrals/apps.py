@@ -7,9 +7,11 @@ class ReferralsConfig(AppConfig):
     def ready(self) -> None:
         from intake.signals import assessment_submitted
         from practice import notices
-        from referrals.actions import sending
+        from practice.actions import LEAVING
+        from referrals.actions import clocks, sending
         from referrals.receivers import keep_helped, on_assessment_submitted
 
         assessment_submitted.connect(on_assessment_submitted, dispatch_uid="referrals.suggest")
         assessment_submitted.connect(keep_helped, dispatch_uid="referrals.helped")
         notices.SETTLED.append(sending.settled)
+        LEAVING.append(clocks.on_leaving)

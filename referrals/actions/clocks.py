@@ -142,8 +142,8 @@ def send_digest(*, destination: Destination, at: datetime) -> int:
     """
     if not by_mail(destination):
         return 0
-    found = Referral.objects.open().filter(destination=destination, due_at__lte=at, client__status__in=_CARED_FOR)
-    late = list(found.select_related("client").order_by("-urgency", "due_at"))
+    found = Referral.objects.stalled(at).filter(destination=destination, client__status__in=_CARED_FOR)
+    late = list(found.select_related("client"))
     if not late:
         return 0
     first = late[0]
@@ -266,10 +266,11 @@ def called(*, by: User, referral: Referral, reached: bool, at: datetime) -> None
     referral.refresh_from_db()
 
 
-def on_leaving(client: Client, at: datetime) -> None:
+def on_leaving(*, by: User, client: Client, at: datetime) -> None:
     """Stop the clocks of a client who was discharged or died; what the clinic still says is kept."""
     for referral in Referral.objects.open().filter(client=client):
-        _put_away(referral, DISCHARGED, None, at)
+        referral.client = client
+        _put_away(referral, DISCHARGED, by, at)
 
 
 # --- The client's own word --------------------------------------------------------------------------------------------

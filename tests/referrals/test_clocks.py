@@ -395,8 +395,9 @@ def test_person_does_not_put_away_what_is_a_matter_of_safety(sam: Client, maya: 
 def test_clocks_stop_when_the_client_leaves(urgent: Referral, sam: Client, maya: User) -> None:
     acts.climb(at=ny(19, 14))
     acts.climb(at=ny(20, 9))
-    Client.objects.filter(pk=sam.pk).update(status=Client.Status.DIED)
-    acts.on_leaving(Client.objects.get(pk=sam.pk), ny(20, 9))
+    practice_actions.discharge(
+        by=maya, client=sam, status=Client.Status.DIED, words="Told by her mother.", at=ny(20, 9)
+    )
     assert put_away(urgent) == (ny(20, 9), "discharged")
     assert clock_of(urgent) == ("", None, 0, None)
     assert not sam.tasks.filter(kind="call_clinic", done_at=None).exists()
