@@ -35,7 +35,15 @@ Window = Callable[..., Page]
 EYES = ("own", "supervisor", "admin", "front_desk", "anonymous")
 ALSO = {"front_desk": ("caseload", "search", "client_edit", "client_invite"), "admin": ("caseload", "alerts")}
 ELSEWHERE = {"link_open", "link_new", "my_locked"}  # the client's; and what is no page: a file, a machine's answer
-NO_PAGE = {"healthz", "leave", "agreement_copy", "mfa_download_recovery_codes", "safety_plan_pdf", "safety_plan_worker"}
+NO_PAGE = {
+    "healthz",
+    "leave",
+    "agreement_copy",
+    "release_copy",
+    "mfa_download_recovery_codes",
+    "safety_plan_pdf",
+    "safety_plan_worker",
+}
 HTML_KB = {"client": 8, "staff": 20}
 CSS_KB = {"client": 6, "staff": 10}
 JS_KB = {"client": 4, "staff": 8}
