@@ -19,5 +19,5 @@ def keep_helped(sender: type[Intake], *, intake: Intake, at: datetime, **_more: 
     """How helpful a course was, said on the form after it."""
     measure = Measure.objects.filter(invitation=intake.invitation_id, why=Measure.Why.AFTER_COURSE).first()
     answer = flow.value_of(actions.replies_of(intake), HELPED) if measure is not None else None
-    if measure is not None and answer:
+    if measure is not None and measure.subject_id is not None and answer:
         note_helped(measure.subject_id, answer)

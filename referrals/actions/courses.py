@@ -5,6 +5,7 @@ that a report that is taken back leaves nothing behind.
 """
 
 from datetime import UTC, datetime, time, timedelta
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
@@ -189,6 +190,6 @@ def wanted(course: Course, *, without: CourseSession | None = None) -> list[tupl
     return found + [(NINE_QUESTIONS, str(Why.PLAN), due) for due in alone if due != helped]
 
 
-def note_helped(course_id: object, answer: str) -> None:
+def note_helped(course_id: UUID, answer: str) -> None:
     """Keep on the course how helpful the client says it was."""
     Course.objects.filter(pk=course_id).update(helped=answer)

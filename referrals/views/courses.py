@@ -43,7 +43,7 @@ STATUS: dict[str, tuple[str, str, str | Promise]] = {
 def courses(client: Client) -> list[Course]:
     """The courses of this client with their sessions, newest first. Asks the database twice per client."""
     if not hasattr(client, "courses_read"):
-        found = client.courses.select_related("referral__client").prefetch_related("sessions")  # type: ignore[attr-defined]
+        found = client.courses.select_related("referral__client").prefetch_related("sessions")
         client.courses_read = list(found)  # type: ignore[attr-defined]
     return client.courses_read  # type: ignore[attr-defined]
 
@@ -74,7 +74,11 @@ def story(course: Course, scores: Sequence[Assessment], today: date) -> dict[str
     given = sorted((s for s in course.sessions.all() if s.state == DONE), key=lambda s: s.on)
     induction = [session.on for session in given if not session.is_maintenance]
     series = series_of(course, induction, today)
-    totals = [(each.taken_on, float(each.total)) for each in reversed(scores) if _counts(each)]
+    totals = [
+        (each.taken_on, float(each.total))
+        for each in reversed(scores)
+        if each.instrument == MEASURE and each.total is not None
+    ]
     return row | {
         "done": len(induction),
         "extra": len(given) - len(induction),
@@ -86,10 +90,6 @@ def story(course: Course, scores: Sequence[Assessment], today: date) -> dict[str
         "told": [session_row(session) for session in sorted(course.sessions.all(), key=lambda s: s.number)],
         "helped": helped_words(course),
     }
-
-
-def _counts(row: Assessment) -> bool:
-    return row.instrument == MEASURE and row.total is not None
 
 
 def series_of(course: Course, given: Sequence[date], today: date) -> infusion.Series:
