@@ -117,7 +117,7 @@ def clear_x(
     def distance(x: float) -> float:
         if avoid is not None and abs(x - avoid) < half + 4:
             return 0
-        heights = (_height_at(line, along, x + k * half / 6) for k in range(-6, 7))
+        heights = (_height_at(line, along, x + k * half / 12) for k in range(-12, 13))
         return min((abs(height - (y - 7)) for height in heights if height is not None), default=99)
 
     best, best_x, x = -1.0, low + half, low + half
