@@ -20,7 +20,7 @@ from intake import agreement, flow, packet
 from intake.models import Answer, Assessment, Intake, Invitation
 from practice import actions, audit, coverage
 from practice.clinical import escalation
-from practice.kap.demo import treatment
+from practice.kap.demo import referring, treatment
 from practice.kap.demo.answers import Reply, Sitting, give
 from practice.models import (
     Alert,
@@ -59,6 +59,7 @@ def tell(at: datetime) -> int:
     story.set_up()
     for number, person in enumerate(story.data["people"]):
         story.plan_person(person, number)
+    referring.plan(story)
     story.play()
     Notice.objects.all().delete()
     Job.objects.exclude(pk__in=before).delete()
