@@ -91,7 +91,7 @@ def standing(client: Client, at: datetime) -> Standing:
     known = picture.known(client, coverage.local(at, practice).date())
     overrides = own_numbers(practice)
     decision = fit.decide(known.inputs, overrides=overrides)
-    care_today = client.care_today.filter(recorded_at=None).select_related("opened_by").first()  # type: ignore[attr-defined]
+    care_today = client.care_today.filter(recorded_at=None).select_related("opened_by").first()
     flags = _flags(client)
     fired = (*decision.fired, *decision.superseded)
     safety = [_safety_hold(client, rule, paths, flags, known, practice) for rule, paths in _safety(fired)]
@@ -243,7 +243,7 @@ def _flag_hold(client: Client, flag: Alert, rule_id: str, paths: tuple[str, ...]
 
 def _by_words(client: Client, fired: tuple[table.Rule, ...], inputs: Mapping[str, Any]) -> list[Hold]:
     holding = [rule for rule in fired if rule.excludes or (rule.holds and rule.category != "safety")]
-    written = list(client.clearances.select_related("by")) if holding else []  # type: ignore[attr-defined]
+    written = list(client.clearances.select_related("by")) if holding else []
     found = []
     for rule in holding:
         excludes = _bites(fired, rule, rule.excludes)

@@ -4,6 +4,7 @@ from django.urls import path
 
 from referrals.views import (
     care_today,
+    deciding,
     decisions,
     desk,
     desk_referral,
@@ -29,10 +30,10 @@ urlpatterns = [
         name="suggestion",
     ),
     # --- decisions, holds, questions
-    path("clients/<uuid:pk>/decisions/new/", decisions.decision_new, name="decision_new"),
+    path("clients/<uuid:pk>/decisions/new/", deciding.decision_new, name="decision_new"),
     path("clients/<uuid:pk>/decisions/<uuid:decision>/", decisions.decision, name="decision"),
     path("clients/<uuid:pk>/decisions/<uuid:decision>/add/", decisions.decision_add, name="decision_add"),
-    path("clients/<uuid:pk>/ask/", decisions.ask_client, name="ask_client"),
+    path("clients/<uuid:pk>/ask/", deciding.ask_client, name="ask_client"),
     path("clients/<uuid:pk>/questions/<uuid:question>/", questions.case_question, name="case_question"),
     path("clients/<uuid:pk>/holds/<str:rule>/", holds.hold_clear, name="hold_clear"),
     path("clients/<uuid:pk>/care-today/", care_today.care_today, name="care_today"),

@@ -56,7 +56,7 @@ def decide(
     client = Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
     if client.status in Client.LEFT:
         raise NotNow(gettext("This client was discharged. Take them back into care first."))
-    newest = client.decisions.select_related("by").first()  # type: ignore[attr-defined]
+    newest = client.decisions.select_related("by").first()
     if seen is not None and newest is not None and str(newest.pk) != seen:
         raise NotNow(
             gettext("{who} wrote a decision meanwhile, {when}. Read it, then decide.").format(
@@ -281,7 +281,7 @@ def open_care_today(*, by: User, client: Client, reason: str, at: datetime) -> C
     if not reason.strip():
         raise NotNow(gettext("Write what you saw or heard."))
     client = Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
-    before: CareToday | None = client.care_today.filter(recorded_at=None).select_related("opened_by").first()  # type: ignore[attr-defined]
+    before: CareToday | None = client.care_today.filter(recorded_at=None).select_related("opened_by").first()
     if before is not None:
         raise NotNow(
             gettext("{who} opened this at {when}. Record the steps there.").format(

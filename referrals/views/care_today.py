@@ -69,7 +69,7 @@ def care_today(request: HttpRequest, pk: UUID) -> HttpResponse:
     at = timezone.now()
     client = client_of(request, pk)
     person = reader(request)
-    open_row: CareToday | None = client.care_today.filter(recorded_at=None).select_related("opened_by").first()  # type: ignore[attr-defined]
+    open_row: CareToday | None = client.care_today.filter(recorded_at=None).select_related("opened_by").first()
     if request.method == "POST":
         return _taken(request, client, open_row, at)
     audit.seen(request, client, "care_today")
@@ -123,7 +123,7 @@ def _act(step: str, person: Any, client: Client, open_row: CareToday | None, for
     if step == "checked":
         actions.finish_care_check(by=person, client=client, at=at, **form.cleaned_data)
         return gettext("Check recorded, and kept as a note.")
-    last = open_row or client.care_today.select_related("recorded_by").first()  # type: ignore[attr-defined]
+    last = open_row or client.care_today.select_related("recorded_by").first()
     if last is None:
         raise NotNow(gettext("Nobody said that this client needs care today. Say so first."))
     actions.record_care_today(by=person, care_today=last, at=at, **form.cleaned_data)
@@ -135,7 +135,7 @@ def _page(
 ) -> HttpResponse:
     person = reader(request)
     step, form = shown or ("", None)
-    rows = client.care_today.select_related("opened_by", "recorded_by")  # type: ignore[attr-defined]
+    rows = client.care_today.select_related("opened_by", "recorded_by")
     context = {
         **frame(request, client, at),
         "open": open_row,

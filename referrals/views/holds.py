@@ -136,7 +136,7 @@ def hold_clear(request: HttpRequest, pk: UUID, rule: str) -> HttpResponse:
         ],
         "act": act or (request.POST.get("act", "") if form.errors else ""),
         "excluded": any(hold.kind == Kind.EXCLUDE and hold.cleared_by is None for hold in found),
-        "written": [row for row in client.clearances.select_related("by") if row.rule == rule],  # type: ignore[attr-defined]
+        "written": [row for row in client.clearances.select_related("by") if row.rule == rule],
         "form": form,
     }
     return render(request, "referrals/hold_clear.html", context, status=400 if form.errors else 200)

@@ -85,6 +85,8 @@ def card(suggestion: Suggestion, client: Client, person: User, at: datetime) -> 
     depression, sign = actions.over_lines(dict(inputs), suggestion.overrides)
     is_open = suggestion.state == Suggestion.State.OPEN
     held = hold_lines(decision, client, person, at) if is_open else hold_rows(decision)
+    on_hold = is_open and any(not line["cleared"] for line in held)
+    status = fit.DISCUSS if is_open and suggestion.status == fit.HOLD and not on_hold else suggestion.status
     return {
         "suggestion": suggestion,
         "choices": choices(suggestion, client, person)
@@ -96,13 +98,13 @@ def card(suggestion: Suggestion, client: Client, person: User, at: datetime) -> 
             opened=moment(suggestion.opened_at), by=moment(suggestion.decide_by)
         ),
         "lead": lead_words(decision, depression, sign),
-        "status": STATUS_WORDS[suggestion.status],
+        "status": STATUS_WORDS[status],
         "unknowns": [unknown_words(unknown) for unknown in decision.unknowns],
         "inputs": input_rows(inputs, kept.get("dates", {}), rules),
         "other_inputs": input_rows(inputs, kept.get("dates", {}), rules, others=True),
         "rules": [rule_row(rule, fired[rule.id]) for rule in rules],
         "holds": held,
-        "on_hold": is_open and any(not line["cleared"] for line in held),
+        "on_hold": on_hold,
         "conflicts": [conflict_words(conflict) for conflict in decision.conflicts],
         "disagreements": decision.disagreements,
         "changed": suggestion.rules_version != fit.RULES_VERSION,

@@ -441,6 +441,19 @@ def test_each_thing_that_is_missing_is_a_sentence(
     assert not Decision.objects.exists()
 
 
+def test_question_that_was_typed_is_not_dropped_by_another_choice(
+    as_user: As, post: Post, maya: User, sam: Client
+) -> None:
+    page = post(as_user(maya), new(sam), said(question="Her blood pressure?")).content.decode()
+    assert "Choose “not yet” to ask this, or take the question out." in page and "Her blood pressure?" in page
+    assert not Decision.objects.exists()
+
+
+def test_path_that_was_chosen_counts_as_weighed(as_user: As, post: Post, maya: User, sam: Client) -> None:
+    post(as_user(maya), new(sam), said(choice="kap", weighed=["none_now"]))
+    assert Decision.objects.get().weighed == ["none_now", "kap"]
+
+
 @pytest.mark.parametrize("card", ["not-a-card", "00000000-0000-0000-0000-000000000000"])
 def test_unknown_card_decides_nothing(as_user: As, post: Post, maya: User, sam: Client, card: str) -> None:
     assert post(as_user(maya), new(sam), said(suggestion=card)).status_code in (400, 404)
@@ -720,6 +733,7 @@ def test_hold_on_the_card_leads_to_record_contact_and_lifts_after_it(
     page = browser.get(here).content.decode()
     assert "SR-03: contact recorded Thu Nov 19, 11:00 am by you." in page
     assert "Sending is on hold" not in page
+    assert "May be talked about now." in page
     assert "Contact made 11:00 am by you." in page
     assert "Recorded a safety contact" in browser.get(reverse("activity", args=[sam.pk])).content.decode()
 
