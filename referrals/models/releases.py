@@ -177,6 +177,7 @@ class Disclosure(ClientRecord):
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-at"]
+        indexes = [models.Index(fields=["is_emergency", "at", "id"], name="disclosure_report")]  # read backwards
         constraints = [
             models.CheckConstraint(
                 condition=Q(is_emergency=True) | Q(release__isnull=False), name="disclosure_by_release_or_emergency"

@@ -23,7 +23,7 @@ from referrals.views.releases import ClinicField, DayField, disclosure_row
 
 PER_PAGE = 50
 KEPT = relativedelta(years=6)  # 45 CFR 164.528(a)
-ORDER = ["-is_emergency", "-at", "id"]
+ORDER = ["-is_emergency", "-at", "-id"]
 
 
 class FilterForm(HouseForm):

@@ -190,7 +190,7 @@ def releases(request: StaffRequest, pk: UUID) -> HttpResponse:
     waiting = set(client.tasks.filter(kind="release", done_at=None).values_list("subject_id", flat=True))
     on_file = client.releases.select_related("asked_by", "witness", "revoked_by").order_by("-asked_at")
     left = client.disclosures.select_related("by")
-    found = places.stretch(left, ["-at", "id"], f"disclosures {client.pk}", request.GET.get("after", ""), PER_PAGE)
+    found = places.stretch(left, ["-at", "-id"], f"disclosures {client.pk}", request.GET.get("after", ""), PER_PAGE)
     context = {
         "client": client,
         "rows": [_row(request, release, today, release.pk in waiting) for release in on_file],

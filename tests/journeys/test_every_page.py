@@ -272,7 +272,14 @@ def test_every_page_of_a_clients_own(window: Window, maya: User, sam: Client, ki
     eyes.page.get_by_label("Your code").fill(code_sent(sam))
     press(eyes.page, "Open my page")
     eyes.page.wait_for_url("**/my/home/")
-    for path in ("/my/home/", "/my/safety-plan/", "/my/safety-plan/kept/", "/my/copies/"):
+    for path in (
+        "/my/home/",
+        "/my/safety-plan/",
+        "/my/safety-plan/kept/",
+        "/my/copies/",
+        "/my/permissions/",
+        "/my/shared/",
+    ):
         eyes.open(path, path)
     SafetyPlan.objects.all().update(given_at=None)
     eyes.open("/my/safety-plan/", "no plan")
