@@ -21,6 +21,8 @@ from intake.doors import KEY
 from intake.models import Answer, Intake
 from practice.kap.demo import answers
 from practice.models import Client, User
+from referrals import desk_doors
+from referrals.models import DeskKey, Referral
 
 MOST_SUBMITS = 40  # each needs a sitting of its own
 TOKEN = "b" * 32  # the bench's own form token, in cookie and form alike
@@ -81,6 +83,14 @@ class Scene:
         now = timezone.now().timestamp()
         link = {"invitation": str(sitting.invitation_id), "intake": str(sitting.pk)}
         return browser({KEY: link | {"at": now + AHEAD_S, "since": now, "receipt": False}})
+
+    def clinic(self) -> dict[str, str]:
+        """Headers of a browser in which the first clinic showed its code."""
+        now = timezone.now().timestamp()
+        key = DeskKey.objects.get(destination__name="Bench Clinic 0")
+        return browser(
+            {desk_doors.KEY: {"key": str(key.pk), "locked": False, "at": now + AHEAD_S, "since": now, "name": ""}}
+        )
 
     def limit_sitting(self) -> int:
         """The same on the floor."""
@@ -150,6 +160,27 @@ def search(scene: Scene, side: str, n: int) -> list[Ask]:
     return [Ask("GET", f"{reverse('search')}?q={start}", 200, headers=headers) for start in asked]
 
 
+def referral_list(scene: Scene, side: str, n: int) -> list[Ask]:
+    """Fifty open referrals of one therapist, in the order in which their clocks run out."""
+    if side == "limit":
+        return [Ask("GET", f"/referrals/{limit_therapist(0)}/", 200)] * n
+    return [Ask("GET", reverse("referrals"), 200, headers=scene.staff(scene.therapists[0]))] * n
+
+
+def clinic_desk(scene: Scene, side: str, n: int) -> list[Ask]:
+    """The same fifty, as the clinic sees them past its code."""
+    if side == "limit":
+        return [Ask("GET", "/desk/0/", 200)] * n
+    return [Ask("GET", reverse("desk"), 200, headers=scene.clinic())] * n
+
+
+def packet_page(scene: Scene, side: str, n: int) -> list[Ask]:
+    if side == "limit":
+        return [Ask("GET", "/packet/1/", 200)] * n
+    path = reverse("packet", args=[Referral.objects.get(client=scene.clients[0]).pk])
+    return [Ask("GET", path, 200, headers=scene.staff(scene.therapists[0]))] * n
+
+
 def autosave(scene: Scene, side: str, n: int, slug: str = "gad-7--1") -> list[Ask]:
     """One question answered again and again, each time otherwise."""
     if side == "limit":
@@ -202,9 +233,15 @@ JOBS: dict[str, Job] = {
     "chart": chart,
     "chart 60": long_chart,
     "search": search,
+    "referral list": referral_list,
+    "clinic desk": clinic_desk,
+    "packet page": packet_page,
 }
+
+
+WEIGHED = ("question", "caseload", "chart", "search", "referral list", "clinic desk", "packet page")
 
 
 def pages(scene: Scene) -> dict[str, Ask]:
     """Pages whose weight is kept."""
-    return {name: JOBS[name](scene, "product", 1)[0] for name in ("question", "caseload", "chart", "search")}
+    return {name: JOBS[name](scene, "product", 1)[0] for name in WEIGHED}

@@ -27,6 +27,12 @@ from practice.models import Alert, AlertNotice, Client, CoverageShift, NameStart
 from practice.models.clients import LAST, LONGEST_START
 from practice.models.tasks import KINDS
 from practice.sealed import SealedField, blind, normalise, seal
+from referrals import packet as packets
+from referrals.actions import releases
+from referrals.models import DeskKey, Destination, Referral, Release, Section
+from referrals.models import Path as PathOfCare
+from referrals.models.referrals import LINK_LIFE, digest
+from referrals.states import State
 
 SCALES = {"1k": 1_000, "100k": 100_000, "1M": 1_000_000}
 BATCH = 5_000
@@ -36,6 +42,8 @@ CASELOAD = 100  # of everybody else
 MOST_THERAPISTS = 2_000
 HISTORIES = (20, 60)  # check-ins of the first two pinned clients: a chart and a long chart
 FLAGGED = 29  # one client in so many has an open flag
+REFERRED = 10  # one client in so many is referred; of the first pinned therapist's, everybody, to the first clinic
+CLINICS = 40
 TABLES = Path(__file__).parent / "limits" / "tables.sql"
 
 ENDINGS = ("dan", "lis", "mer", "nor", "ra", "sel", "tin", "vo", "wen", "zu")
@@ -127,6 +135,7 @@ class Person:
         self.email = f"client{n}@example.net"
         self.flagged = n % FLAGGED == 3
         self.new = not self.flagged and n % 13 == 5
+        self.referred = n < PINNED[0] or n % REFERRED == 0
         self.totals = [chance.randint(0, 27) for _ in range(self.visits(chance))]
 
     def visits(self, chance: random.Random) -> int:
@@ -179,13 +188,18 @@ def fill(clients: int, say: Any) -> None:
         schema.remove_index(NameStart, index)  # filled first, indexed after: several times as quick
     limit_tables()
     tables = Tables()
+    places = clinics(at)
     done = 0
     for batch in batches(range(clients)):
         with transaction.atomic():
-            tables.write([Person(n) for n in batch], therapists, site, at)
+            persons = [Person(n) for n in batch]
+            tables.write(persons, therapists, site, at)
+            tables.refer([p for p in persons if p.referred], therapists, places, at)
         done += len(batch)
         if done % 100_000 == 0:
             say(f"{done} clients")
+    with transaction.atomic():
+        send_packet(therapists[0], at)
     with connection.schema_editor() as schema:
         schema.add_index(NameStart, index)
     with connection.cursor() as cursor:
@@ -216,11 +230,54 @@ def people(clients: int) -> tuple[list[User], Site]:
     return staff, site
 
 
+def clinics(at: datetime) -> list[Destination]:
+    """The directory; the first clinic has a key, and is where all clients of the first pinned therapist go."""
+    found = [
+        Destination(name=f"Bench Clinic {n}", paths=[PathOfCare.INFUSION], email=f"desk{n}@example.org", created_at=at)
+        for n in range(CLINICS)
+    ]
+    Destination.objects.bulk_create(found)
+    first = found[0]
+    DeskKey.objects.create(destination=first, email=first.email, is_main=True, approved_at=at, created_at=at)
+    return found
+
+
+def send_packet(therapist: User, at: datetime) -> None:
+    """The frozen packet of the first referral, by a release that was signed."""
+    referral = Referral.objects.get(client__number=FIRST_NUMBER)
+    asked = releases.ask(
+        by=therapist,
+        client=referral.client,
+        destination=referral.destination,
+        sections=Section.values,
+        purpose="Care",
+        expires_on=(at + timedelta(days=180)).date(),
+        part2=False,
+        at=at,
+    )
+    said: dict[str, Any] = {"relation": "self", "method": Release.Method.STAFF}
+    releases.sign(by=therapist, release=asked, typed_name=referral.client.name, at=at, **said)
+    Referral.objects.filter(pk=referral.pk).update(release=asked)
+    packets.freeze(by=therapist, referral=Referral.objects.get(pk=referral.pk), at=at)
+
+
 def therapist_of(n: int, count: int) -> int:
     for place, last in enumerate((PINNED[0], sum(PINNED))):
         if n < last:
             return place
     return len(PINNED) + (n - sum(PINNED)) % (count - len(PINNED))
+
+
+def clinic_of(n: int) -> int:
+    return 0 if n < PINNED[0] else 1 + n % (CLINICS - 1)
+
+
+def state_of(p: Person) -> str:
+    return State.SENT if p.n % 2 else State.ACCEPTED
+
+
+def urgency_of(p: Person) -> str:
+    return "urgent" if p.n % 5 == 0 else "routine"
 
 
 def prescriber_of(n: int, staff: list[User]) -> Any:
@@ -260,6 +317,14 @@ class Tables:
             Alert, ("id", "client", "source", "source_id", "severity", "rules", "answers", "opened_at", "raised_at")
         )
         self.notices = Table(AlertNotice, ("id", "alert", "user", "why", "rung", "told_at"))
+        self.referrals = Table(
+            Referral,
+            (
+                *("id", "client", "number", "destination", "path", "urgency", "state", "state_at", "created_at"),
+                *("created_by", "sent_at", "sent_by", "clock", "due_at", "climbs_at", "token_digest"),
+                "link_expires_at",
+            ),
+        )
         self.starts: dict[str, str] = {}
         self.wording = load("phq-9").wording_sha256
         self.version = load("phq-9").version
@@ -281,6 +346,20 @@ class Tables:
         put("practice_namestart", ("client_id", "start"), chain.from_iterable(self.name_starts(p) for p in persons))
         if self.limits:
             limit_rows(persons, place, at)
+
+    def refer(self, persons: list[Person], staff: list[User], places: list[Destination], at: datetime) -> None:
+        self.referrals.write(
+            self.referral(p, staff[therapist_of(p.n, len(staff))], places[clinic_of(p.n)], at) for p in persons
+        )
+        if self.limits:
+            limit_referrals(persons, len(staff), at)
+
+    def referral(self, p: Person, therapist: User, place: Destination, at: datetime) -> tuple[Any, ...]:
+        pk, sent, due = p.uid("referral"), at - timedelta(days=p.n % 9), at + timedelta(days=p.n % 7 - 3)
+        return (
+            *(pk, p.pk, 1, place.pk, PathOfCare.INFUSION, urgency_of(p), state_of(p), sent, sent),
+            *(therapist.pk, sent, therapist.pk, "accept", due, due, digest(pk.hex), at + LINK_LIFE),
+        )
 
     def client(self, p: Person, therapist: User, prescriber: Any, site: Site, at: datetime) -> tuple[Any, ...]:
         short = [[str((at - timedelta(days=14 * i)).date()), t, t > 24] for i, t in enumerate(reversed(p.totals[-6:]))]
@@ -377,4 +456,20 @@ def limit_rows(persons: list[Person], place: dict[int, int], at: datetime) -> No
         "limit_alert",
         ("client_id", "severity", "opened_at"),
         ((p.n + 1, "priority", at.isoformat()) for p in persons if p.flagged),
+    )
+
+
+def limit_referrals(persons: list[Person], therapists: int, at: datetime) -> None:
+    put(
+        "limit_referral",
+        ("therapist_id", "clinic_id", "name", "clinic", "reference", "state", "urgency", "sent_at", "due_at", "packet"),
+        (
+            (
+                *(therapist_of(p.n, therapists), clinic_of(p.n), p.name, f"Bench Clinic {clinic_of(p.n)}"),
+                *(f"CH-{FIRST_NUMBER + p.n}-1", State(state_of(p)).name, urgency_of(p)),
+                *((at - timedelta(days=p.n % 9)).isoformat(), (at + timedelta(days=p.n % 7 - 3)).isoformat()),
+                json.dumps([[f"Part {n}", "What is known. " * 20] for n in range(12)]) if p.n == 0 else "[]",
+            )
+            for p in persons
+        ),
     )

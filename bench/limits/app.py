@@ -116,6 +116,22 @@ class LimitAlert(models.Model):
         app_label, db_table, managed = "limits", "limit_alert", False
 
 
+class LimitReferral(models.Model):
+    therapist_id = models.IntegerField()
+    clinic_id = models.IntegerField()
+    name = models.CharField(max_length=80)
+    clinic = models.CharField(max_length=80)
+    reference = models.CharField(max_length=24)
+    state = models.CharField(max_length=16)
+    urgency = models.CharField(max_length=8)
+    sent_at = models.CharField(max_length=32)
+    due_at = models.CharField(max_length=32)
+    packet = models.TextField()
+
+    class Meta:
+        app_label, db_table, managed = "limits", "limit_referral", False
+
+
 class LimitAudit(models.Model):
     at = models.CharField(max_length=32)
     action = models.CharField(max_length=48)
@@ -153,7 +169,15 @@ CHART = """{% extends "page" %}{% block title %}Chart{% endblock %}{% block main
 FOUND = """{% extends "page" %}{% block title %}Find{% endblock %}{% block main %}<h1>Find</h1><ul>
 {% for client in clients %}<li><a href="/chart/{{ client.pk }}/">{{ client.name }}</a></li>{% endfor %}</ul>
 {% endblock %}"""
-TEXTS = {"page": PAGE, "caseload": CASELOAD, "chart": CHART, "found": FOUND}
+REFERRALS = """{% extends "page" %}{% block title %}Referrals{% endblock %}{% block main %}<h1>Referrals</h1><table>
+<thead><tr><th>Reference<th>Client<th>Clinic<th>State<th>Sent<th>Due</tr></thead><tbody>{% for row in rows %}<tr>
+<th scope="row"><a href="/packet/{{ row.pk }}/">{{ row.reference }}</a></th><td>{{ row.name }}</td>
+<td>{{ row.clinic }}</td><td>{{ row.state }} {{ row.urgency }}</td><td>{{ row.sent_at }}</td>
+<td>{{ row.due_at }}</td></tr>{% endfor %}</tbody></table>{% endblock %}"""
+PACKET = """{% extends "page" %}{% block title %}Packet{% endblock %}{% block main %}<h1>{{ row.reference }}</h1>
+<p>{{ row.name }} {{ row.clinic }}</p>{% for title, text in parts %}<h2>{{ title }}</h2><p>{{ text }}</p>{% endfor %}
+{% endblock %}"""
+TEXTS = {"page": PAGE, "caseload": CASELOAD, "chart": CHART, "found": FOUND, "referrals": REFERRALS, "packet": PACKET}
 
 
 class Pages(Loader):
@@ -247,11 +271,29 @@ def search(request: HttpRequest, therapist: int) -> HttpResponse:
     return render(request, "found", {"clients": rows.order_by("name_key")[:20]})
 
 
+def referrals(request: HttpRequest, therapist: int) -> HttpResponse:
+    rows = LimitReferral.objects.filter(therapist_id=therapist).defer("packet").order_by("due_at", "id")[:50]
+    return render(request, "referrals", {"rows": rows})
+
+
+def desk(request: HttpRequest, clinic: int) -> HttpResponse:
+    rows = LimitReferral.objects.filter(clinic_id=clinic).defer("packet").order_by("sent_at")
+    return render(request, "referrals", {"rows": rows})
+
+
+def packet(request: HttpRequest, pk: int) -> HttpResponse:
+    row = LimitReferral.objects.get(pk=pk)
+    return render(request, "packet", {"row": row, "parts": json.loads(row.packet)})
+
+
 urlpatterns = [
     path("autosave/<int:sitting>/", autosave),
     path("submit/<int:sitting>/", submit),
     path("caseload/<int:therapist>/", caseload),
     path("chart/<int:pk>/", chart),
     path("search/<int:therapist>/", search),
+    path("referrals/<int:therapist>/", referrals),
+    path("desk/<int:clinic>/", desk),
+    path("packet/<int:pk>/", packet),
 ]
 application = counted(get_wsgi_application())

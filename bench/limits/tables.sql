@@ -19,5 +19,12 @@ CREATE TABLE limit_response (
 CREATE INDEX limit_response_series ON limit_response (client_id, taken_at);
 CREATE TABLE limit_alert (id {key}, client_id integer NOT NULL, severity varchar(8) NOT NULL, opened_at varchar(32) NOT NULL);
 CREATE INDEX limit_alert_client ON limit_alert (client_id);
+CREATE TABLE limit_referral (
+    id {key}, therapist_id integer NOT NULL, clinic_id integer NOT NULL, name varchar(80) NOT NULL,
+    clinic varchar(80) NOT NULL, reference varchar(24) NOT NULL, state varchar(16) NOT NULL, urgency varchar(8) NOT NULL,
+    sent_at varchar(32) NOT NULL, due_at varchar(32) NOT NULL, packet text NOT NULL
+);
+CREATE INDEX limit_referral_due ON limit_referral (therapist_id, due_at, id);
+CREATE INDEX limit_referral_clinic ON limit_referral (clinic_id, sent_at);
 CREATE TABLE limit_audit (id {key}, at varchar(32) NOT NULL, action varchar(48) NOT NULL, client_id integer);
 CREATE TABLE limit_outbox (id {key}, kind varchar(48) NOT NULL, ref varchar(64) NOT NULL, created_at varchar(32) NOT NULL)
