@@ -49,7 +49,8 @@ def test_storyboard_says_who_this_is_and_how_to_reach_them(as_user: As, maya: Us
         "Tue Nov 24, 10:00 am",
     ):
         assert escape(words) in page, words
-    assert "<dt>Safety plan</dt><dd>None yet</dd>" in page
+    plan = reverse("safety_plan", args=[sam.pk])
+    assert f'<dt>Safety plan</dt><dd><a href="{plan}">None yet</a></dd>' in page
     assert "<title>CH-0401 - Cedar House</title>" in page  # no name where a browser's history keeps it
 
 
