@@ -35,7 +35,7 @@ class OneFile(FileUploadHandler):
     whole_length = 0  # of the request; the base class keeps that of the file, which browsers do not say
 
     def handle_raw_input(
-        self, input_data: Any, META: Any, content_length: int, boundary: bytes, encoding: str | None = None
+        self, input_data: Any, META: Any, content_length: int, boundary: str, encoding: str | None = None
     ) -> None:
         self.whole_length = content_length
 

@@ -139,7 +139,7 @@ def _ask_block(referral: Referral, practice: Practice) -> dict[str, Any]:
         row(gettext("What we keep doing"), referral.keep_doing),
         row(gettext("What we want back"), " ".join(said)),
     ]
-    return block("", "ask", gettext("What we ask of you"), always=True, rows=rows)
+    return block("", "ask", gettext("What we ask of you"), rows=rows)
 
 
 def _permission_block(release: Release | None, emergency: bool) -> dict[str, Any]:
@@ -164,7 +164,7 @@ def _permission_block(release: Release | None, emergency: bool) -> dict[str, Any
             "only with those who treat this client at the clinic named above."
         ),
     ]
-    return block("", "permission", gettext("Permission"), always=True, lines=lines)
+    return block("", "permission", gettext("Permission"), lines=lines)
 
 
 # --- What may leave --------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from intake.models import Answer, Assessment
 from intake.views import reading
 from practice import coverage
 from practice.clinical import table
+from practice.clinical.instrument import load
 from practice.clinical.risk import CSSRS
 from practice.models import Alert, Client, Practice, SafetyContact, SafetyPlan
 from practice.templatetags.ui import clock, full_day
@@ -118,9 +119,9 @@ class Record:
 
     @cached_property
     def assessments(self) -> dict[str, list[Assessment]]:
-        """By instrument, oldest first, without their answers."""
+        """By instrument, oldest first. Their answers are opened only where they are read."""
         found: dict[str, list[Assessment]] = {}
-        for row in self.client.assessments.filter(taken_at__lte=self.at).defer("answers").order_by("taken_at"):
+        for row in self.client.assessments.filter(taken_at__lte=self.at).order_by("taken_at"):
             found.setdefault(row.instrument, []).append(row)
         return found
 
@@ -338,9 +339,7 @@ def why_block(record: Record) -> Block:
 
 def scores_block(record: Record) -> Block:
     """Twelve months of the main measure beside the infusions, and the turning points of every measure."""
-    title = gettext("{name} and infusions, {months} months").format(
-        name=packets.load_instrument(MAIN_MEASURE).short_name, months=MONTHS
-    )
+    title = gettext("{name} and infusions, {months} months").format(name=load(MAIN_MEASURE).short_name, months=MONTHS)
     found = block(Section.SCORES, "scores", title)
     main = record.assessments.get(MAIN_MEASURE, [])
     start = record.today - relativedelta(months=MONTHS)
@@ -395,11 +394,11 @@ def chart_data(record: Record, rows: Sequence[Assessment], start: date) -> dict[
 def measure_rows(taken: Sequence[Assessment], key: str, course: Sequence[date]) -> list[Row]:
     """A measure's row, and below the main one's its safety item."""
     if not taken:
-        definition = packets.load_instrument(key)
+        definition = load(key)
         return [{"cells": [range_words(definition), *[str(NOT_KNOWN)] * (5 if course else 4)]}]
     picked = turning_points(taken, course)
     definition = taken[-1].definition
-    found = [{"cells": [range_words(definition), *(score_cell(each) for each in picked)]}]
+    found: list[Row] = [{"cells": [range_words(definition), *(score_cell(each) for each in picked)]}]
     if key == MAIN_MEASURE:
         cells = [gettext("Item 9 (0 to 3)"), *(item9_cell(each) for each in picked)]
         found.append({"section": str(Section.SAFETY), "cells": cells})

@@ -11,7 +11,7 @@ from tests import sittings
 from tests.factories import NOW
 
 ALL = [str(section.value) for section in Section]
-DENIED: dict[str, str] = {
+DENIED: dict[str, Any] = {
     "aneurysm": "no", "brain__bleed": "no", "heart__attack": "no", "stroke": "no", "heart": "no",
     "head__pressure": "no", "liver": "none", "thyroid": "none", "glaucoma": "none", "bladder": "none",
     "seizures": "no", "breathing": "no", "memory": "no", "pregnancy": "no", "breastfeeding": "no", "high__mood": "no",

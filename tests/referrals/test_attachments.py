@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import TooManyFilesSent
-from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
 from django.http import HttpRequest
 from django.test import Client as Browser
 from django.test import RequestFactory
@@ -197,7 +197,8 @@ def test_file_that_fits_arrives_whole_and_stays_off_the_disk() -> None:
     body = form(JS_PDF + b"\r\n--edge--\r\n", "Outcome.pdf")
     request = posted(io.BytesIO(body), len(body))
     assert attachments.chosen(request) == ("Outcome.pdf", attachments.PDF, JS_PDF)
-    assert isinstance(request.FILES["file"].file, io.BytesIO)
+    file = request.FILES["file"]
+    assert isinstance(file, UploadedFile) and isinstance(file.file, io.BytesIO)
     assert attachments.chosen(request, "another") is None
 
 

@@ -12,8 +12,10 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.template.loader import render_to_string
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 from pypdf import PdfReader
 
 from practice import actions, jobs
@@ -21,10 +23,12 @@ from practice.actions import NotNow
 from practice.models import AuditEvent, Client, Job, Note, Practice, PsychotherapyNote, User
 from referrals import letters, packet, sections
 from referrals.disclosure import redisclosure_notice
-from referrals.models import Packet, Path, Referral, Section
+from referrals.models import Course, Packet, Path, Referral, Section
 from tests import sittings
 from tests.factories import NOW
 from tests.referrals import cases
+
+QUERIES = 11
 
 
 @pytest.fixture
@@ -201,7 +205,7 @@ def test_packet_of_a_client_without_therapist_and_clinic_says_so(bare: Referral,
 
 
 def test_packet_of_an_unknown_client_prints_not_known_and_no_blank(bare: Referral, sam: Client) -> None:
-    sam.pronouns = sam.birth_date = sam.reach = None  # type: ignore[assignment]
+    sam.pronouns = sam.birth_date = sam.reach = None
     sam.save_identity()
     found = packet.content(bare, NOW)
     client = facts(of(found, "client"))
@@ -243,7 +247,7 @@ def test_packet_carries_the_facts_of_its_path(
 
 
 def test_frozen_packet_leaves_out_what_is_withheld_or_not_released(full: Referral, maya: User, sam: Client) -> None:
-    sam.releases.update(revoked_at=NOW)  # type: ignore[attr-defined]
+    sam.releases.update(revoked_at=NOW)
     assert full.destination is not None
     named = [code for code in cases.ALL if code not in (Section.SUBSTANCES, Section.HISTORY)]
     cases.released(sam, full.destination, named)
@@ -283,7 +287,7 @@ def test_part2_practice_labels_substances_and_prints_the_notice_first(full: Refe
     """Check 51."""
     Practice.objects.update(is_part2=True)
     assert "substances" not in packet.sections_present(packet.freeze(by=maya, referral=full, at=NOW).content)
-    full.client.releases.update(part2=True)  # type: ignore[attr-defined]
+    full.client.releases.update(part2=True)
     frozen = packet.freeze(by=maya, referral=full, at=NOW)
     assert frozen.content["notice"] == redisclosure_notice()
     labels = facts(of(frozen.content, "screening"))
@@ -536,3 +540,16 @@ def test_packet_of_very_long_words_stays_readable(full: Referral, maya: User) ->
         assert any(end in page for page in pages), end
     for number, page in enumerate(pages, 1):
         assert page.count(full.reference) == 2 and f"page {number} of {len(pages)}" in page
+
+
+@pytest.mark.parametrize("more", [1, 3])
+def test_packet_costs_the_same_for_a_short_record_and_a_long_one(full: Referral, more: int) -> None:
+    for n in range(more):
+        row = sittings.sitting(full.client, NOW - timedelta(days=10 + n))
+        sittings.assessed(row, "phq-9", sittings.phq9_of(9, 1))
+        sittings.answered(row, pain="no", ride="yes")
+        Course.objects.create(client=full.client, clinic="Elsewhere", started_on=NOW.date() - timedelta(days=400 + n))
+    found = Referral.objects.get(pk=full.pk)
+    with CaptureQueriesContext(connection) as asked:
+        packet.content(found, NOW)
+    assert len(asked) == QUERIES
