@@ -1,6 +1,7 @@
 """The decision: one screen, the paths side by side, what is kept and what follows (E1, E5, E7, F1, F4, F5, F7, D15)."""
 
 import re
+import threading
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.messages import get_messages
+from django.db import connection
 from django.urls import reverse
 from django.utils.html import escape
 
@@ -322,8 +324,6 @@ def test_words_of_a_client_and_a_clinician_are_shown_as_words(as_user: As, maya:
 
 
 def test_decision_is_sealed(sam: Client, maya: User) -> None:
-    from django.db import connection
-
     decided(maya, sam)
     with connection.cursor() as cursor:
         cursor.execute("SELECT reasoning, said_words, snapshot FROM referrals_decision")
@@ -489,6 +489,39 @@ def test_of_two_people_on_one_card_the_first_decides_and_the_second_keeps_their_
     answer = post(as_user(maya), new(sam), said(reasoning="Maya's line") | again)  # read, and sent again
     assert answer.status_code == 302
     assert {d.reasoning for d in Decision.objects.all()} == {"Sol's line", "Maya's line"}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("with_card", [True, False])
+def test_of_people_who_decide_in_the_same_instant_one_wins(maya: User, sol: User, sam: Client, with_card: bool) -> None:
+    card = None
+    if with_card:
+        row = sitting(sam)
+        assessed(row, "phq-9", phq9_of(19, item9=2))
+        assessed(row, CSSRS, CSSRS_MODERATE)
+        card = came_in(row)
+    start, outcomes = threading.Barrier(2), []
+
+    def press(person: User) -> None:
+        start.wait()
+        try:
+            decided(person, Client.objects.get(pk=sam.pk), card, seen="")
+            outcomes.append("kept")
+        except NotNow as sentence:
+            outcomes.append(str(sentence))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=press, args=[person]) for person in (maya, sol)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    winner = Decision.objects.get().by
+    [refused] = [said for said in outcomes if said != "kept"]
+    assert refused.startswith(f"{winner} wrote a decision meanwhile")
+    if card is not None:
+        assert Suggestion.objects.get(pk=card.pk).reviewed_by == winner
 
 
 def test_card_that_was_replaced_meanwhile_is_not_decided(maya: User, sam: Client, both: Suggestion) -> None:
