@@ -12,16 +12,27 @@ from django.utils import timezone
 from intake.models import Assessment, Intake, Invitation, Measure, Signature
 from practice import actions
 from practice.models import Client, CoverageShift, Job, KeptForm, Note, PsychotherapyNote, SafetyPlan, User
-from referrals import letters
+from referrals import disclosure, letters
 from referrals import packet as packets
 from referrals.actions import releases
-from referrals.models import CaseQuestion, Decision, Destination, Letter, Suggestion
-from referrals.states import State
+from referrals.models import (
+    CaseQuestion,
+    Decision,
+    DeskKey,
+    Destination,
+    Letter,
+    Referral,
+    Sending,
+    StatusChange,
+    Suggestion,
+)
+from referrals.states import Actor, Event, State
 from tests.conftest import send, sign_in
 from tests.referrals import cases
+from tests.referrals.desks import Coordinator
 
 ROLES = (
-    "anonymous", "client", "own", "colleague", "other_site", "supervisor", "prescriber", "front_desk", "admin",
+    "anonymous", "client", "clinic", "own", "colleague", "other_site", "supervisor", "prescriber", "front_desk", "admin",
     "ex_staff",
 )  # fmt: skip
 
@@ -112,7 +123,22 @@ def build(people: dict[str, User | None], client: Client) -> World:
     away = cases.clinic()
     cases.released(client, away)
     referral = cases.referral(client, maya, away, at=now, state=State.SENT, sent_at=now, sent_by=maya)
+    referral.renew(now)
+    referral.save()
     packet = packets.freeze(by=maya, referral=referral, at=now)
+    sections = packets.sections_present(packet.content)
+    answer = disclosure.may_disclose(client, away, sections, packets.PURPOSE, now)
+    disclosure.disclose(
+        by=maya, client=client, destination=away, referral=referral, packet=packet, sections=sections,
+        purpose=packets.PURPOSE, channel="link", at=now, answer=answer,
+    )  # fmt: skip
+    change = StatusChange(
+        referral=referral, number=1, event=Event.SEND, tid="01", source=State.DRAFT, target=State.SENT,
+        actor=Actor.INITIATOR, by=maya, channel="here", happened_at=now, at=now,
+    )  # fmt: skip
+    change.save()
+    sent = Sending.objects.create(referral=referral, packet=packet, channel="link", address=away.email, at=now, by=maya)
+    colleague = DeskKey.objects.create(destination=away, email="jo@other.example", created_at=now)
     letters.keep_pdf(packet, letters.packet_pdf(packet))
     letter = Letter(referral=referral, kind="application/pdf", size=5, at=now, by_name="Marta Lopez")
     letter.name, letter.body = "Outcome.pdf", b"%PDF-"
@@ -128,7 +154,11 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "invitation": invitation.pk,
             "intake": intake.pk,
             "measure": Measure.objects.create(
-                client=client, packet="check-in", why=Measure.Why.RECHECK, due_at=now + timedelta(days=7), planned_at=now
+                client=client,
+                packet="check-in",
+                why=Measure.Why.RECHECK,
+                due_at=now + timedelta(days=7),
+                planned_at=now,
             ).pk,
             "assessment": assessment.pk,
             "signature": signature.pk,
@@ -141,6 +171,10 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "drill": drill.pk,
             "release": release.pk,
             "referral": referral.pk,
+            "change": change.pk,
+            "sent": sent.pk,
+            "desk_open.token": referral.token,
+            "desk_key_approve.key": colleague.pk,
             "letter": letter.pk,
             "decision": decision.pk,
             "question": question.pk,
@@ -172,8 +206,10 @@ def sign_everybody_in(world: World) -> dict[str, SimpleCookie[str]]:
     """The cookies of each role: signed in, on an opened link, or none. Ex-staff keep the ones they had."""
     cookies = {}
     for role in ROLES:
-        browser, user = Browser(), world.people[role]
-        if role == "client":
+        browser, user = Browser(), world.people.get(role)
+        if role == "clinic":
+            Coordinator(Referral.objects.get(pk=world.objects["referral"]), browser=browser).come_in()
+        elif role == "client":
             send(browser, reverse("link_open", args=[world.objects["token"]]))
         elif user is not None:
             active, user.is_active = user.is_active, True
