@@ -12,6 +12,7 @@ from referrals.views import (
     directory,
     disclosures,
     holds,
+    limits,
     my_referral,
     packets,
     permissions,
@@ -37,6 +38,8 @@ urlpatterns = [
     path("clients/<uuid:pk>/questions/<uuid:question>/", questions.case_question, name="case_question"),
     path("clients/<uuid:pk>/holds/<str:rule>/", holds.hold_clear, name="hold_clear"),
     path("clients/<uuid:pk>/care-today/", care_today.care_today, name="care_today"),
+    # --- when a silent referral is chased
+    path("practice/referral-clocks/", limits.referral_limits, name="referral_limits"),
     # --- the client's own referral
     path("my/referral/", my_referral.my_referral, name="my_referral"),
     # --- the clinic's desk, without an account

@@ -241,6 +241,9 @@ def practice_settings(request: StaffRequest) -> HttpResponse:
         (reverse("drill"), _("Drill"), _("Send a test flag and see how fast it is picked up"), "bell"),
         (reverse("system_state"), _("System"), _("Messages and jobs that wait or failed"), "activity"),
     ]
+    if request.user.may(Permission.MANAGE_PRACTICE):
+        about = _("When a clinic that is silent is reminded and called")
+        links.append((reverse("referral_limits"), _("Clocks of referrals"), about, "clock"))
     if request.user.may(Permission.SIGN_CLINICAL):
         about = _("What your clinical lead has read and signed")
         links.append((reverse("clinical_sign"), _("Clinical signature"), about, "shield-check"))

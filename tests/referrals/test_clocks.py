@@ -16,6 +16,8 @@ from referrals.actions import events
 from referrals.clocks import Facts, Running
 from referrals.models import Destination, Referral
 from referrals.states import Event, State
+from referrals.views.limits import LimitsForm
+from tests.conftest import send
 from tests.factories import NOW
 from tests.referrals.referring import clinic, happens, letter, referral_in
 
@@ -464,3 +466,42 @@ def test_letter_clock_waits_for_the_letter(sam: Client, maya: User) -> None:
     assert letter(accepted).is_outcome
     happens(accepted, Event.OUTCOME, maya)
     assert clock_of(accepted)[0] == ""
+
+
+# --- The practice's own numbers ---------------------------------------------------------------------------------------
+
+LIMITS = "/practice/referral-clocks/"
+
+
+def defaults(practice: Practice) -> dict[str, Any]:
+    return LimitsForm.initial_of(practice)
+
+
+def test_practice_changes_a_limit(house: Practice, rosa: User, as_user: Any, sam: Client, maya: User) -> None:
+    said = defaults(Practice.get()) | {"urgent_open": 2}
+    assert send(as_user(rosa), LIMITS, said)["Location"] == "/practice/"
+    assert Practice.get().referral_limits == {"urgent": {"open": 2}}
+    assert AuditEvent.objects.get(action="practice.edited").facts == {"fields": ["referral_limits"]}
+    assert clock_of(referral_in(State.SENT, sam, maya, urgency="urgent"))[1] == ny(19, 12)
+
+
+def test_limit_that_makes_no_sense_is_refused(house: Practice, rosa: User, as_user: Any) -> None:
+    for wrong in ("-1", "366", "soon", "", "2.5"):
+        answer = send(as_user(rosa), LIMITS, defaults(Practice.get()) | {"urgent_open": wrong})
+        assert answer.status_code == 400
+    assert Practice.get().referral_limits == {}
+
+
+def test_second_admin_sees_the_change_of_the_first(house: Practice, rosa: User, as_user: Any) -> None:
+    seen = defaults(Practice.get())
+    send(as_user(rosa), LIMITS, seen | {"urgent_open": 2})
+    answer = send(as_user(rosa), LIMITS, seen | {"urgent_open": 3})
+    assert "Somebody changed the settings first" in answer.content.decode()
+    assert Practice.get().referral_limits == {"urgent": {"open": 2}}
+
+
+def test_limits_are_an_admins_to_change(house: Practice, maya: User, fay: User, as_user: Any) -> None:
+    for user in (maya, fay):
+        assert as_user(user).get(LIMITS).status_code == 403
+        assert send(as_user(user), LIMITS, defaults(Practice.get()) | {"urgent_open": 1}).status_code == 403
+    assert Practice.get().referral_limits == {}
