@@ -26,7 +26,7 @@ from practice.pages import StaffRequest, record_of, staff_page
 from practice.templatetags.ui import day, full_day, moment
 from practice.views.chart import SIDE, Panel, allowed, frame, named, reader
 from referrals import attachments, lists, states
-from referrals.actions import clocks, events, sending
+from referrals.actions import acts, clocks, events, sending
 from referrals.models import Course, CourseSession, Destination, Message, Referral, Sending, StatusChange
 from referrals.states import Actor, Event, State
 from referrals.views import directory
@@ -52,6 +52,24 @@ ICONS = {
     State.DECLINED: "octagon-alert",
     State.NO_SHOW: "triangle-alert",
     State.COMPLETED: "circle-check",
+}
+
+
+# An event as something that happened; the table's own words are what a button says.
+HAPPENED = {
+    Event.SEND: _("Sent"),
+    Event.ACCEPT: _("Accepted"),
+    Event.DECLINE: _("Declined"),
+    Event.SCHEDULE: _("Visit booked"),
+    Event.RESCHEDULE: _("Visit moved"),
+    Event.NO_SHOW: _("Client missed the visit"),
+    Event.CANCEL_VISIT: _("Visit cancelled"),
+    Event.VISIT: _("Visit done"),
+    Event.OUTCOME: _("Outcome report came"),
+    Event.ASK_CANCEL: _("Asked to take the referral back"),
+    Event.CONFIRM_CANCEL: _("Confirmed that it is taken back"),
+    Event.UNDER_WAY_BOOKED: _("In treatment, visits booked by the clinic"),
+    Event.UNDER_WAY_NOTED: _("In treatment, by a note"),
 }
 
 
@@ -190,9 +208,10 @@ def next_words(referral: Referral) -> str:
 CLOCK_WORDS = {
     "open": _("To be opened by {when}"),
     "accept": _("Answer due {when}"),
-    "schedule": _("First date due {when}"),
-    "silent": _("Next word due {when}"),
+    "date": _("A date is due {when}"),
+    "treatment": _("Next word due {when}"),
     "letter": _("Letter due {when}"),
+    "cancel": _("Their confirmation is due {when}"),
 }
 
 
@@ -225,7 +244,7 @@ class RecordForm(HouseForm):
     by_name = text(_("Who at the clinic"), 80)
     happened_at = Moment(label=_("When they said it"), required=False, help_text=_("Leave empty for now."))
     reason = forms.ChoiceField(
-        label=_("For a decline: why"), choices=[("", _("Choose")), *events.WhyNot.choices], required=False
+        label=_("For a decline: why"), choices=[("", _("Choose")), *acts.WhyNot.choices], required=False
     )
     visit_at = Moment(label=_("For a booking: the visit"), required=False)
     words = words_field(_("Their words"), "", required=False, rows=2)
@@ -392,7 +411,7 @@ def _forms(
     sent = row.state != State.DRAFT
     if tracks and states.open_to(row.state, Actor.RECIPIENT):
         found["record"] = RecordForm(referral=row)
-    if tracks and row.is_open and events.course_of(row) is not None:
+    if tracks and row.is_open and acts.course_of(row) is not None:
         found["session"] = SessionForm()
     if tracks and sent:
         found["called"] = CalledForm()
@@ -486,7 +505,7 @@ def _last_session(row: Referral, done: tuple[int, int]) -> Any:
 
 def change_row(change: StatusChange, user: User, charted: bool) -> dict[str, Any]:
     """One entry of the story: what, when, by whom, and how we know."""
-    told = events.said_by(change)
+    told = acts.said_by(change)
     if change.by is not None:
         told = named(change.by, user)
         if change.actor == Actor.RECIPIENT:
@@ -496,10 +515,10 @@ def change_row(change: StatusChange, user: User, charted: bool) -> dict[str, Any
                 who=told,
             )
     corrected = hasattr(change, "corrected_by")
-    reason = events.WhyNot(change.reason).label if change.reason in events.WhyNot.values else ""
+    reason = acts.WhyNot(change.reason).label if change.reason in acts.WhyNot.values else ""
     return {
         "change": change,
-        "what": change.get_event_display(),
+        "what": HAPPENED.get(change.event, change.get_event_display()),
         "when": moment(change.happened_at),
         "late": moment(change.at) if abs(change.at - change.happened_at).total_seconds() > 3600 else "",
         "who": told,
@@ -601,7 +620,7 @@ def referral_record(request: StaffRequest, referral: UUID) -> HttpResponse:
             happened_at=said["happened_at"],
             reason=said["reason"] if said["event"] == Event.DECLINE else "",
             words=said["words"],
-            visit_at=said["visit_at"] if said["event"] in events.BOOKS else None,
+            visit_at=said["visit_at"] if said["event"] in acts.BOOKS else None,
             letter=letter,
         )
         return gettext("Recorded: {event}.").format(event=Event(said["event"]).label)

@@ -226,10 +226,12 @@ def referral_new(request: StaffRequest, pk: UUID) -> HttpResponse:
                 "diagnoses_were": diagnoses_text(client),
             }
         )
+    choices = cards(form, path, at)
     context = {
         **frame(request, client, at),
         "form": form,
-        "cards": cards(form, path, at),
+        "cards": choices,
+        "others": any(not card["fits"] and not card["chosen"] for card in choices),
         "open": list(client.referrals.open().select_related("destination")),  # type: ignore[attr-defined]
         "drafts": list(client.referrals.filter(state=State.DRAFT, closed_at=None).select_related("destination")),  # type: ignore[attr-defined]
     }
@@ -349,18 +351,25 @@ def page(
     discard: DiscardForm | None = None,
 ) -> HttpResponse:
     content, answer = packets.outgoing(row, at)
+    if answer is not None and not answer.sections:  # nothing may leave yet: show what will, once it may
+        whole = packets.content(row, at)
+        wanted = [section for section in packets.sections_present(whole) if section not in row.withheld]
+        content = packets.limited(whole, wanted)
     listed = actions.problems(row, at, answer)
     stops = [problem for problem in listed if problem.stops]
     only_release = bool(stops) and all(problem.about == actions.RELEASE for problem in stops)
     wrong = next((f for f in (form, hand_off, send, emergency, discard) if f is not None and f.errors), None)
     form = form or DraftForm(initial=initial_of(row), chosen=row.destination)
+    choices = cards(form, row.path, at)
     context = {
         **frame(request, row.client, at),
         "referral": row,
         "form": form,
         "wrong": wrong,
-        "cards": cards(form, row.path, at),
+        "cards": choices,
+        "others": any(not card["fits"] and not card["chosen"] for card in choices),
         "content": content,
+        "unreleased": answer is not None and not answer.sections,
         "stops": stops,
         "warnings": [problem for problem in listed if not problem.stops],
         "needs_hand_off": actions.needs_hand_off(row),
