@@ -596,7 +596,7 @@ def keep_letter(
         letter.name, letter.kind, letter.body = file[0][:160], file[1], file[2]
         letter.size, letter.sha256 = len(file[2]), hashlib.sha256(file[2]).hexdigest()
     letter.save(force_insert=True)
-    audit.record("referral.letter", by=by, client=referral.client, target=letter, at=at, size=letter.size)
+    audit.record("referral.letter_kept", by=by, client=referral.client, target=letter, at=at, size=letter.size)
     return letter
 
 

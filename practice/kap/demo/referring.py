@@ -287,4 +287,3 @@ def finish(at: datetime) -> None:
         audit.record("measure.stopped", by=None, client=row.client, target=row, at=at)
     for packet in Packet.objects.select_related("referral").order_by("-made_at")[:KEEP]:
         letters.keep_pdf(packet, letters.packet_pdf(packet))
-        audit.record("packet.made", by=None, client=packet.referral.client_id, target=packet, at=at)
