@@ -63,6 +63,8 @@ def restart(referral: Referral, at: datetime) -> None:
     stops = referral.closed_at is not None or client.status in Client.LEFT
     practice = Practice.get()
     running = None if stops else clocks.due(facts_of(referral), practice)
+    if running is not None and running.code == referral.clock and _was_put_off(referral, running.due_at, at):
+        return
     if running is None:
         _set(referral, clock="", due_at=None, rung=0, climbs_at=None)
     elif (running.code, running.due_at) != (referral.clock, referral.due_at):
@@ -73,6 +75,11 @@ def restart(referral: Referral, at: datetime) -> None:
     silent = client.tasks.filter(kind="call_clinic", subject_id=referral.pk, done_at=None, facts__reason=SILENT)
     if silent.exists():
         Task.finish(client, "call_clinic", at=at, by=None, subject_id=referral.pk)
+
+
+def _was_put_off(referral: Referral, due_at: datetime, at: datetime) -> bool:
+    """Whether a call gave this clock more time than it has by itself (see `called`)."""
+    return due_at <= at and referral.due_at is not None and referral.due_at > due_at
 
 
 def _set(referral: Referral, **columns: Any) -> None:
@@ -99,6 +106,9 @@ def _climb(pk: Any, at: datetime) -> bool:
     practice = Practice.get()
     mail = by_mail(referral.destination)
     code = clocks.rungs()[referral.rung].code
+    if code in (REMIND, CALL) and _waits_for_us(referral):
+        _set(referral, climbs_at=clocks.deadline(at, 1, clocks.DAYS, practice))
+        return False
     rung = referral.rung + 1
     if code == REMIND and not mail:
         code, rung = CALL, rung + 1
@@ -112,6 +122,13 @@ def _climb(pk: Any, at: datetime) -> bool:
         {REMIND: _remind, CALL: _call, SUPERVISOR: _tell_supervisor, CLOSE: _close_silent}[code](referral, at)
     audit.record("referral.climbed", by=None, client=referral.client_id, target=referral, at=at, rung=rung, step=code)
     return True
+
+
+def _waits_for_us(referral: Referral) -> bool:
+    """Whether the clinic asked something and nobody here has answered: then it is not they who are silent."""
+    return Task.objects.filter(
+        client=referral.client_id, kind="clinic_asks", subject_id=referral.pk, done_at=None
+    ).exists()
 
 
 def _must_stay(referral: Referral) -> bool:

@@ -19,9 +19,9 @@ from practice.actions import NotNow
 from practice.models import Client, Practice, User
 from practice.templatetags.ui import day, moment
 from referrals.actions import clocks, courses, news
-from referrals.actions.acts import BOOKS as BOOKS
 from referrals.actions.acts import (
     ENDS,
+    UNDO,
     Act,
     Channel,
     Teller,
@@ -35,14 +35,12 @@ from referrals.actions.acts import (
     note,
     planned,
     refusal,
+    said_by,
     signed,
     snapshot,
     standing,
     tell,
 )
-from referrals.actions.acts import UNDO as UNDO
-from referrals.actions.acts import WhyNot as WhyNot
-from referrals.actions.acts import said_by as said_by
 from referrals.models import Course, CourseSession, DeskKey, Letter, Referral, StatusChange
 from referrals.states import Actor, Event, State
 

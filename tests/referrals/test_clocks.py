@@ -283,6 +283,21 @@ def test_call_that_reached_them_starts_the_clock_anew(urgent: Referral, sam: Cli
     assert clock_of(urgent) == ("open", ny(20, 14), 0, ny(20, 14))
 
 
+def test_time_that_a_call_gave_is_not_taken_away_by_a_message(urgent: Referral, fay: User) -> None:
+    acts.climb(at=ny(19, 14))
+    acts.called(by=fay, referral=urgent, reached=True, at=ny(19, 15))
+    acts.restart(Referral.objects.get(pk=urgent.pk), ny(19, 16))
+    assert clock_of(urgent) == ("open", ny(20, 10), 0, ny(20, 10))
+
+
+def test_clinic_that_waits_for_our_answer_is_not_reminded(urgent: Referral, sam: Client) -> None:
+    task = Task.open(sam, "clinic_asks", at=NOW, subject_id=urgent.pk)
+    assert acts.climb(at=ny(19, 14)) == 0
+    assert clock_of(urgent)[2:] == (0, ny(20, 14))
+    Task.finish(sam, "clinic_asks", at=NOW, by=None, subject_id=task.subject_id)
+    assert acts.climb(at=ny(20, 14)) == 1
+
+
 def test_call_that_reached_nobody_stays_due(urgent: Referral, sam: Client, fay: User) -> None:
     acts.climb(at=ny(19, 14))
     acts.climb(at=ny(20, 9))

@@ -9,7 +9,7 @@ from django.db import connection
 
 from practice.actions import NotNow
 from practice.models import AuditEvent, Client, Notice, Task, User
-from referrals.actions import events
+from referrals.actions import acts, events
 from referrals.models import Course, DeskKey, Path, Referral, StatusChange
 from referrals.states import Actor, Event, State
 from tests.factories import NOW
@@ -389,7 +389,7 @@ def test_change_is_never_edited(sent: Referral) -> None:
 def test_history_names_everybody(sent: Referral, cleo: DeskKey, fay: User) -> None:
     by_desk(sent, Event.ACCEPT, cleo)
     happens(sent, Event.SCHEDULE, fay)
-    assert [events.said_by(change) for change in sent.changes.all()][1:] == ["Cleo Marsh", str(fay)]
+    assert [acts.said_by(change) for change in sent.changes.all()][1:] == ["Cleo Marsh", str(fay)]
 
 
 def test_task_of_another_client_is_left_alone(sent: Referral, cleo: DeskKey, kit: Client) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from practice import coverage
 from practice.actions import NotNow
-from practice.models import Client, User
+from practice.models import Client, Practice, User
 from referrals.actions import events
 from referrals.models import Course, CourseSession, DeskKey, Path, Referral
 from referrals.states import Event, State
@@ -50,7 +51,7 @@ def told(referral: Referral) -> list[str]:
 
 def day_of(referral: Referral) -> str:
     row = Referral.objects.get(pk=referral.pk)
-    return events.coverage.local(row.visit_at, events.Practice.get()).isoformat() if row.visit_at else ""
+    return coverage.local(row.visit_at, Practice.get()).isoformat() if row.visit_at else ""
 
 
 # --- Booking ----------------------------------------------------------------------------------------------------------
