@@ -41,7 +41,7 @@ CLEARED_BY = {
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class PlanTemplate:
     key: str
     title: str
     shape: str
@@ -98,7 +98,7 @@ class Conflict:
 
 
 @cache
-def templates() -> dict[str, Template]:
+def templates() -> dict[str, PlanTemplate]:
     return {key: _template(key, row) for key, row in _data()["templates"].items()}
 
 
@@ -107,8 +107,8 @@ def _data() -> dict[str, Any]:
     return tomllib.loads((Path(__file__).parent / "plans.toml").read_text(encoding="utf-8"))
 
 
-def _template(key: str, row: dict[str, Any]) -> Template:
-    return Template(
+def _template(key: str, row: dict[str, Any]) -> PlanTemplate:
+    return PlanTemplate(
         key=key,
         title=row["title"],
         shape=row["shape"],
@@ -132,7 +132,7 @@ def moment(day: date, clock: time, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, clock, tzinfo=zone).astimezone(UTC)
 
 
-def slots(template: Template, first: date, clock: time, zone: ZoneInfo, *, count: int | None = None) -> list[Slot]:
+def slots(template: PlanTemplate, first: date, clock: time, zone: ZoneInfo, *, count: int | None = None) -> list[Slot]:
     """Return the sessions of a plan whose first dose is on `first`, in time.
 
     Raises ValueError when `count` is not between 1 and the template's most.
@@ -157,7 +157,7 @@ def length_minutes(kind: str) -> int:
     return int(_data()["length_minutes"][kind])
 
 
-def dose_days(template: Template, first: date, count: int | None = None) -> list[date]:
+def dose_days(template: PlanTemplate, first: date, count: int | None = None) -> list[date]:
     if not template.every_days:
         return [first + timedelta(days=n) for n in template.doses]
     wanted = template.count if count is None else count

@@ -86,7 +86,7 @@ def test_third_dose_in_seven_days_is_named() -> None:
 
 
 @pytest.mark.parametrize("template", templates().values(), ids=lambda t: t.key)
-def test_every_template_integrates_between_doses_and_prepares_first(template: planning.Template) -> None:
+def test_every_template_integrates_between_doses_and_prepares_first(template: planning.PlanTemplate) -> None:
     planned = slots(template, SATURDAY, NINE, NEW_YORK)
     assert {code for code, _, _ in codes(planned)} <= {kap.UNDER_48_HOURS}
     assert planned[0].kind == PREPARATION

@@ -14,7 +14,7 @@ from intake.models import Measure
 from practice import audit
 from practice.actions import NotNow
 from practice.clinical import kap, planning
-from practice.clinical.planning import Busy, Cleared, Conflict, Slot, Template
+from practice.clinical.planning import Busy, Cleared, Conflict, PlanTemplate, Slot
 from practice.kap import words
 from practice.kap.actions import clearance
 from practice.kap.models import Absence, ClientAbsence, DoseUse, Override, Plan, PlanChange, Session
@@ -109,7 +109,7 @@ def _away(rows: Iterable[Absence | ClientAbsence], zone: ZoneInfo, who: str) -> 
 def preview(
     *,
     client: Client,
-    template: Template,
+    template: PlanTemplate,
     first: date,
     clock: time,
     therapist: User | None,
@@ -179,7 +179,7 @@ def make(
     *,
     by: User,
     client: Client,
-    template: Template,
+    template: PlanTemplate,
     first: date,
     clock: time,
     therapist: User | None,
