@@ -23,7 +23,7 @@ from intake import trials
 from intake.models import Answer, Assessment
 from intake.views import reading
 from practice import coverage
-from practice.clinical import table
+from practice.clinical import table, windows
 from practice.clinical.instrument import load
 from practice.clinical.risk import CSSRS
 from practice.models import Alert, Client, Practice, SafetyContact, SafetyPlan
@@ -262,6 +262,8 @@ def screener_words(record: Record) -> str:
     said = [
         gettext("C-SSRS screener {day}: {level}.").format(day=full_day(last.taken_on), level=reading.band_words(last))
     ]
+    if not windows.is_current(CSSRS, last.taken_on, record.today):
+        said.append(gettext("Expired: more than {n} days old.").format(n=windows.OTHER_DAYS))
     for label, wanted in (
         (gettext("Yes"), lambda value: value == 1),
         (gettext("No"), lambda value: value == 0),

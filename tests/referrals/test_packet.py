@@ -112,6 +112,12 @@ def test_packet_boxes_safety_as_of_its_moment(full: Referral) -> None:
     ]
 
 
+@pytest.mark.parametrize(("days", "expired"), [(90, False), (91, True)])
+def test_packet_calls_an_old_screen_expired(sam: Client, bare: Referral, days: int, expired: bool) -> None:
+    sittings.assessed(sittings.sitting(sam, NOW - timedelta(days=days)), sittings.CSSRS, sittings.CSSRS_NONE)
+    assert ("Expired: more than 90 days old." in of(packet.content(bare, NOW), "safety")["lines"][0]) is expired
+
+
 def test_packet_tells_that_a_newer_sign_has_no_contact_yet(full: Referral, maya: User) -> None:
     later = NOW + timedelta(days=3)
     actions.raise_manual_flag(by=maya, client=full.client, severity="urgent", reason="Called in", at=later)
