@@ -6,6 +6,7 @@ page asks anew whether the clinic may still read what it was sent.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import wraps
 from typing import Any
 from uuid import UUID
@@ -22,12 +23,13 @@ from practice.models import Client, Practice
 from practice.pages import View, client_door, once
 from referrals import disclosure
 from referrals.models import DeskKey, Packet, Referral
-from referrals.states import State
+from referrals.states import TERMINAL, State
 
 KEY = "desk"
 QUIET_S = 30  # an act within this time of the last one does not rewrite the session
 PIN_S = 12 * 3600
 PIN_TRIES = 5
+CLOSES_AFTER = timedelta(days=30)  # the end of a referral
 
 
 @dataclass
@@ -110,13 +112,24 @@ def ask_again(request: HttpRequest) -> HttpResponse:
 # --- Sessions --------------------------------------------------------------------------------------------------------
 
 
-def ask(request: HttpRequest, referral: Referral, key: DeskKey) -> None:
+def ask(request: HttpRequest, referral: Referral, key: DeskKey, *, whole_list: bool = False) -> None:
     """This browser asked for a code for this address, from the link of this referral."""
     mine = request.session.get(KEY) or {}
     pin = {name: mine[name] for name in ("pin", "pin_until", "pin_tries", "name") if name in mine}
     if mine.get("key") != str(key.pk):
         pin = {}
-    request.session[KEY] = pin | {"key": str(key.pk), "referral": str(referral.pk), "locked": True, "at": 0, "since": 0}
+    request.session[KEY] = pin | {
+        "key": str(key.pk),
+        "referral": str(referral.pk),
+        "all": whole_list,
+        "locked": True,
+        "at": 0,
+        "since": 0,
+    }
+
+
+def wants_list(request: HttpRequest) -> bool:
+    return bool(request.session[KEY].get("all"))
 
 
 def admit(request: HttpRequest) -> None:
@@ -234,6 +247,8 @@ def why_gone(referral: Referral) -> str:
     if referral.state == State.CANCELLED:
         return "withdrawn"
     if referral.client.status in Client.LEFT:
+        return "closed"
+    if referral.state in TERMINAL and timezone.now() - referral.state_at > CLOSES_AFTER:
         return "closed"
     packet = packet_of(referral)
     answer = disclosure.may_read(packet, timezone.now()) if packet is not None else None

@@ -167,7 +167,7 @@ def send_digest(*, destination: Destination, at: datetime) -> int:
     if first.link_expires_at is None or first.link_expires_at <= at:
         first.renew(at)
         first.save(update_fields=["generation", "token_digest", "link_expires_at"])
-    link = notices.link(reverse("desk_open", args=[first.token]))
+    link = notices.link(reverse("desk_open", args=[first.token]) + "?all=1")
     notices.tell_clinic(destination.email, "desk_digest", count=len(late), link=link)
     for referral in late:
         audit.record("referral.reminded", by=None, client=referral.client_id, target=referral, at=at)

@@ -24,6 +24,7 @@ from referrals.models import DeskKey, Message, Referral
 from referrals.models.referrals import digest
 from referrals.states import State
 
+ALL = "all"  # in the link of a digest, which leads to the list
 MOST_KEPT = 40  # fields of one page
 
 
@@ -36,21 +37,21 @@ def desk_open(request: HttpRequest, token: str) -> HttpResponse:
         return show(request, "referrals/desk_old.html", {"token": token}, status=404)
     if gone := doors.why_gone(found):
         return doors.gone_page(request, found, gone)
-    mine = _key_here(request, found)
+    mine, whole_list = _key_here(request, found), ALL in request.GET
     if mine is not None and not doors.is_locked(request):
-        return see_other("desk_referral", found.pk)
+        return see_other("desk") if whole_list else see_other("desk_referral", found.pk)
     wrong = ""
     if request.method == "POST" and "pin" in request.POST and mine is not None and doors.has_pin(request):
         if doors.try_pin(request, request.POST["pin"]):
-            doors.ask(request, found, mine)
+            doors.ask(request, found, mine, whole_list=whole_list)
             doors.admit(request)
-            return see_other("desk_referral", found.pk)
+            return see_other("desk") if whole_list else see_other("desk_referral", found.pk)
         wrong = gettext("That is not the PIN of this device. Try again, or get a code.")
     elif request.method == "POST":
         way = next((way for way in actions.ways(found) if way.code == request.POST.get("way")), None)
         key = actions.send_code(referral=found, way=way, at=at) if way is not None else None
         if key is not None:
-            doors.ask(request, found, key)
+            doors.ask(request, found, key, whole_list=whole_list)
             return see_other("desk_code")
     context = {
         "referral": found,
@@ -76,10 +77,12 @@ def desk_code(request: HttpRequest) -> HttpResponse:
     mine = doors.held(request)
     if mine is None:
         return show(request, "referrals/desk_code.html")
-    if request.method != "POST":
-        doors.lock(request)
-        return code_page(request)
     key, referral = mine
+    if request.method != "POST":
+        if "locked" not in request.GET and doors.key_of(request) and not doors.is_locked(request):
+            return see_other("desk_referral", referral.pk)
+        doors.lock(request)  # the page said so after a quiet while
+        return code_page(request)
     if "send" in request.POST:
         way = actions.way_of(referral, key, str(actions.EMAIL))
         if way is not None:
@@ -112,7 +115,7 @@ def _come_in(request: HttpRequest, referral: Referral) -> HttpResponse:
     doors.admit(request)
     if kept is not None:
         return show(request, "referrals/desk_kept.html", {"path": kept["path"], "fields": kept["fields"]})
-    return see_other("desk_referral", referral.pk)
+    return see_other("desk") if doors.wants_list(request) else see_other("desk_referral", referral.pk)
 
 
 def code_page(request: HttpRequest, *, wrong: str = "", kept: dict[str, Any] | None = None) -> HttpResponse:

@@ -32,8 +32,8 @@ from tests.referrals import cases
 from tests.referrals.desks import Coordinator
 
 ROLES = (
-    "anonymous", "client", "clinic", "own", "colleague", "other_site", "supervisor", "prescriber", "front_desk", "admin",
-    "ex_staff",
+    "anonymous", "client", "clinic", "own", "colleague", "other_site", "supervisor", "prescriber", "front_desk",
+    "admin", "ex_staff",
 )  # fmt: skip
 
 

@@ -487,3 +487,26 @@ def test_stopping_mail_tells_the_practice_once(sent: Referral, sam: Client, nort
     assert northlake.mail_stopped_at is not None
     assert Task.objects.get(client=sam, kind="call_clinic").facts["reason"] == "stopped"
     assert "We call you instead" in words(cleo.browser.get("/desk/mail/"))
+
+
+def test_link_of_a_digest_leads_to_the_list(sent: Referral) -> None:
+    browser = Browser()
+    link = Coordinator(sent).link + "?all=1"
+    send(browser, link, {"way": "clinic"})
+    assert send(browser, "/desk/code/", {"code": newest_code()})["Location"] == "/desk/"
+    assert browser.get(link)["Location"] == "/desk/"
+
+
+def test_page_of_the_code_does_not_lock_who_comes_back_to_it(sent: Referral) -> None:
+    cleo = Coordinator(sent).come_in()
+    assert cleo.browser.get("/desk/code/")["Location"] == cleo.path()
+    assert cleo.browser.get("/desk/code/?locked=1").status_code == 200
+    assert cleo.get()["Location"] == "/desk/code/"
+
+
+def test_page_closes_a_month_after_the_end(sent: Referral, clock: Any) -> None:
+    cleo = Coordinator(sent).come_in()
+    cleo.say("answer/", answer="decline", reason="full")
+    assert cleo.get().status_code == 200
+    Referral.objects.update(state_at=sent.sent_at - timedelta(days=31))
+    assert (cleo.get().status_code, "has closed this" in words(cleo.get())) == (410, True)
