@@ -37,12 +37,12 @@ class LimitsForm(HouseForm):
         super().__init__(*args, **kwargs)
         for name, urgency, limit in numbers():
             self.fields[name] = forms.IntegerField(
-                label=gettext("{urgency}: {clock} ({unit})").format(
+                label=gettext("{urgency}: {clock} ({unit}; {n} when nothing else is set)").format(
                     urgency=Decision.Urgency(urgency).label,
                     clock=gettext(limit.words).lower(),
                     unit=UNITS[limit.unit[urgency]],
+                    n=limit.limit[urgency],
                 ),
-                help_text=gettext("{n} when nothing else is set.").format(n=limit.limit[urgency]),
                 min_value=0,
                 max_value=clocks.LONGEST,
                 error_messages={"required": gettext("Write a number from 0 to {most}.").format(most=clocks.LONGEST)},
