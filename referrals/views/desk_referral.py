@@ -66,7 +66,7 @@ def page(
     undo = undoable(history, at)
     wrong = [{"text": text, "href": ""} for text in errors]
     if form is not None:
-        wrong += [{"text": text, "href": f"#{name}"} for name, texts in form.errors.items() for text in texts]
+        wrong += [{"text": str(text), "href": f"#{name}"} for name, texts in form.errors.items() for text in texts]
     context = {
         "referral": referral,
         "packet": packet,
@@ -406,7 +406,7 @@ def desk_session(request: HttpRequest, referral: Referral) -> HttpResponse:
         raise BadRequest
     form = SessionForm(request.POST)
     if not form.is_valid():
-        return page(request, referral, errors=[text for texts in form.errors.values() for text in texts])
+        return page(request, referral, errors=[str(text) for texts in form.errors.values() for text in texts])
     said = form.cleaned_data
     who = by_whom(request, said["who"]) | {"seen": _seen(request)}
     return act(request, referral, lambda: do(request, referral, said, who), "#infusions")

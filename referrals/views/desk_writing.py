@@ -40,7 +40,7 @@ def desk_message(request: HttpRequest, referral: Referral) -> HttpResponse:
     here: Desk = request.desk  # type: ignore[attr-defined]
     form = MessageForm(request.POST)
     if not form.is_valid():
-        return page(request, referral, errors=[line for lines in form.errors.values() for line in lines])
+        return page(request, referral, errors=[str(line) for lines in form.errors.values() for line in lines])
     said = form.cleaned_data
 
     def write() -> str:

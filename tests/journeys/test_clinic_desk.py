@@ -1,4 +1,4 @@
-"""The referral coordinator at a clinic: no account, a mailbox whose scanner opens every link (journeys.md, script 4)."""
+"""The coordinator at a clinic: no account, a mailbox whose scanner opens every link (journeys.md, script 4)."""
 
 import email
 import email.policy
@@ -18,6 +18,7 @@ from playwright.sync_api import Page, expect
 
 from practice import jobs
 from practice.models import Client, Practice, User
+from referrals.actions import letters, releases
 from referrals.models import CourseSession, Destination, Referral, StatusChange
 from referrals.states import State
 from tests.journeys.conftest import DESK, PHONE
@@ -29,7 +30,7 @@ from tests.system.house import free_port
 
 Window = Callable[..., Page]
 Look = Callable[[Page, str], None]
-FIRST_RECEIPT_S, TICK_S = 60, 10
+FIRST_RECEIPT_S, TICK_S, TOLD_S = 60, 10, 5
 
 
 @pytest.fixture
@@ -97,12 +98,19 @@ def mark_done(page: Page, number: int) -> None:
 
 
 def scanned(url: str, method: str) -> int:
-    with urllib.request.urlopen(urllib.request.Request(url, method=method)) as answer:  # noqa: S310 (our own server)
+    with urllib.request.urlopen(urllib.request.Request(url, method=method)) as answer:
         return int(answer.status)
 
 
 def test_first_receipt_sessions_and_the_letter(
-    window: Window, look: Look, up: str, postbox: Postbox, sent: Referral, tmp_path: Path
+    window: Window,
+    staff_window: Window,
+    look: Look,
+    up: str,
+    postbox: Postbox,
+    sent: Referral,
+    maya: User,
+    tmp_path: Path,
 ) -> None:
     """Script 4, steps 1 to 6; ux checks 37 and 38; the clinic's half of "Done when"."""
     mail = newest(postbox, "Referral from Cedar House")
@@ -140,6 +148,13 @@ def test_first_receipt_sessions_and_the_letter(
     look(page, "desk-sessions")
     sent.refresh_from_db()
     assert sent.state == State.SCHEDULED
+    chart = staff_window(maya)
+    began = time.monotonic()
+    chart.goto(sent.get_absolute_url())
+    expect(chart.get_by_text("Maria Lopez").first).to_be_visible()
+    expect(chart.get_by_text(re.compile("Visit booked")).first).to_be_visible()
+    assert time.monotonic() - began < TOLD_S
+    assert sent.reference in str(newest(postbox, "Update on reference")["Subject"])
 
     began = time.monotonic()
     mark_done(page, 1)
@@ -163,7 +178,7 @@ def test_first_receipt_sessions_and_the_letter(
     assert sent.state == State.COMPLETED
     assert bytes(sent.letters.get().body) == letter.read_bytes()
     expect(page.get_by_text("Arrived, not read yet.")).to_be_visible()
-    sent.letters.update(read_at=timezone.now())
+    letters.mark_read(by=maya, letter=sent.letters.get(), at=timezone.now())
     page.reload()
     expect(page.get_by_text("Maya has read your letter.")).to_be_visible()
     look(page, "desk-complete")
@@ -208,6 +223,50 @@ def test_every_page_of_the_desk_is_read_by_everyone(
     for name in ("", "pin/", "mail/"):
         page.goto(f"/desk/{name}")
         look(page, f"desk-list-{name.strip('/')}-{tone}")
+
+
+def test_expired_link_and_a_link_taken_back(
+    window: Window, look: Look, postbox: Postbox, sent: Referral, sam: Client
+) -> None:
+    """Ux checks 19 and 39: one press brings a new link; a release taken back stops the open page at once."""
+    old = link_in(newest(postbox, "Referral from"))
+    Referral.objects.update(link_expires_at=timezone.now())
+    page = window()
+    page.goto(old)
+    assert "Sam" not in page.content()
+    press(page, "Send me a new link")
+    reads(page, "Look in your mail")
+    look(page, "desk-new-link")
+    come_in(page, link_in(newest(postbox, "A link for reference")), postbox)
+    reads(page, "Referral for ketamine infusion assessment")
+    began = time.monotonic()
+    releases.revoke(by=sam, release=sent.release, at=timezone.now())
+    page.reload()
+    reads(page, "Cedar House has taken this back")
+    assert time.monotonic() - began < TOLD_S
+    assert "Sam" not in page.content()
+    look(page, "desk-taken-back")
+
+
+def test_keys_alone_reach_the_answer(window: Window, postbox: Postbox, sent: Referral) -> None:
+    """From the mail to the answer without a mouse."""
+    page = window(DESK)
+    page.goto(link_in(newest(postbox, "Referral from")))
+    page.get_by_label("m•••@northlake.example").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/desk/code/"))
+    page.get_by_label("Code", exact=True).focus()
+    page.keyboard.type(code_in(newest(postbox, "Your code")))
+    page.keyboard.press("Enter")
+    reads(page, "Referral for ketamine infusion assessment")
+    page.get_by_label("Yes, accept").focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_label("Need to know more")).to_be_checked()
+    page.keyboard.press("ArrowUp")
+    page.get_by_label("Your name").first.focus()
+    page.keyboard.press("Enter")
+    reads(page, "Sam Whitehorse (he/him): 0 of 6 infusions done")
 
 
 def test_desk_without_script(window: Window, postbox: Postbox, sent: Referral) -> None:
