@@ -178,7 +178,7 @@ def renew_link(*, referral: Referral, at: datetime) -> bool:
 def look(*, referral: Referral, key: DeskKey, at: datetime) -> None:
     """Note that the clinic looked, past the code. The first look tells the practice, and stops its clock."""
     audit.record("read.desk", by=key, client=referral.client_id, target=referral, at=at)
-    if Referral.objects.filter(pk=referral.pk, opened_at=None).update(opened_at=at, heard_at=at):
+    if Referral.objects.filter(pk=referral.pk, opened_at=None).update(opened_at=at, opened_by=key, heard_at=at):
         referral.refresh_from_db()
         clocks.restart(referral, at)
         news.tell_practice(referral)

@@ -87,6 +87,7 @@ class Referral(ClientRecord):
     sent_at = models.DateTimeField(null=True, blank=True)
     sent_by = models.ForeignKey("practice.User", on_delete=models.PROTECT, null=True, related_name="+")
     opened_at = models.DateTimeField(null=True, blank=True)  # first read, past the code
+    opened_by = models.ForeignKey(DeskKey, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     received_at = models.DateTimeField(null=True, blank=True)  # the clinic said it has it
     visit_at = models.DateTimeField(null=True, blank=True)  # the next one, as the clinic says
     visit_confirmed_at = models.DateTimeField(null=True, blank=True)  # by the client (G10)
@@ -154,6 +155,7 @@ class Referral(ClientRecord):
             "sent_at",
             "sent_by",
             "opened_at",
+            "opened_by",
             "received_at",
             "visit_at",
             "visit_confirmed_at",

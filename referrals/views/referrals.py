@@ -8,6 +8,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import BadRequest
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -376,6 +377,7 @@ def page(request: StaffRequest, row: Referral, at: datetime, wrong: HouseForm | 
         "facts": facts(row),
         "sendings": [sending_row(s, user, charted) for s in row.sendings.select_related("by", "packet")],
         "tasks": _tasks(row, may),
+        "opened_by": (row.opened_by.name or row.opened_by.email) if row.opened_by else "",
         "followed_by": list(row.followed_by.select_related("client", "destination")),
         "wrong": wrong,
         "may": {"send": sends, "track": tracks},
@@ -433,7 +435,10 @@ def _tasks(row: Referral, may: set[Permission]) -> list[dict[str, Any]]:
     """What is open for this referral, each with where it is done; those without a form here end by words."""
     anchors = {"declined": "redirect", "clinic_asks": "thread", "call_clinic": "called", "letter": "letters"}
     found = []
-    for task in row.client.tasks.filter(subject_id=row.pk, done_at=None).order_by("rank", "opened_at"):
+    items = row.client.tasks.filter(subject_id=row.pk, done_at=None)
+    if P.READ_CHART not in may:
+        items = items.filter(kind="call_clinic")
+    for task in items.order_by("rank", "opened_at"):
         url = ""
         if task.kind in BY_WORDS and P.WRITE_NOTE in may:
             url = reverse("task_done", args=[row.client_id, task.pk])
@@ -581,7 +586,8 @@ def _act(request: StaffRequest, pk: UUID, make: Make, do: Do) -> HttpResponse:
     form = make(row)
     if form.is_valid():
         try:
-            said = do(row, form.cleaned_data, at)
+            with transaction.atomic():
+                said = do(row, form.cleaned_data, at)
         except NotNow as sentence:
             form.add_error(None, str(sentence))
             row.refresh_from_db()

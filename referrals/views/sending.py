@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -206,8 +207,9 @@ def referral_new(request: StaffRequest, pk: UUID) -> HttpResponse:
         form = DraftForm(request.POST)
         if form.is_valid():
             try:
-                row = actions.draft(by=request.user, client=client, decision=decision, at=at, **form.said)
-                write_diagnoses(request, client, form, at)
+                with transaction.atomic():
+                    row = actions.draft(by=request.user, client=client, decision=decision, at=at, **form.said)
+                    write_diagnoses(request, client, form, at)
             except NotNow as sentence:
                 form.add_error(None, str(sentence))
             else:
@@ -303,15 +305,11 @@ def referral_edit(request: StaffRequest, referral: UUID) -> HttpResponse:
         return page(request, row, at)
     form = DraftForm(request.POST, chosen=row.destination)
     if form.is_valid():
+        seen = form.cleaned_data["version"] or 0
         try:
-            changed = actions.save_draft(
-                by=request.user,
-                referral=row,
-                version=form.cleaned_data["version"] or 0,
-                fields=form.said,
-                at=at,
-            )
-            write_diagnoses(request, row.client, form, at)
+            with transaction.atomic():
+                changed = actions.save_draft(by=request.user, referral=row, version=seen, fields=form.said, at=at)
+                write_diagnoses(request, row.client, form, at)
         except NotNow as sentence:
             row.refresh_from_db()
             if row.state != State.DRAFT:

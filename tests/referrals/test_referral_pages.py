@@ -16,7 +16,7 @@ from django.utils.html import escape
 from practice import jobs
 from practice.models import AuditEvent, Client, Job, Task, User
 from referrals import lists
-from referrals.actions import clocks, events
+from referrals.actions import clocks, desk, events
 from referrals.models import Course, Letter, Message, Referral, StatusChange
 from referrals.states import Actor, Event, State, open_to
 from tests import factories
@@ -100,6 +100,20 @@ def test_front_desk_and_admin_see_states_and_never_what_was_written(
         for words in ("sounded low", "Too much for us", "suicidal thoughts", "Two trials failed", "Packet version"):
             assert words not in text
         assert as_user(user).get(reverse("packet", args=[row.pk])).status_code == 403
+
+
+def test_page_says_who_opened_it(as_user: As, fay: User, row: Referral) -> None:
+    """G7."""
+    desk.look(referral=row, key=row.destination.keys.get(), at=LATER)
+    assert "Opened by the clinic" in page(as_user(fay), row)
+    assert "Marta Lopez" in page(as_user(fay), row).partition("Opened by the clinic")[2]
+
+
+def test_front_desk_is_asked_to_call_and_nothing_clinical(as_user: As, fay: User, sam: Client, row: Referral) -> None:
+    for kind in ("hand_off", "call_clinic", "integrate"):
+        Task.open(sam, kind, at=LATER, subject_id=row.pk)
+    text = page(as_user(fay), row)
+    assert ("Call the clinic" in text, "Interim contact" in text, "Therapy after" in text) == (True, False, False)
 
 
 def test_tabs_hold_what_they_say(maya: User, as_user: As, sam: Client, row: Referral) -> None:
@@ -266,6 +280,12 @@ def test_letter_of_a_kind_that_is_not_taken_leaves_nothing_behind(
     response = record(post, browser, row, "outcome", letter_file=file)
     row.refresh_from_db()
     assert (response.status_code, row.state, Letter.objects.count()) == (400, State.ACCEPTED, 0)
+
+
+def test_letter_with_an_entry_that_is_refused_is_not_kept(as_user: As, post: Post, maya: User, row: Referral) -> None:
+    response = record(post, as_user(maya), row, "decline", reason="", letter_words="We cannot take him.")
+    assert (response.status_code, Letter.objects.count()) == (400, 0)
+    assert "We cannot take him." in response.content.decode()
 
 
 def test_two_who_record_at_once_have_one_winner(as_user: As, post: Post, maya: User, fay: User, row: Referral) -> None:

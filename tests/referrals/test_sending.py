@@ -181,6 +181,8 @@ def test_diagnoses_are_kept_with_the_client_by_code(as_user: As, post: Post, may
     row.refresh_from_db()
     stale = post(browser, url, form(version=row.version, diagnoses="F43.1 Other", diagnoses_were=""))
     assert (stale.status_code, "Somebody changed the diagnoses" in stale.content.decode()) == (400, True)
+    new = post(browser, reverse("referral_new", args=[sam.pk]), form(diagnoses="F43.1 Other"))
+    assert (new.status_code, Referral.objects.count()) == (400, 1)
     assert AuditEvent.objects.filter(action="client.edited", facts={"fields": ["diagnoses"]}).count() == 1
 
 
