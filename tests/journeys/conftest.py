@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiosmtpd.controller import Controller
 from django.conf import settings
 from django.test import Client as Browser
 from playwright.sync_api import Browser as Chromium
@@ -17,6 +18,8 @@ from practice import jobs
 from practice.models import Practice, User
 from tests import factories
 from tests.conftest import sign_in
+from tests.system.conftest import Postbox
+from tests.system.house import free_port
 
 AXE = (Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js").read_text()
 AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -155,6 +158,18 @@ def look(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
 def run_jobs() -> Callable[[], int]:
     """Do what the job runner would do now."""
     return jobs.run_due
+
+
+@pytest.fixture
+def postbox(settings: Any) -> Iterator[Postbox]:
+    """A mail server that keeps what the product sends."""
+    box, port = Postbox(), free_port()
+    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller.start()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS = "127.0.0.1", port, False
+    yield box
+    controller.stop()
 
 
 __all__ = ["DESK", "PHONE", "factories", "sideways", "violations"]

@@ -1,75 +1,30 @@
 """The coordinator at a clinic: no account, a mailbox whose scanner opens every link (journeys.md, script 4)."""
 
-import email
-import email.policy
 import re
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from email.message import EmailMessage
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from aiosmtpd.controller import Controller
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from practice import jobs
 from practice.models import Client, Practice, User
 from referrals.actions import letters, releases
 from referrals.models import CourseSession, Destination, Referral, StatusChange
 from referrals.states import State
 from tests.journeys.conftest import DESK, PHONE
+from tests.journeys.mailbox import code_in, come_in, link_in, newest, text_of
 from tests.journeys.walking import follow, press, reads
 from tests.referrals import cases
 from tests.referrals.desks import went_out
 from tests.system.conftest import Postbox
-from tests.system.house import free_port
 
 Window = Callable[..., Page]
 Look = Callable[[Page, str], None]
 FIRST_RECEIPT_S, TICK_S, TOLD_S = 60, 10, 5
-
-
-@pytest.fixture
-def postbox(settings: Any) -> Iterator[Postbox]:
-    """A mail server that keeps what the product sends."""
-    box, port = Postbox(), free_port()
-    controller = Controller(box, hostname="127.0.0.1", port=port)
-    controller.start()
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS = "127.0.0.1", port, False
-    yield box
-    controller.stop()
-
-
-def newest(postbox: Postbox, subject: str) -> EmailMessage:
-    """Deliver what waits, and return the newest mail whose subject says this."""
-    jobs.run_due()
-    mails = [email.message_from_string(text, policy=email.policy.default) for text in postbox.messages]
-    found = [mail for mail in mails if subject in str(mail["Subject"])]
-    assert found, [str(mail["Subject"]) for mail in mails]
-    return found[-1]  # type: ignore[return-value]
-
-
-def text_of(mail: EmailMessage) -> str:
-    part = mail.get_body(("plain",))
-    assert part is not None
-    return str(part.get_content())
-
-
-def link_in(mail: EmailMessage) -> str:
-    found = re.search(r"https?://\S+(/r/\S+)", text_of(mail))
-    assert found
-    return found[1]
-
-
-def code_in(mail: EmailMessage) -> str:
-    found = re.search(r"\b(\d{6})\b", text_of(mail))
-    assert found
-    return found[1]
 
 
 @pytest.fixture
@@ -84,13 +39,6 @@ def sent(up: str, sam: Client, maya: User, northlake: Destination) -> Referral:
     cases.whole_record(sam, maya, timezone.now())
     cases.released(sam, northlake)
     return went_out(sam, maya, northlake)
-
-
-def come_in(page: Page, link: str, postbox: Postbox) -> None:
-    page.goto(link)
-    press(page, "Send me a code")
-    page.get_by_label("Code", exact=True).fill(code_in(newest(postbox, "Your code")))
-    press(page, "Open the referral")
 
 
 def mark_done(page: Page, number: int) -> None:
