@@ -13,7 +13,7 @@ from practice import audit, coverage, jobs, notices
 from practice.access import Role
 from practice.actions import NotNow
 from practice.models import Alert, Client, Job, Practice, Task, User
-from referrals import clocks
+from referrals import clocks, disclosure
 from referrals.actions import courses
 from referrals.models import ClientWord, Course, CourseSession, Destination, Referral
 from referrals.states import IN_TREATMENT, TERMINAL, State
@@ -155,12 +155,13 @@ def _remind(referral: Referral, at: datetime) -> None:
 def send_digest(*, destination: Destination, at: datetime) -> int:
     """Tell a clinic how many referrals wait for it, with one link to the list. Returns how many were named.
 
-    Nothing is sent when the clinic has acted meanwhile, or asked for calls instead.
+    Nothing is sent when the clinic has acted meanwhile, or asked for calls instead; nor is anybody led to a page that
+    the client has closed by taking a release back.
     """
     if not by_mail(destination):
         return 0
     found = Referral.objects.stalled(at).filter(destination=destination, client__status__in=_CARED_FOR)
-    late = list(found.select_related("client"))
+    late = [row for row in found.select_related("client") if _may_open(row, at)]
     if not late:
         return 0
     first = late[0]
@@ -172,6 +173,11 @@ def send_digest(*, destination: Destination, at: datetime) -> int:
     for referral in late:
         audit.record("referral.reminded", by=None, client=referral.client_id, target=referral, at=at)
     return len(late)
+
+
+def _may_open(referral: Referral, at: datetime) -> bool:
+    packet = referral.packets.first()
+    return packet is None or disclosure.may_read(packet, at).allowed
 
 
 _CARED_FOR = [status for status in Client.Status.values if status not in Client.LEFT]

@@ -14,11 +14,13 @@ from referrals import clocks
 from referrals.actions import clocks as acts
 from referrals.actions import events
 from referrals.clocks import Facts, Running
-from referrals.models import Destination, Referral
+from referrals.models import Destination, Referral, Release
 from referrals.states import Event, State
 from referrals.views.limits import LimitsForm
 from tests.conftest import send
 from tests.factories import NOW
+from tests.referrals import cases
+from tests.referrals.desks import went_out
 from tests.referrals.referring import clinic, happens, letter, referral_in
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -220,7 +222,7 @@ def test_digest_is_one_mail_a_day_for_all_of_a_clinics_referrals(
     assert acts.send_digest(destination=cedar, at=ny(19, 14)) == 2
     notice = Notice.objects.get(template="desk_digest")
     assert (notice.address, notice.words["count"], notice.client) == (cedar.email, 2, None)
-    assert notice.words["link"] in {f"http://testserver/r/{row.token}/" for row in (first, second)}
+    assert notice.words["link"] in {f"http://testserver/r/{row.token}/?all=1" for row in (first, second)}
     assert elsewhere.pk not in {first.pk, second.pk}
 
 
@@ -235,6 +237,17 @@ def test_what_runs_out_after_todays_mail_is_in_tomorrows(sam: Client, kit: Clien
     found = Job.objects.filter(kind="send_desk_digest").order_by("dedupe_key").values_list("dedupe_key", flat=True)
     assert list(found) == [f"digest:{cedar.pk}:2026-11-19", f"digest:{cedar.pk}:2026-11-20"]
     assert Job.objects.get(dedupe_key=f"digest:{cedar.pk}:2026-11-20").run_at == ny(20, 8)
+
+
+def test_nobody_is_led_to_a_page_that_the_client_closed(sam: Client, maya: User) -> None:
+    cedar = clinic()
+    release = cases.released(sam, cedar)
+    went_out(sam, maya, cedar, at=NOW)
+    late = ny(27, 10)
+    Release.objects.filter(pk=release.pk).update(revoked_at=NOW)
+    assert acts.send_digest(destination=cedar, at=late) == 0
+    Release.objects.filter(pk=release.pk).update(revoked_at=None)
+    assert acts.send_digest(destination=cedar, at=late) == 1
 
 
 def test_no_reminder_goes_out_once_the_clinic_has_acted(urgent: Referral, maya: User) -> None:
