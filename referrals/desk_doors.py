@@ -237,8 +237,8 @@ def referral_of(request: HttpRequest, pk: UUID) -> Referral:
 
 
 def packet_of(referral: Referral) -> Packet | None:
-    """The newest packet that went to this clinic."""
-    sent: Packet | None = referral.packets.exclude(disclosures=None).order_by("-number").first()
+    """The newest packet that went to this clinic; its PDF is read only where it is given out."""
+    sent: Packet | None = referral.packets.exclude(disclosures=None).defer("pdf").order_by("-number").first()
     return sent
 
 

@@ -34,8 +34,9 @@ TELLING = (Event.OUTCOME, Event.DECLINE, Event.CONFIRM_CANCEL, Event.VISIT, Even
 def by_whom(request: HttpRequest, name: str = "") -> dict[str, Any]:
     """Who says it, for the acts of actions.events: this address, this person, on the secure page."""
     here: Desk = request.desk  # type: ignore[attr-defined]
+    name = name.replace("\0", "").strip()[:80]
     say_name(request, name)
-    return {"channel": LINK, "at": timezone.now(), "by_key": here.key, "by_name": name.strip() or here.name}
+    return {"channel": LINK, "at": timezone.now(), "by_key": here.key, "by_name": name or here.name}
 
 
 def therapist_of(client: Client, practice: Practice) -> str:
@@ -90,7 +91,7 @@ def page(
         "fill_from": first_day(course, at) if course else None,
         "undo": _newest(undo),
         "thread": referral.messages.select_related("by")[:TALKED_OVER],
-        "letters": referral.letters.filter(from_clinic=True),
+        "letters": referral.letters.filter(from_clinic=True).defer("body", "words"),
         "in_treatment": referral.state in states.IN_TREATMENT,
         "asked_back": referral.state == State.CANCEL_ASKED,
         "now": at,
@@ -240,7 +241,7 @@ def desk_answer(request: HttpRequest, referral: Referral) -> HttpResponse:
     if request.method != "POST":
         return see_other("desk_referral", referral.pk)
     here: Desk = request.desk  # type: ignore[attr-defined]
-    name = request.POST.get("who", "").strip()[:80]
+    name = request.POST.get("who", "")
     therapist = therapist_of(referral.client, here.practice)
     if "received" in request.POST:
         actions.receive(referral=referral, key=here.key, name=by_whom(request, name)["by_name"], at=timezone.now())
@@ -255,6 +256,8 @@ def desk_answer(request: HttpRequest, referral: Referral) -> HttpResponse:
         return act(request, referral, lambda: _confirm(request, referral, name))
     form = AnswerForm(request.POST, auto_id="%s")
     if not form.is_valid():
+        if Event.ACCEPT not in states.open_to(referral.state, Actor.RECIPIENT):  # its fields are not on that page
+            return page(request, referral, errors=[str(text) for texts in form.errors.values() for text in texts])
         return page(request, referral, form=form)
     said = form.cleaned_data
     return act(request, referral, lambda: ANSWERS[said["answer"]](request, referral, said, therapist))

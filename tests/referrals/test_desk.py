@@ -507,3 +507,55 @@ def test_change_words_name_every_event_of_the_clinic(cleo: Coordinator) -> None:
     for event in Event:
         row.event = event
         assert desk_referral.change_words(row).strip()
+
+
+HOSTILE = (
+    "<script>alert(1)</script>", "{{7|add:7}}", "%(x)s", "a\0b", "\u202egnp.exe", "x" * 5000, "=cmd|' /C calc'!A0",
+)  # fmt: skip
+    "<script>alert(1)</script>",
+    "{{7|add:7}}",
+    "%(x)s",
+    "a\0b",
+    "\u202egnp.exe",
+    "x" * 5000,
+    "=cmd|' /C calc'!A0",
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_words_of_a_clinic_are_shown_literally_or_refused(
+    cleo: Coordinator, maya: User, text: str, as_user: Callable[[User], Any]
+) -> None:
+    """Security check 37 and hostile input: no 500, nothing run."""
+    said = [
+        cleo.post("answer/", {"received": "1", "who": text}),
+        cleo.post("message/", {"words": text, "who": text}),
+        cleo.post("answer/", {"answer": "ask", "words": text, "who": text}),
+        cleo.post("safety/", {"words": text, "safe": "yes", "who": text, "phone": text}),
+        cleo.post("pass/", {"email": text, "name": text}),
+        cleo.post("answer/", {"answer": "decline", "reason": "other", "words": text, "who": text}),
+        cleo.post("undo/", {"change": text}),
+        cleo.post("session/", {"do": text, "number": text, "on": text, "clock": text, "words": text}),
+        cleo.post("letter/", {"words": text, "who": text, "last": text}),
+        cleo.post("answer/", {"confirm": "1", "who": text, "seen": text}),
+    ]
+    assert [a.status_code for a in said if a.status_code not in (302, 303, 400)] == []
+    pages = [cleo.get(), as_user(maya).get(cleo.referral.get_absolute_url())]
+    assert [page.status_code for page in pages] == [200, 200]
+    assert [page for page in pages if "<script>alert" in page.content.decode()] == []
+
+
+def test_late_no_without_a_reason_is_a_sentence(cleo: Coordinator) -> None:
+    accepted(cleo)
+    page = cleo.post("answer/", {"answer": "decline"})
+    assert (page.status_code, "Choose a reason for declining." in words(page)) == (400, True)
+    assert stands(cleo) == State.ACCEPTED
+
+
+def test_clinic_mail_is_stopped_for_whoever_left(sent: Referral, sam: Client, maya: User) -> None:
+    """A referral for a client who died: no message goes out any more."""
+    from practice import jobs
+
+    Client.objects.filter(pk=sam.pk).update(status=Client.Status.DIED)
+    jobs.run_due()
+    assert set(Notice.objects.filter(client=sam).values_list("state", flat=True)) == {Notice.State.STOPPED}
