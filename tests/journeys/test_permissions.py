@@ -8,14 +8,12 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from intake.actions import home_invitation
 from practice.models import Client, User
 from referrals.actions import releases
 from referrals.models import Destination, Referral, Release, Section
 from tests import factories
-from tests.homes import code_sent
 from tests.journeys.conftest import DESK, PHONE, sideways, violations
-from tests.journeys.walking import press
+from tests.journeys.walking import at_own_page, press
 from tests.referrals import cases
 from tests.referrals.desks import newest_code, went_out
 
@@ -35,17 +33,6 @@ def asked(by: User, client: Client, to: Destination) -> Release:
         by=by, client=client, destination=to, sections=list(Section), purpose="So that they can decide with you",
         expires_on=timezone.localdate(at) + timedelta(days=90), part2=True, at=at,
     )  # fmt: skip
-
-
-def at_home(page: Page, client: Client) -> Page:
-    page.goto(home_invitation(client=client, at=timezone.now()).path)
-    press(page, "Continue")
-    press(page, "Text me a code")
-    page.wait_for_load_state()
-    page.get_by_label("Your code").fill(code_sent(client))
-    press(page, "Open my page")
-    page.wait_for_url("**/my/home/")
-    return page
 
 
 def look(page: Page) -> list[str]:
@@ -73,7 +60,7 @@ def test_client_signs_on_the_phone_and_keeps_a_copy(
 ) -> None:
     factories.practice(is_part2=True)
     row = asked(maya, sam, northlake)
-    page = at_home(window(), sam)
+    page = at_own_page(window(), sam)
     page.get_by_role("link", name="Read it").click()
     expect(page.get_by_role("heading", name="Alcohol and drug records", exact=True)).to_be_visible()
     assert look(page) == []
@@ -100,7 +87,7 @@ def test_sharing_stops_in_two_presses_and_the_clinic_sees_it_within_five_seconds
     referral = went_out(sam, maya, northlake)
     clinic = clinic_page(window(DESK), referral)
     expect(clinic.locator("body")).to_contain_text("Sam")
-    page = at_home(window(), sam)
+    page = at_own_page(window(), sam)
     page.goto("/my/permissions/")
     page.get_by_role("link", name="Stop sharing with Northlake Infusion").click()  # the first press
     assert look(page) == []

@@ -9,48 +9,12 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from intake import actions
 from practice.models import Client, Notice, SafetyPlan, User
-from tests.homes import code_sent
 from tests.journeys.conftest import DESK
-from tests.journeys.walking import follow, on, press, reads
+from tests.journeys.walking import at_own_page, follow, on, plan_written, press, reads
 
 Window = Callable[..., Page]
 Look = Callable[[Page, str], None]
-STEPS = {
-    "warning-signs-0-text": "I stop sleeping",
-    "own-coping-0-text": "Walk to the river",
-    "people-places-0-name": "The library",
-    "ask-for-help-0-name": "Lee, my brother",
-    "ask-for-help-0-phone": "555 0177",
-    "means-safety-0-what": "Lee keeps the pills",
-    "reasons-0-text": "My dog Bo",
-}
-
-
-def written(desk: Page, client: Client) -> None:
-    """Write and finish a plan, as a therapist does with the client beside them."""
-    desk.goto(client.get_absolute_url())
-    follow(desk, "None yet")
-    press(desk, "Start a safety plan")
-    for name, words in STEPS.items():
-        desk.locator(f"[name={name}]").fill(words)
-    expect(desk.locator("#saved")).to_contain_text("Saved at")
-    desk.get_by_label("Talked about, steps agreed").check()
-    desk.get_by_label("What was said, in a line").fill("Lee keeps the pills.")
-    desk.get_by_label("Review by").fill((timezone.localdate() + timedelta(days=14)).isoformat())
-    press(desk, "Finish the plan")
-    expect(desk.get_by_text("The safety plan is finished.")).to_be_visible()
-
-
-def at_own_page(phone: Page, client: Client) -> None:
-    """Open the link of the message, and type the code."""
-    phone.goto(actions.home_invitation(client=client, at=timezone.now()).path)
-    press(phone, "Continue")
-    press(phone, "Text me a code")
-    phone.get_by_label("Your code").fill(code_sent(client))
-    press(phone, "Open my page")
-    on(phone, "/my/home/")
 
 
 def test_plan_written_together_opens_on_the_phone_without_a_connection(
@@ -65,7 +29,7 @@ def test_plan_written_together_opens_on_the_phone_without_a_connection(
     look(desk, "plan-02-draft")
     desk.set_viewport_size(DESK)  # type: ignore[arg-type]
     SafetyPlan.objects.all().delete()
-    written(desk, sam)
+    plan_written(desk, sam)
     look(desk, "plan-03-finished")
     assert {notice.template for notice in Notice.objects.all()} == {"news"}
 
@@ -108,7 +72,7 @@ def test_newer_plan_replaces_the_kept_one_and_the_lock_keeps_the_rest_closed(
     window: Window, staff_window: Window, maya: User, sam: Client
 ) -> None:
     desk = staff_window(maya)
-    written(desk, sam)
+    plan_written(desk, sam)
     phone = window()
     at_own_page(phone, sam)
     follow(phone, "Open my safety plan")
@@ -142,7 +106,7 @@ def test_leaving_quickly_takes_the_kept_plan_off_too(
 ) -> None:
     """The page says so before anybody presses; nothing of a person stays on the phone."""
     settings.LEAVE_URL = f"{up}/accessibility/"
-    written(staff_window(maya), sam)
+    plan_written(staff_window(maya), sam)
     phone = window()
     at_own_page(phone, sam)
     follow(phone, "Open my safety plan")
@@ -194,7 +158,7 @@ def test_care_is_ended_in_words(staff_window: Window, look: Look, maya: User, sa
 
 
 def test_plan_works_without_script(window: Window, staff_window: Window, look: Look, maya: User, sam: Client) -> None:
-    written(staff_window(maya), sam)
+    plan_written(staff_window(maya), sam)
     phone = window(script=False)
     at_own_page(phone, sam)
     follow(phone, "Open my safety plan")

@@ -1,7 +1,7 @@
 """What people do on the pages, in the words of the pages; and clients who have come as far as a certain question."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -11,6 +11,7 @@ from intake import actions, agreement, flow, packet
 from intake.models import Intake, Invitation
 from intake.packet import Page as Question
 from practice.models import Client, Practice
+from tests.homes import code_sent
 
 # What is said on the way to the question that a test is about; everything else is answered "no", or the first answer.
 SAID: dict[str, Any] = {
@@ -157,3 +158,42 @@ def come_in(page: Page, sitting: Intake) -> Page:
     press(page, "Open my answers")
     page.wait_for_url(re.compile("/my/(?!code)"))
     return page
+
+
+# --- Ways that several journeys go ------------------------------------------------------------------------------------
+
+PLAN_STEPS = {
+    "warning-signs-0-text": "I stop sleeping",
+    "own-coping-0-text": "Walk to the river",
+    "people-places-0-name": "The library",
+    "ask-for-help-0-name": "Lee, my brother",
+    "ask-for-help-0-phone": "555 0177",
+    "means-safety-0-what": "Lee keeps the pills",
+    "reasons-0-text": "My dog Bo",
+}
+
+
+def plan_written(desk: Page, client: Client) -> None:
+    """Write and finish a plan, as a therapist does with the client beside them."""
+    desk.goto(client.get_absolute_url())
+    follow(desk, "None yet")
+    press(desk, "Start a safety plan")
+    for name, words in PLAN_STEPS.items():
+        desk.locator(f"[name={name}]").fill(words)
+    expect(desk.locator("#saved")).to_contain_text("Saved at")
+    desk.get_by_label("Talked about, steps agreed").check()
+    desk.get_by_label("What was said, in a line").fill("Lee keeps the pills.")
+    desk.get_by_label("Review by").fill((timezone.localdate() + timedelta(days=14)).isoformat())
+    press(desk, "Finish the plan")
+    expect(desk.get_by_text("The safety plan is finished.")).to_be_visible()
+
+
+def at_own_page(phone: Page, client: Client) -> Page:
+    """Open the link of the message, and type the code."""
+    phone.goto(actions.home_invitation(client=client, at=timezone.now()).path)
+    press(phone, "Continue")
+    press(phone, "Text me a code")
+    phone.get_by_label("Your code").fill(code_sent(client))
+    press(phone, "Open my page")
+    on(phone, "/my/home/")
+    return phone
