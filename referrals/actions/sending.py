@@ -23,7 +23,7 @@ from django.utils.translation import gettext
 
 from practice import audit, coverage, jobs, notices
 from practice.actions import NotNow, write_note
-from practice.models import Client, Notice, Practice, Task, User
+from practice.models import Client, Job, Notice, Practice, Task, User
 from practice.templatetags.ui import moment
 from referrals import disclosure, holds
 from referrals import packet as packets
@@ -550,7 +550,7 @@ def remind(*, by: User, referral: Referral, at: datetime) -> None:
     if not clocks.by_mail(row.destination):
         raise NotNow(gettext("This clinic gets no mail from us. Call them instead."))
     key = f"digest:{row.destination_id}:{coverage.local(at, Practice.get()).date()}"
-    if jobs.Job.objects.filter(dedupe_key=key).exists():
+    if Job.objects.filter(dedupe_key=key).exists():
         raise NotNow(gettext("They were reminded today. Call them, or wait until tomorrow."))
     jobs.enqueue("send_desk_digest", ref=row.destination_id, dedupe_key=key)
     audit.record("referral.reminded", by=by, client=row.client, target=row, at=at)

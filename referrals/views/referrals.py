@@ -57,7 +57,7 @@ ICONS = {
 
 
 # An event as something that happened; the table's own words are what a button says.
-HAPPENED = {
+HAPPENED: dict[str, Any] = {
     Event.SEND: _("Sent"),
     Event.ACCEPT: _("Accepted"),
     Event.DECLINE: _("Declined"),
@@ -523,7 +523,7 @@ def change_row(change: StatusChange, user: User, charted: bool) -> dict[str, Any
     reason = acts.WhyNot(change.reason).label if change.reason in acts.WhyNot.values else ""
     return {
         "change": change,
-        "what": HAPPENED.get(change.event, change.get_event_display()),
+        "what": HAPPENED.get(str(change.event), change.get_event_display()),
         "when": moment(change.happened_at),
         "late": moment(change.at) if abs(change.at - change.happened_at).total_seconds() > 3600 else "",
         "who": told,
@@ -800,7 +800,7 @@ def referral_session(request: StaffRequest, referral: UUID) -> HttpResponse:
 def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
     """The newest referrals with their steps, and drafts that wait; one button begins another."""
     found = list(
-        client.referrals.exclude(closed_why=sending.DISCARDED)  # type: ignore[attr-defined]
+        client.referrals.exclude(closed_why=sending.DISCARDED)
         .select_related("destination", "client", "course")
         .prefetch_related("changes__corrected_by", "course__sessions")[:3]
     )

@@ -234,8 +234,8 @@ def referral_new(request: StaffRequest, pk: UUID) -> HttpResponse:
         "form": form,
         "cards": choices,
         "others": any(not card["fits"] and not card["chosen"] for card in choices),
-        "open": list(client.referrals.open().select_related("destination")),  # type: ignore[attr-defined]
-        "drafts": list(client.referrals.filter(state=State.DRAFT, closed_at=None).select_related("destination")),  # type: ignore[attr-defined]
+        "open": list(client.referrals.open().select_related("destination")),
+        "drafts": list(client.referrals.filter(state=State.DRAFT, closed_at=None).select_related("destination")),
     }
     return render(request, "referrals/referral_new.html", context, status=400 if form.errors else 200)
 
@@ -246,7 +246,7 @@ def _decision(request: StaffRequest, client: Client) -> Decision | None:
     if not asked:
         return None
     try:
-        found: Decision | None = client.decisions.filter(pk=UUID(asked)).first()  # type: ignore[attr-defined]
+        found: Decision | None = client.decisions.filter(pk=UUID(asked)).first()
     except ValueError as wrong:
         raise Http404 from wrong
     if found is None:
@@ -319,8 +319,9 @@ def referral_edit(request: StaffRequest, referral: UUID) -> HttpResponse:
                 "Yours is below, not saved yet. Look at theirs in another tab, or save again to keep yours."
             )
             form.add_error(None, f"{sentence} {words}")
-            form.data = form.data.copy()
-            form.data["version"] = str(row.version)
+            again = request.POST.copy()
+            again["version"] = str(row.version)
+            form.data = again
         else:
             messages.success(request, gettext("Saved.") if changed else gettext("Nothing was different."))
             return redirect("referral_edit", row.pk)
@@ -382,7 +383,7 @@ def page(
 
 
 def _hand_off_initial(row: Referral) -> dict[str, Any]:
-    plan = row.client.safety_plans.exclude(given_at=None).exists()  # type: ignore[attr-defined]
+    plan = row.client.safety_plans.exclude(given_at=None).exists()
     return {"plan_given": "yes" if plan else None}
 
 

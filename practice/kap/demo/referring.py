@@ -13,6 +13,7 @@ from practice import audit, safety_plan
 from practice.models import Client, SafetyPlan, User
 from referrals import holds, letters
 from referrals.actions import client_words, decisions, desk, directory, events, releases, sending
+from referrals.actions.acts import BOOKS
 from referrals.actions.letters import mark_read
 from referrals.models import CareToday, Decision, Destination, Packet, Referral, Section, Sending
 from referrals.states import Actor, Event
@@ -206,7 +207,7 @@ def _event(story: "Story", row: Referral, what: str, more: list[str], at: dateti
     extra: dict[str, Any] = {}
     if what == Event.DECLINE:
         extra = {"reason": more[0]}
-    elif what in events.BOOKS:
+    elif what in BOOKS:
         extra = {"visit_at": story.when(more[0])}
     events.record(row, what, Actor.RECIPIENT, **_by_desk(row, at), **extra)
 
