@@ -226,7 +226,6 @@ def trouble_words(referral: Referral) -> str:
 
 TROUBLES = {
     "SMTPRecipientsRefused": _("the mail server refused the address"),
-    sending.NOT_REACHED: _("nobody was reached"),
 }
 
 
@@ -541,13 +540,14 @@ def message_row(message: Message, user: User) -> dict[str, Any]:
 
 
 def sending_row(row: Sending, user: User, charted: bool) -> dict[str, Any]:
+    missed = row.trouble == sending.NOT_REACHED
     return {
         "sending": row,
         "what": row.get_channel_display(),
         "to": row.address,
-        "state": row.get_state_display(),
+        "state": gettext("Nobody was reached") if missed else row.get_state_display(),
         "bounced": row.state == Sending.State.BOUNCED,
-        "trouble": trouble_of(row) if row.state == Sending.State.BOUNCED else "",
+        "trouble": trouble_of(row) if row.state == Sending.State.BOUNCED and not missed else "",
         "when": moment(row.at),
         "settled": moment(row.settled_at) if row.settled_at and row.settled_at != row.at else "",
         "who": named(row.by, user) if row.by else "",

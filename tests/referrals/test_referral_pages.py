@@ -381,6 +381,7 @@ def test_call_is_noted_and_ends_the_item(as_user: As, post: Post, fay: User, sam
     browser, url = as_user(fay), reverse("referral_called", args=[row.pk])
     assert post(browser, url, {"reached": "no", "spoke_with": "No answer"}).status_code == 302
     assert Task.objects.filter(kind="call_clinic", done_at=None).count() == 1
+    assert ("Nobody was reached" in page(browser, row), "Came back" in page(browser, row)) == (True, False)
     assert post(browser, url, {"reached": "yes", "spoke_with": " "}).status_code == 400
     assert post(browser, url, {"reached": "yes", "spoke_with": "Marta, has it now"}).status_code == 302
     assert not Task.objects.filter(kind="call_clinic", done_at=None).exists()
