@@ -68,6 +68,7 @@ def page(
     wrong = [{"text": text, "href": ""} for text in errors]
     if form is not None:
         wrong += [{"text": str(text), "href": f"#{name}"} for name, texts in form.errors.items() for text in texts]
+    table = rows(referral, course, undo, at) if course else []
     context = {
         "referral": referral,
         "packet": packet,
@@ -84,7 +85,8 @@ def page(
         "accepted": _last(history, Event.ACCEPT),
         "declined": _last(history, Event.DECLINE) if referral.state == State.DECLINED else None,
         "course": course,
-        "rows": rows(referral, course, undo, at) if course else [],
+        "rows": table,
+        "open_rows": sum(row.look == "open" for row in table),
         "talk": _is_talk(referral, course),
         "routes": CourseSession.Route.choices,
         "done": _done(course),
