@@ -241,10 +241,11 @@ def referral_new(request: StaffRequest, pk: UUID) -> HttpResponse:
 
 
 def _decision(request: StaffRequest, client: Client) -> Decision | None:
-    """The decision that the address names; one of somebody else's is not there."""
+    """The decision that the address names, else the newest if it is to refer; one of somebody else's is not there."""
     asked = request.GET.get("decision", "")
     if not asked:
-        return None
+        newest: Decision | None = client.decisions.first()  # type: ignore[attr-defined]
+        return newest if newest and newest.choice in Decision.REFERS and "path" not in request.GET else None
     try:
         found: Decision | None = client.decisions.filter(pk=UUID(asked)).first()
     except ValueError as wrong:
