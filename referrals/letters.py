@@ -11,7 +11,7 @@ from practice import coverage, pdf
 from practice.models import Practice
 from referrals import packet as packets
 from referrals.models import Packet, Referral, Section
-from referrals.sections import full_moment, known
+from referrals.sections.record import full_moment, known
 
 # The drawing in black and white: lines and marks, no tints that a fax swallows.
 INK = """<style>

@@ -30,7 +30,8 @@ from practice.models import Practice, User
 from practice.templatetags.ui import full_day
 from referrals import clocks, disclosure
 from referrals.models import Packet, Path, Referral, Release, Section
-from referrals.sections import Record, block, blocks, full_moment, known, row
+from referrals.sections.blocks import blocks
+from referrals.sections.record import Record, block, full_moment, known, row
 
 Content = dict[str, Any]
 FORMAT = 1

@@ -21,9 +21,10 @@ from pypdf import PdfReader
 from practice import actions, jobs
 from practice.actions import NotNow
 from practice.models import AuditEvent, Client, Job, Note, Practice, PsychotherapyNote, User
-from referrals import letters, packet, sections
+from referrals import letters, packet
 from referrals.disclosure import redisclosure_notice
 from referrals.models import Course, Packet, Path, Referral, Section
+from referrals.sections.record import ASKED
 from tests import sittings
 from tests.factories import NOW
 from tests.referrals import cases
@@ -220,7 +221,7 @@ def test_packet_of_an_unknown_client_prints_not_known_and_no_blank(bare: Referra
     assert of(found, "trials")["lines"] == ["not known"]
     assert cells(of(found, "scores")) == [["PHQ-9 (0 to 27)", *["not known"] * 4]]
     screening = facts(of(found, "screening"))
-    assert len(screening["Not known"].split("; ")) == len(sections.ASKED)
+    assert len(screening["Not known"].split("; ")) == len(ASKED)
     assert screening["Blood pressure"] == screening["Infusions before"] == "not known"
     lines = [line for each in found["blocks"] for line in each.get("lines", [])]
     values = [row["value"] for each in found["blocks"] for row in each.get("rows", [])]
