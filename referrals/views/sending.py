@@ -244,7 +244,7 @@ def _decision(request: StaffRequest, client: Client) -> Decision | None:
     """The decision that the address names, else the newest if it is to refer; one of somebody else's is not there."""
     asked = request.GET.get("decision", "")
     if not asked:
-        newest: Decision | None = client.decisions.first()  # type: ignore[attr-defined]
+        newest: Decision | None = client.decisions.first()
         return newest if newest and newest.choice in Decision.REFERS and "path" not in request.GET else None
     try:
         found: Decision | None = client.decisions.filter(pk=UUID(asked)).first()
