@@ -274,7 +274,7 @@ def _of_release(referral: Referral, answer: disclosure.Answer | None, here: str)
     if answer.code == disclosure.SECTION_EXCLUDED and answer.sections:
         return [Problem(answer.words, f"{here}#withheld", gettext("Leave these out"), about=RELEASE)]
     url = reverse("release_new", args=[referral.client_id])
-    query = urlencode({"destination": str(referral.destination_id)})
+    query = urlencode({"destination": str(referral.destination_id), "referral": str(referral.pk)})
     return [Problem(answer.words, f"{url}?{query}", gettext("Ask the client to sign now"), about=RELEASE)]
 
 

@@ -311,13 +311,16 @@ def release_new(request: StaffRequest, pk: UUID) -> HttpResponse:
 
 
 def _proposed(request: StaffRequest, client: Client, at: datetime) -> dict[str, Any]:
-    """What the form begins with: an earlier release to ask for again, or a clinic to ask for; else nothing ticked."""
+    """What the form begins with: an earlier release to ask for again, or what a draft is to tell; else nothing ticked."""
     proposed: dict[str, Any] = {
         "purpose": PURPOSE,
         "expires_on": timezone.localdate(at) + actions.LASTS,
         "how": SEND,
         "destination": _uuid(request.GET.get("destination", "")),
     }
+    draft = client.referrals.filter(pk=_uuid(request.GET.get("referral", ""))).first()
+    if draft is not None:
+        proposed["sections"] = [section.value for section in Section if section not in draft.withheld]
     again = _uuid(request.GET.get("again", ""))
     earlier = client.releases.filter(pk=again).first() if again else None
     if earlier is not None:
