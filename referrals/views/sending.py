@@ -53,7 +53,7 @@ class DraftForm(HouseForm):
     urgency = forms.ChoiceField(
         label=_("How soon"), choices=Decision.Urgency.choices, widget=forms.RadioSelect, initial="routine"
     )
-    why_now = words_field(_("Why now"), "", required=False, rows=4, help_text=_("Three sentences. Needed before it goes."))
+    why_now = words_field(_("Why now"), "", required=False, rows=4, help_text=_("Three sentences; needed to send it."))
     ask = words_field(_("What we ask of them"), "", required=False)
     keep_doing = words_field(_("What we keep doing"), "", required=False)
     diagnoses = words_field(
