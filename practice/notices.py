@@ -44,7 +44,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "account": (Channel.EMAIL,),  # what the sign-in pages have to say: reset a password, a factor was changed
     "release": (Channel.EMAIL,),  # a release was signed or taken back, told to staff
     "locked": (Channel.EMAIL,),  # wrong codes, told to staff
-    "referral_new": (Channel.EMAIL,),  # R1: words reference, by (may be empty), link
+    "referral_new": (Channel.EMAIL,),  # R1: words reference, urgent, by (may be empty), link
     "desk_digest": (Channel.EMAIL,),  # R2: count, link
     "desk_message": (Channel.EMAIL,),  # R3: reference, link
     "desk_taken_back": (Channel.EMAIL,),  # R3: reference, link

@@ -389,12 +389,13 @@ def _send_by(
 
 
 def _tell(row: Referral, clinic: Destination, at: datetime) -> Notice:
-    """R1: who wrote, which reference, by when. No client data."""
+    """R1: who wrote, which reference, how soon. No client data."""
     return notices.tell_clinic(
         clinic.email,
         "referral_new",
         client=row.client,
         reference=row.reference,
+        urgent=row.urgency == Decision.Urgency.URGENT,
         by=moment(timezone.localtime(row.due_at, ZoneInfo(Practice.get().zone))) if row.due_at else "",
         link=notices.link(reverse("desk_open", args=[row.token])),
     )

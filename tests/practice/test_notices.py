@@ -50,7 +50,9 @@ WORDS: dict[str, dict[str, Any]] = {
     "release": {"link": "http://testserver/releases/x/"},
     "locked": {"link": "http://testserver/"},
     "question": {"link": "http://testserver/clients/x/questions/y/", "answered": False},
-    "referral_new": {"reference": "CH-0412-2", "by": "Fri Nov 20, 5:00 pm", "link": f"http://testserver/r/{TOKEN}/"},
+    "referral_new": {
+        "reference": "CH-0412-2", "urgent": True, "by": "Fri Nov 20, 5:00 pm", "link": f"http://testserver/r/{TOKEN}/",
+    },  # fmt: skip
     "desk_digest": {"count": 3, "link": f"http://testserver/r/{TOKEN}/"},
     "desk_message": {"reference": "CH-0412-2", "link": f"http://testserver/r/{TOKEN}/"},
     "desk_taken_back": {"reference": "CH-0412-2", "link": f"http://testserver/r/{TOKEN}/"},
