@@ -7,6 +7,17 @@ from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+# Mail for everybody: an address there says nothing about who works where.
+ANYBODYS_DOMAINS = frozenset(
+    (
+        "aim.com", "aol.com", "att.net", "bellsouth.net", "comcast.net", "cox.net", "duck.com", "earthlink.net",
+        "fastmail.com", "frontier.com", "gmail.com", "gmx.com", "gmx.net", "googlemail.com", "hey.com", "hotmail.com",
+        "hushmail.com", "icloud.com", "live.com", "mac.com", "mail.com", "me.com", "msn.com", "optonline.net",
+        "outlook.com", "pm.me", "proton.me", "protonmail.com", "rocketmail.com", "sbcglobal.net", "spectrum.net",
+        "tutanota.com", "verizon.net", "yahoo.com", "yandex.com", "ymail.com", "zoho.com",
+    )
+)  # fmt: skip
+
 
 class Path(models.TextChoices):
     """A path of care, as the decision table names them (practice/clinical/rules/selection.toml)."""
@@ -94,7 +105,9 @@ class Destination(models.Model):
 
     @property
     def mail_domain(self) -> str:
-        return self.email.rpartition("@")[2].lower()
+        """The domain that is the clinic's own; "" where anybody may have an address."""
+        domain = self.email.strip().rpartition("@")[2].lower()
+        return "" if domain in ANYBODYS_DOMAINS else domain
 
 
 class DeskKey(models.Model):
