@@ -78,24 +78,28 @@ def referral_page(view: View) -> View:
 
 
 def safety_page(view: View) -> View:
-    """Like `referral_page`, but open whatever became of the referral: a worry about safety can always be told."""
+    """Like `referral_page`, but open whatever became of the referral or of the lock: a worry can always be told."""
 
     def found_only(request: HttpRequest, referral: UUID, *args: Any, **kwargs: Any) -> HttpResponse:
         return view(request, referral_of(request, referral), *args, **kwargs)
 
-    return _door(once(wraps(view)(found_only)))
+    return _door(once(wraps(view)(found_only)), keeps=True)
 
 
-def _door(inner: View) -> View:
+def _door(inner: View, *, keeps: bool = False) -> View:
+    """`keeps`: what is sent from a page that locked while it was written is taken, too; no page is shown for it."""
+
     @wraps(inner)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         practice = Practice.get()
         with timezone.override(practice.zone):
             key = key_of(request)
-            if key is None or is_locked(request):
+            locked = key is not None and is_locked(request)
+            if key is None or (locked and not (keeps and request.method == "POST" and was_in(request))):
                 return ask_again(request)
             request.desk = Desk(key, practice, request.session[KEY].get("name", ""))  # type: ignore[attr-defined]
-            return inner(request, *args, **kwargs)
+            response = inner(request, *args, **kwargs)
+            return ask_again(request) if locked and response.status_code == 400 else response
 
     return client_door(guarded, "desk")
 
@@ -112,8 +116,9 @@ def ask_again(request: HttpRequest) -> HttpResponse:
 # --- Sessions --------------------------------------------------------------------------------------------------------
 
 
-def ask(request: HttpRequest, referral: Referral, key: DeskKey, *, whole_list: bool = False) -> None:
-    """This browser asked for a code for this address, from the link of this referral."""
+def ask(request: HttpRequest, referral: Referral, key: DeskKey, *, whole_list: bool = False, sent_to: str = "") -> None:
+    """This browser asked for a code for this address, from the link of this referral. `sent_to`: where it went, as far
+    as somebody may see it who only has the link."""
     mine = request.session.get(KEY) or {}
     pin = {name: mine[name] for name in ("pin", "pin_until", "pin_tries", "name") if name in mine}
     if mine.get("key") != str(key.pk):
@@ -122,6 +127,7 @@ def ask(request: HttpRequest, referral: Referral, key: DeskKey, *, whole_list: b
         "key": str(key.pk),
         "referral": str(referral.pk),
         "all": whole_list,
+        "sent_to": sent_to,
         "locked": True,
         "at": 0,
         "since": 0,
@@ -183,6 +189,11 @@ def key_of(request: HttpRequest) -> DeskKey | None:
 
 def is_locked(request: HttpRequest) -> bool:
     return bool(request.session[KEY].get("locked"))
+
+
+def was_in(request: HttpRequest) -> bool:
+    """Whether this browser showed its code before, for this key."""
+    return bool((request.session.get(KEY) or {}).get("since"))
 
 
 def say_name(request: HttpRequest, name: str) -> None:

@@ -66,8 +66,12 @@ class Way:
         """The address as far as somebody may see it who only has the link."""
         if self.channel == SMS:
             return gettext("the phone ending in {digits}").format(digits=self.address.strip()[-2:])
-        name, _at, domain = self.address.partition("@")
-        return f"{name[:1]}•••@{domain}"
+        return masked(self.address)
+
+
+def masked(address: str) -> str:
+    name, _at, domain = address.partition("@")
+    return f"{name[:1]}•••@{domain}"
 
 
 def ways(referral: Referral) -> list[Way]:
@@ -302,14 +306,17 @@ def hand_letter(
 
 @transaction.atomic
 def pass_on(*, referral: Referral, key: DeskKey, email: str, name: str, at: datetime) -> DeskKey:
-    """Pass this referral to a colleague. At the clinic's own domain at once; elsewhere the practice approves first."""
+    """Pass this referral to a colleague. At the clinic's own domain at once; elsewhere the practice approves first.
+
+    A domain where anybody may have an address is nobody's own.
+    """
     destination = referral.destination
     if destination is None:
         raise NotNow(gettext("This was not sent to anybody yet."))
     address = email.strip().lower()
     if address == key.email:
         raise NotNow(gettext("This is your own address. Write the address of your colleague."))
-    ours = address.rpartition("@")[2] == destination.mail_domain
+    ours = address.rpartition("@")[2] == destination.mail_domain != ""
     colleague, _new = DeskKey.objects.get_or_create(
         destination=destination, email=address, defaults={"name": name[:80], "created_at": at}
     )

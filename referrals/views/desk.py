@@ -50,8 +50,8 @@ def desk_open(request: HttpRequest, token: str) -> HttpResponse:
     elif request.method == "POST":
         way = next((way for way in actions.ways(found) if way.code == request.POST.get("way")), None)
         key = actions.send_code(referral=found, way=way, at=at) if way is not None else None
-        if key is not None:
-            doors.ask(request, found, key, whole_list=whole_list)
+        if way is not None and key is not None:
+            doors.ask(request, found, key, whole_list=whole_list, sent_to=way.shown)
             return see_other("desk_code")
     context = {
         "referral": found,
@@ -120,21 +120,21 @@ def _come_in(request: HttpRequest, referral: Referral) -> HttpResponse:
 
 def code_page(request: HttpRequest, *, wrong: str = "", kept: dict[str, Any] | None = None) -> HttpResponse:
     mine = doors.held(request)
-    context: dict[str, Any] = {"wrong": wrong, "kept": json.dumps(kept) if kept else "", "locked": _was_in(request)}
+    context: dict[str, Any] = {
+        "wrong": wrong,
+        "kept": json.dumps(kept) if kept else "",
+        "locked": doors.was_in(request),
+    }
     if mine is not None:
         key, _referral = mine
         shut = actions.is_shut(key, timezone.now())
         context |= {
-            "address": key.email,
+            "address": request.session[doors.KEY].get("sent_to") or actions.masked(key.email),
             "has_pin": doors.has_pin(request),
             "is_shut": shut,
             "wrong": wrong or (_shut_words(key) if shut and not doors.has_pin(request) else ""),
         }
     return show(request, "referrals/desk_code.html", context)
-
-
-def _was_in(request: HttpRequest) -> bool:
-    return bool((request.session.get(doors.KEY) or {}).get("since"))
 
 
 def _kept(request: HttpRequest) -> dict[str, Any] | None:
