@@ -155,8 +155,8 @@ def knock(request: HttpRequest, invitation: Invitation) -> None:
     request.session[HOME_KEY]["locked"] = True
 
 
-def admit_home(request: HttpRequest, invitation: Invitation) -> None:
-    """Let this browser in to the client's own page, under a new session id."""
+def admit_home(request: HttpRequest, invitation: Invitation, *, by_code: bool = False) -> None:
+    """Let this browser in to the client's own page, under a new session id. `by_code`: it showed a one-time code."""
     request.session.cycle_key()
     now = timezone.now().timestamp()
     request.session[HOME_KEY] = {
@@ -165,6 +165,7 @@ def admit_home(request: HttpRequest, invitation: Invitation) -> None:
         "at": now,
         "since": now,
         "locked": False,
+        "by_code": by_code,
     }
 
 
@@ -207,6 +208,11 @@ def is_at_home(request: HttpRequest, client_id: Any) -> bool:
     """Whether this browser has the own page of this client open: who it is was shown already."""
     link = home_of(request)
     return link is not None and not link.locked and link.client.pk == client_id
+
+
+def has_shown_code(request: HttpRequest, client_id: Any) -> bool:
+    """Whether their own page is open here by a one-time code: a birth date, which others know, opens no answers."""
+    return is_at_home(request, client_id) and bool(request.session[HOME_KEY].get("by_code"))
 
 
 def held(request: HttpRequest) -> Invitation | None:

@@ -35,7 +35,7 @@ def home_check(request: HttpRequest) -> HttpResponse:
     wrong = ""
     if request.method == "POST":
         if _is_right(request, invitation, at):
-            doors.admit_home(request, invitation)
+            doors.admit_home(request, invitation, by_code=not actions.asks_birth_date(invitation))
             return see_other("my_home")
         wrong = gettext("That does not fit. Check it and try again.")
         invitation.refresh_from_db()

@@ -41,7 +41,7 @@ def link_open(request: HttpRequest, token: str) -> HttpResponse:
     if mine is not None and mine.intake is not None:
         return landing(mine.intake)
     if sitting is not None and sitting.saved_at is not None:
-        if doors.is_at_home(request, invitation.client_id):
+        if doors.has_shown_code(request, invitation.client_id):
             doors.admit(request, invitation, sitting)
             actions.come_back(sitting=sitting, at=at)
             return landing(sitting)
