@@ -37,9 +37,16 @@ def text(label: Any, longest: int = 80, **options: Any) -> forms.CharField:
     return forms.CharField(label=label, max_length=longest, required=options.pop("required", False), **options)
 
 
+class Lines(forms.CharField):
+    """Counts the end of a line as one letter, as the browser does that stops the typing at the same length."""
+
+    def to_python(self, value: Any) -> str:
+        return str(super().to_python(value)).replace("\r\n", "\n")
+
+
 def words_field(label: Any, missing: Any, **options: Any) -> forms.CharField:
     """Several lines of words; `missing` is what to say when there are none."""
-    return forms.CharField(
+    return Lines(
         label=label,
         max_length=options.pop("max_length", LONGEST_WORDS),
         widget=forms.Textarea({"rows": options.pop("rows", 3)}),

@@ -18,9 +18,12 @@ FOR_THERAPIST = (Kind.WENT, Kind.NOT_YET, Kind.TOLD_NO, Kind.CHANGED)
 
 @transaction.atomic
 def say(*, client: Client, referral: Referral, kind: str, at: datetime, words: str = "") -> None:
-    """Keep what the client said and put it on the therapist's list. It changes no state and cancels nothing."""
+    """Keep what the client said and put it on the therapist's list. It changes no state and cancels nothing.
+
+    Words of their own are kept whatever became of the referral while they wrote.
+    """
     now = Referral.objects.select_for_update(of=("self",)).get(pk=referral.pk, client=client)
-    if now.state == State.DRAFT or now.state in TERMINAL:
+    if now.state == State.DRAFT or (now.state in TERMINAL and not words.strip()):
         raise NotNow(gettext("This has ended. If something is open for you, ask us to call you."))
     if kind == Kind.CONFIRMED and (now.visit_at is None or now.visit_at <= at):
         raise NotNow(gettext("The day of your visit has changed. Please look again."))
