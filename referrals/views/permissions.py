@@ -184,6 +184,10 @@ def _stopped(request: HttpRequest, link: Link, found: Release, at: datetime) -> 
     was_signed = found.signed_at is not None
     actions.revoke(by=link.client, release=found, at=at)
     if was_signed:
+        # an older permission for the same place would let them go on reading
+        for other in link.client.releases.filter(destination=found.destination_id, revoked_at=None):
+            if other.signed_at is not None:
+                actions.revoke(by=link.client, release=other, at=at)
         words = gettext("You stopped sharing with %(clinic)s. They cannot open it any more.")
     else:
         words = gettext("You said no. Nothing goes to %(clinic)s.")

@@ -438,10 +438,7 @@ def release_revoke(request: StaffRequest, pk: UUID, release: UUID) -> HttpRespon
     if request.method == "POST" and form.is_valid():
         first = actions.revoke(by=request.user, release=found, at=at, words=form.cleaned_data["words"])
         if first:
-            messages.success(
-                request,
-                gettext("Taken back. {clinic} cannot open it any more.").format(clinic=found.recipient),
-            )
+            messages.success(request, _taken_back_words(found, at))
         else:
             messages.info(request, gettext("This release was taken back before."))
         return redirect("releases", pk)
@@ -449,6 +446,16 @@ def release_revoke(request: StaffRequest, pk: UUID, release: UUID) -> HttpRespon
         audit.seen(request, client, "release", found)
     context = {"client": client, "release": found, "form": form}
     return render(request, "referrals/release_revoke.html", context, status=400 if form.errors else 200)
+
+
+def _taken_back_words(release: Release, at: datetime) -> str:
+    """What is true now for this clinic: another release may still let them read."""
+    on_file = Release.objects.filter(client=release.client_id, destination=release.destination_id)
+    if any(other.is_good(timezone.localdate(at)) for other in on_file):
+        said = gettext("Taken back. Another release for {clinic} still counts: take that one back, too, to stop them.")
+    else:
+        said = gettext("Taken back. {clinic} cannot open it any more.")
+    return said.format(clinic=release.recipient)
 
 
 @staff_page(Permission.ASK_RELEASE)
