@@ -83,7 +83,11 @@ class Standing:
 
 def blocks(client: Client, path: str, at: datetime) -> list[Hold]:
     """What a person has to clear before anything of this path may be sent, the most pressing first."""
-    return [hold for hold in standing(client, at).for_path(path) if hold.cleared_by is None]
+    return uncleared(standing(client, at), path)
+
+
+def uncleared(found: Standing, path: str) -> list[Hold]:
+    return [hold for hold in found.for_path(path) if hold.cleared_by is None]
 
 
 def standing(client: Client, at: datetime) -> Standing:

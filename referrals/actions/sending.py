@@ -21,13 +21,15 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext
 
+from intake import measures
+from intake.models import Measure
 from practice import audit, coverage, jobs, notices
 from practice.actions import NotNow, write_note
 from practice.models import Client, Job, Notice, Practice, Task, User
 from practice.templatetags.ui import moment
 from referrals import disclosure, holds
 from referrals import packet as packets
-from referrals.actions import clocks, decisions, directory, events
+from referrals.actions import clocks, courses, decisions, directory, events
 from referrals.models import (
     Decision,
     Destination,
@@ -179,8 +181,13 @@ def _still_here(client: Client) -> None:
 # --- The warm hand-off (G25) -----------------------------------------------------------------------------------------
 
 
-def needs_hand_off(referral: Referral) -> bool:
-    return referral.urgency == Decision.Urgency.URGENT and referral.has_safety_sign
+def has_sign(referral: Referral, standing: holds.Standing) -> bool:
+    """Whether there were suicidal thoughts when it was begun, or are by now: a draft may wait for days."""
+    return referral.has_safety_sign or decisions.has_sign(standing)
+
+
+def needs_hand_off(referral: Referral, standing: holds.Standing) -> bool:
+    return referral.urgency == Decision.Urgency.URGENT and has_sign(referral, standing)
 
 
 @transaction.atomic
@@ -218,12 +225,19 @@ def hand_over(
 # --- What stands in the way ------------------------------------------------------------------------------------------
 
 
-def problems(referral: Referral, at: datetime, answer: disclosure.Answer | None = None) -> list[Problem]:
+def problems(
+    referral: Referral,
+    at: datetime,
+    answer: disclosure.Answer | None = None,
+    standing: holds.Standing | None = None,
+) -> list[Problem]:
     """Everything that keeps this referral from being sent, then what one should know before. Empty: it can go.
 
-    `answer` is what `packet.outgoing` said of this referral, when the caller has it already.
+    `answer` is what `packet.outgoing` said of this referral, `standing` what `holds.standing` said of its client, when
+    the caller has it already.
     """
     client, here = referral.client, reverse("referral_edit", args=[referral.pk])
+    standing = standing or holds.standing(client, at)
     found = []
     if client.status in Client.LEFT:
         found.append(
@@ -233,23 +247,23 @@ def problems(referral: Referral, at: datetime, answer: disclosure.Answer | None 
                 gettext("Open the chart"),
             )
         )
-    found += _of_clinic(referral, here)
+    found += _of_clinic(referral, here, has_sign(referral, standing))
     if not (referral.why_now or "").strip():
         found.append(
             Problem(gettext("It does not say why now."), f"{here}#draftform_why_now", gettext("Write why now"))
         )
-    for hold in holds.blocks(client, referral.path, at):
+    for hold in holds.uncleared(standing, referral.path):
         words = gettext("On hold by {rule}: {reason} {must}").format(rule=hold.rule, reason=hold.reason, must=hold.must)
         found.append(Problem(words, hold.clear_url, hold.clear_label))
     if referral.destination is not None:
         found += _of_release(referral, answer or packets.outgoing(referral, at)[1], here)
-    if needs_hand_off(referral) and referral.handed_off_at is None:
+    if needs_hand_off(referral, standing) and referral.handed_off_at is None:
         words = gettext("Urgent, with suicidal thoughts: the call to the clinic is not recorded yet.")
         found.append(Problem(words, f"{here}#hand-off", gettext("Record the hand-off")))
     return found + _of_others(referral)
 
 
-def _of_clinic(referral: Referral, here: str) -> list[Problem]:
+def _of_clinic(referral: Referral, here: str, sign: bool) -> list[Problem]:
     clinic, choose = referral.destination, gettext("Choose a clinic")
     if clinic is None:
         return [Problem(gettext("No clinic is chosen."), f"{here}#clinics", choose)]
@@ -262,7 +276,7 @@ def _of_clinic(referral: Referral, here: str) -> list[Problem]:
             clinic=clinic, path=Path(referral.path).label
         )
         found.append(Problem(words, f"{here}#clinics", choose))
-    if referral.has_safety_sign and clinic.accepts_suicidal is False:
+    if sign and clinic.accepts_suicidal is False:
         words = gettext("{clinic} does not accept clients with suicidal thoughts.").format(clinic=clinic)
         found.append(Problem(words, f"{here}#clinics", gettext("Choose another"), stops=False))
     return found
@@ -325,16 +339,26 @@ def send(
     emergency = bool(emergency_reason.strip())
     _check_channels(row, channels, spoke_with)
     _content, answer = packets.outgoing(row, at, emergency=emergency)
-    for problem in problems(row, at, answer):
+    standing = holds.standing(row.client, at)
+    for problem in problems(row, at, answer, standing):
         if problem.stops and not (emergency and problem.about == RELEASE):
             raise NotNow(problem.words)
-    row.release = answer.release if answer else None
+    row.release, row.has_safety_sign = answer.release if answer else None, has_sign(row, standing)
     row.renew(at)
-    row.save(update_fields=["release", "generation", "token_digest", "link_expires_at"])
+    row.save(update_fields=["release", "has_safety_sign", "generation", "token_digest", "link_expires_at"])
     packet = packets.freeze(by=by, referral=row, at=at, emergency=emergency)
     events.record(row, Event.SEND, Actor.INITIATOR, by=by, channel=StatusChange.Channel.HERE, at=at)
     _send_by(row, packet, channels, by, at, answer, spoke_with, emergency_reason)
+    if row.has_safety_sign and row.decision_id is None:
+        _check_in_meanwhile(row, by, at)
     return packet
+
+
+def _check_in_meanwhile(row: Referral, by: User, at: datetime) -> None:
+    """Begin the short check-ins that a decision would have begun, unless some are under way already."""
+    known = measures.planned(row.client).filter(why=Measure.Why.INTERIM)
+    if row.path == Path.INFUSION and not known.exists():
+        measures.start_interim(by=by, client=row.client, subject_id=row.pk, at=at)
 
 
 def _check_channels(row: Referral, channels: Sequence[str], spoke_with: str) -> None:
@@ -503,6 +527,8 @@ def resend(
     _still_here(row.client)
     if not row.is_open:
         raise NotNow(gettext("This referral is at its end. Nothing more is sent for it."))
+    if row.client.care_today.filter(recorded_at=None).exists():
+        raise NotNow(gettext("The client needs care today. Record the emergency steps. Nothing goes out before that."))
     clinic = row.destination
     assert clinic is not None
     if email and email.lower() != clinic.email.lower():
@@ -633,6 +659,8 @@ def redirect(*, by: User, referral: Referral, destination: Destination, at: date
     for name in TEXTS:
         setattr(following, name, getattr(row, name))
     following.save(force_insert=True)
+    for ended_at in filter(None, (row.state_at, row.closed_at)):
+        courses.not_over(row, ended_at=ended_at)  # they still wait for a first treatment
     Task.finish(row.client, "declined", at=at, by=by, subject_id=row.pk)
     audit.record("referral.redirected", by=by, client=row.client, target=following, at=at, attempt=following.attempt)
     return following

@@ -23,8 +23,8 @@ from practice.models import Client
 from practice.pages import StaffRequest, client_of, record_of, staff_page
 from practice.templatetags.ui import full_day, moment
 from practice.views.chart import frame, named
+from referrals import holds, track
 from referrals import packet as packets
-from referrals import track
 from referrals.actions import sending as actions
 from referrals.models import Decision, Destination, Path, Referral, Section, Sending
 from referrals.states import State
@@ -355,7 +355,8 @@ def page(
         whole = packets.content(row, at)
         wanted = [section for section in packets.sections_present(whole) if section not in row.withheld]
         content = packets.limited(whole, wanted)
-    listed = actions.problems(row, at, answer)
+    standing = holds.standing(row.client, at)
+    listed = actions.problems(row, at, answer, standing)
     stops = [problem for problem in listed if problem.stops]
     only_release = bool(stops) and all(problem.about == actions.RELEASE for problem in stops)
     wrong = next((f for f in (form, hand_off, send, emergency, discard) if f is not None and f.errors), None)
@@ -372,7 +373,7 @@ def page(
         "unreleased": answer is not None and not answer.sections,
         "stops": stops,
         "warnings": [problem for problem in listed if not problem.stops],
-        "needs_hand_off": actions.needs_hand_off(row),
+        "needs_hand_off": actions.needs_hand_off(row, standing),
         "handed_off": hand_off_words(row, request.user),
         "hand_off": hand_off or HandOffForm(initial=_hand_off_initial(row)),
         "send": send or SendForm(clinic=row.destination),
