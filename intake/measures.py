@@ -215,7 +215,7 @@ def _make_way(row: Measure, at: datetime) -> bool:
     older = row.client.invitations.filter(packet=row.packet, state__in=actions.OPEN)
     for invitation in older.select_related("intake"):
         sitting = getattr(invitation, "intake", None)
-        if sitting is not None and sitting.saved_at is not None and sitting.saved_at > at - STILL_WRITING:
+        if sitting is not None and (sitting.saved_at or sitting.started_at) > at - STILL_WRITING:
             return False
         actions.withdraw(by=None, invitation=invitation, at=at)
     return True

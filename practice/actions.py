@@ -59,7 +59,7 @@ def admit(*, by: User | None, site: Site, therapist: User | None, at: datetime, 
 # the same transaction.
 LEAVING: list[Callable[..., object]] = []
 # Nobody is discharged over these: what was agreed for their safety is done first, and a call they asked for is made.
-BEFORE_LEAVING = ("safety", "next_check", "care_today", "call_me", "hand_off")
+BEFORE_LEAVING = ("safety", "next_check", "care_today", "care_check", "call_me", "hand_off")
 
 
 @transaction.atomic
