@@ -217,6 +217,7 @@ ACTION_WORDS = {
     "desk.link_renewed": _("Sent the clinic a new link"),
     "desk.mail_stopped": _("Asked for calls instead of mail"),
     "desk.address_approved": _("Approved an address of a clinic"),
+    "referral.address_changed": _("Changed the address at which the clinic reads the referral"),
     "referral.received": _("Marked the referral as received"),
     "referral.message": _("Wrote about a referral"),
     "referral.safety_report": _("Reported a side effect or a safety worry"),

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from practice import audit
 from practice.models import User
-from referrals.actions import desk
+from referrals.actions import desk, news
 from referrals.models import Destination, Referral
 
 
@@ -25,7 +25,9 @@ def add(*, by: User | None, at: datetime, **fields: Any) -> Destination:
 def revise(*, by: User, clinic: Destination, fields: Mapping[str, Any], at: datetime) -> list[str]:
     """Save a clinic under a new version. Returns the names of what changed.
 
-    A new address shuts out the old one: who still reads there no longer reads what was sent to the clinic.
+    A new address shuts out the old one: who still reads there no longer reads what was sent to the clinic. Whoever
+    reads at the new one reads all that is open there, so each client's record says who opened it to them, and each
+    therapist is told.
     """
     changed = sorted(name for name, value in fields.items() if getattr(clinic, name) != value)
     for name in changed:
@@ -37,6 +39,9 @@ def revise(*, by: User, clinic: Destination, fields: Mapping[str, Any], at: date
         clinic.save()
     if "email" in changed:
         _main_address(clinic, at)
+        for referral in Referral.objects.open().filter(destination=clinic).select_related("client__therapist"):
+            audit.record("referral.address_changed", by=by, client=referral.client_id, target=referral, at=at)
+            news.tell_practice(referral, by=by)
     audit.record("destination.edited", by=by, target=clinic, at=at, fields=changed)
     return changed
 
