@@ -28,12 +28,13 @@ from referrals.models import (
 )
 from referrals.states import Actor, Event, State
 from tests.conftest import send, sign_in
+from tests.homes import at_home
 from tests.referrals import cases
 from tests.referrals.desks import Coordinator
 
 ROLES = (
-    "anonymous", "client", "clinic", "own", "colleague", "other_site", "supervisor", "prescriber", "front_desk",
-    "admin", "ex_staff",
+    "anonymous", "client", "at_home", "clinic", "own", "colleague", "other_site", "supervisor", "prescriber",
+    "front_desk", "admin", "ex_staff",
 )  # fmt: skip
 
 
@@ -175,6 +176,8 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "sent": sent.pk,
             "desk_open.token": referral.token,
             "desk_key_approve.key": colleague.pk,
+            "destination.pk": away.pk,
+            "destination_edit.pk": away.pk,
             "letter": letter.pk,
             "decision": decision.pk,
             "question": question.pk,
@@ -209,6 +212,8 @@ def sign_everybody_in(world: World) -> dict[str, SimpleCookie[str]]:
         browser, user = Browser(), world.people.get(role)
         if role == "clinic":
             Coordinator(Referral.objects.get(pk=world.objects["referral"]), browser=browser).come_in()
+        elif role == "at_home":
+            at_home(world.client, browser)
         elif role == "client":
             send(browser, reverse("link_open", args=[world.objects["token"]]))
         elif user is not None:
