@@ -19,10 +19,12 @@ from practice.models import Client
 
 @dataclass(frozen=True)
 class Origin:
-    """The answers that an input comes from: an instrument's key, or "" for a form's own questions."""
+    """The answers that an input comes from: an instrument's key, or "" for a form's own questions; or who said it."""
 
     instrument: str
     intake: UUID | None
+    by: str = ""
+    """The name of the clinician who said it, where it comes from no answers."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,10 @@ class Known:
 
 
 def known(client: Client, today: date) -> Known:
-    """Return what the current answers of this client say, the newest of each kind. What is old or unsure is missing."""
+    """Return what this client's current answers and the clinicians say, the newest word on each input.
+
+    What is old or unsure is missing.
+    """
     facts, dates, origins = _facts(client, today)
     age = client.age(today)
     facts |= {"age": age, "prescriber_linked": client.prescriber_id is not None}
@@ -80,32 +85,65 @@ def _scores(current: dict[str, Assessment], age: int | None) -> dict[str, Score]
     return {key: score(row.definition, row.answers, age=age, completed=done) for key, row in current.items()}
 
 
+@dataclass(frozen=True)
+class _Word:
+    """What somebody said of one input."""
+
+    value: Any
+    so_on: str
+    """The day on which it was so, as ISO text: the later one goes before, and of one day the one said last."""
+    said_on: str
+    said_at: datetime
+    origin: Origin
+
+
 def _facts(client: Client, today: date) -> tuple[dict[str, Any], dict[str, str], dict[str, Origin]]:
-    """Facts of all sittings that were sent, the newest word on each, and trials that staff have confirmed."""
-    facts: dict[str, Any] = {}
-    dates: dict[str, str] = {}
-    origins: dict[str, Origin] = {}
+    """The newest word on each fact, of sittings that were sent, trials that staff confirmed and clinicians."""
+    words = _of_client(client, today)
+    for name, word in _of_clinicians(client, today).items():
+        if name not in words or (words[name].so_on, words[name].said_at) <= (word.so_on, word.said_at):
+            words[name] = word
+    return (
+        {name: word.value for name, word in words.items()},
+        {name: word.said_on for name, word in words.items()},
+        {name: word.origin for name, word in words.items()},
+    )
+
+
+def _of_client(client: Client, today: date) -> dict[str, _Word]:
+    words: dict[str, _Word] = {}
     sent = list(client.intakes.exclude(submitted_at=None).select_related("invitation").order_by("submitted_at"))
     for sitting in sent:
+        day, origin = _day(sitting.submitted_at), Origin("", sitting.pk)
         for name, value in (sitting.facts or {}).items():
-            if name in windows.PASSING and not _still_counts(name, sitting, today, newest=sitting is sent[-1]):
-                continue
-            facts[name], dates[name] = value, _day(sitting.submitted_at)
-            origins[name] = Origin("", sitting.pk)
+            taken_on = day
+            if name in windows.PASSING:
+                counts, taken_on = _reading(name, sitting, today, newest=sitting is sent[-1])
+                if not counts:
+                    continue
+            words[name] = _Word(value, taken_on, day, sitting.submitted_at, origin)
         if sitting.trials_confirmed_at is not None and (failed := confirmed_trials(sitting)) is not None:
-            facts["failed_adequate_trials"] = failed
-            dates["failed_adequate_trials"] = _day(sitting.trials_confirmed_at)
-            origins["failed_adequate_trials"] = Origin("", sitting.pk)
-    return facts, dates, origins
+            day = _day(sitting.trials_confirmed_at)
+            words["failed_adequate_trials"] = _Word(failed, day, day, sitting.trials_confirmed_at, origin)
+    return words
 
 
-def _still_counts(name: str, sitting: Intake, today: date, *, newest: bool) -> bool:
-    """Whether a reading is young enough today, by its own day. Without one it speaks only for the newest sitting."""
+def _of_clinicians(client: Client, today: date) -> dict[str, _Word]:
+    return {
+        name: _Word(fact.value, fact.on.isoformat(), fact.on.isoformat(), fact.at, Origin("", None, by=fact.by.name))
+        for name, fact in client.clinician_facts.standing().items()
+        if name not in windows.PASSING or windows.reading_counts(fact.on, today)
+    }
+
+
+def _reading(name: str, sitting: Intake, today: date, *, newest: bool) -> tuple[bool, str]:
+    """Whether a reading is young enough today, and its day. Without one it speaks only for the newest sitting."""
     page = next((page for page in actions.packet_of(sitting).pages if name in (f.fact for f in page.fields)), None)
     said = sitting.answers.filter(question=page.slug).first() if page is not None else None
     if page is None or said is None or said.skipped or said.value is None:
-        return newest
-    return flow.is_recent(page, said.value, today)
+        return newest, _day(sitting.submitted_at)
+    taken_on = said.value.get(page.recent["field"]) if page.recent else None
+    return flow.is_recent(page, said.value, today), taken_on or _day(sitting.submitted_at)
 
 
 def _day(moment: datetime | None) -> str:

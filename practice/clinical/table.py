@@ -80,6 +80,10 @@ class Input:
     maximum: float
     blank_means: str
     """What absence says, for the inputs where it is an answer; empty where absence is a gap."""
+    clinician: str
+    """For the inputs that a clinician may say: `judgement`, `harm`, `reading`, `support` or `condition`; else empty."""
+    words: str
+    """What a clinician should know to say it, beside the label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,8 @@ def inputs() -> dict[str, Input]:
             minimum=row.get("minimum", -math.inf),
             maximum=row.get("maximum", math.inf),
             blank_means=row.get("blank_means", ""),
+            clinician=row.get("clinician", ""),
+            words=row.get("words", ""),
         )
         for name, row in _read("inputs.toml")["inputs"].items()
     }

@@ -88,6 +88,8 @@ ACTION_WORDS = {
     "care_today.opened": _("Said that the client needs care today"),
     "care_today.recorded": _("Recorded emergency steps"),
     "care_today.checked": _("Recorded the check after care today"),
+    "fact.recorded": _("Recorded what they know of the client"),
+    "read.known": _("Opened the page of what clinicians know"),
     "read.decision": _("Opened a decision"),
     "read.decision_form": _("Opened the page to decide"),
     "read.question": _("Opened a colleague's question"),

@@ -3,6 +3,7 @@
 from .courses import Course, CourseSession
 from .decisions import Addendum, CareToday, CaseQuestion, Clearance, Decision
 from .destinations import DeskKey, Destination, Path
+from .facts import ClinicianFact
 from .referrals import ClientWord, Letter, Message, Referral, Sending, StatusChange
 from .releases import Disclosure, Packet, Release, Section
 from .suggestions import Suggestion
@@ -13,6 +14,7 @@ __all__ = [
     "CaseQuestion",
     "Clearance",
     "ClientWord",
+    "ClinicianFact",
     "Course",
     "CourseSession",
     "Decision",

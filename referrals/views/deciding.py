@@ -204,7 +204,7 @@ def _screen(request: HttpRequest, client: Client, at: datetime, form: DecisionFo
         "scores": score_rows(client),
         "flags": [flag_line(flag) for flag in open_flags(client)],
         "paths": [path_card(code, standing, person) for code in PATHS],
-        "fit": fit_rows(standing),
+        "fit": fit_rows(standing, allowed(person, client)),
         "columns": [title for title, _what in PATHS.values()],
         "disagreements": standing.decision.disagreements,
         "may_ask": Permission.INVITE_CLIENT in allowed(person, client),

@@ -1,5 +1,6 @@
 """What is known of a client, and how the paths fit it, side by side: the rules laid out, nothing ranked."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,6 +14,7 @@ from intake import flow, measures
 from intake.actions import packet_of
 from intake.models import Answer
 from intake.views.reading import assessments, band_words, score_words
+from practice.access import Permission
 from practice.clinical import criteria, infusion, table
 from practice.clinical.criteria import NONE_NOW, UNKNOWN, UNMET, Criterion
 from practice.clinical.instrument import load as load_instrument
@@ -20,6 +22,7 @@ from practice.models import Client, User
 from practice.templatetags.ui import full_day, moment
 from practice.views.rules import CONFIDENCE_WORDS, value_words
 from referrals import holds
+from referrals.actions import facts
 from referrals.holds import Kind, Standing
 from referrals.models import Path
 from referrals.views import holds as hold_views
@@ -179,8 +182,8 @@ def _criteria(standing: Standing) -> tuple[Criterion, ...]:
     return criteria.criteria(standing.inputs, standing.overrides)
 
 
-def fit_rows(standing: Standing) -> list[FitGroup]:
-    """The criteria of all paths in groups, the unknown first."""
+def fit_rows(standing: Standing, may: Collection[Permission] = ()) -> list[FitGroup]:
+    """The criteria of all paths in groups, the unknown first; `may`: what the reader may do for this client."""
     every = _criteria(standing)
     unknown = [each for each in every if each.fired is None]
     speaks = [each for each in every if each.fired is True and each.speaks_for]
@@ -188,7 +191,7 @@ def fit_rows(standing: Standing) -> list[FitGroup]:
     against = [each for each in every if each.fired is True and not each.speaks_for]
     clear = [each for each in every if each.fired is False and not each.speaks_for]
     groups = [
-        FitGroup(gettext("Not known yet"), _unknown_rows(unknown), unknown=True),
+        FitGroup(gettext("Not known yet"), _unknown_rows(unknown, standing.client, may), unknown=True),
         FitGroup(gettext("What speaks for a path"), [_fit_row([each], standing) for each in speaks]),
         FitGroup(gettext("What stands against a path"), [_fit_row([each], standing) for each in against]),
         FitGroup(
@@ -199,12 +202,13 @@ def fit_rows(standing: Standing) -> list[FitGroup]:
     return [group for group in groups if group.rows]
 
 
-def _unknown_rows(unknown: list[Criterion]) -> list[dict[str, Any]]:
+def _unknown_rows(unknown: list[Criterion], client: Client, may: Collection[Permission]) -> list[dict[str, Any]]:
     """One row for each set of answers that is missing, with all the criteria that hang on it."""
     by_missing: dict[tuple[str, ...], list[Criterion]] = {}
     for each in unknown:
         by_missing.setdefault(each.missing, []).append(each)
     known, shown = table.inputs(), set[str]()
+    sayable = {each.name for each in facts.sayable(may)}
     rows = []
     for missing, found in by_missing.items():
         row = _fit_row(found, None)
@@ -213,7 +217,8 @@ def _unknown_rows(unknown: list[Criterion]) -> list[dict[str, Any]]:
                 "name": name,
                 "label": known[name].label,
                 "can": name not in shown and measures.can_ask(name),
-                "own": not measures.can_ask(name),
+                "say": known_url(client, name) if name in sayable - shown else "",
+                "own": name not in sayable and not measures.can_ask(name),
             }
             for name in missing
         ]
@@ -258,12 +263,21 @@ def answer_words(name: str, standing: Standing) -> dict[str, Any]:
     origin, day = standing.origins.get(name), standing.dates.get(name)
     if value is None:
         return {"text": f"{known.label}: {known.blank_means or gettext('not known')}", "where": "", "url": ""}
-    where = gettext("from the record")
-    if origin is not None:
+    where, url = gettext("from the record"), ""
+    if origin is not None and origin.by:
+        where = gettext("said by {who}, {when}").format(who=origin.by, when=full_day(date.fromisoformat(day or "")))
+        url = known_url(standing.client, name)
+    elif origin is not None:
         form = load_instrument(origin.instrument).short_name if origin.instrument else gettext("form of the client")
         where = f"{form}, {full_day(date.fromisoformat(day))}" if day else form
+        url = reverse("intake_read", args=[standing.client.pk, origin.intake]) if origin.intake else ""
     return {
         "text": f"{known.label}: {value_words(value)}",
         "where": where,
-        "url": reverse("intake_read", args=[standing.client.pk, origin.intake]) if origin and origin.intake else "",
+        "url": url,
     }
+
+
+def known_url(client: Client, name: str) -> str:
+    """Where a clinician says what they know of this input."""
+    return f"{reverse('known', args=[client.pk])}#knownform_{name}"

@@ -25,9 +25,11 @@ from practice.templatetags.ui import full_day, moment
 from practice.views.chart import Panel, allowed, frame, named, reader
 from practice.views.rules import CONFIDENCE_WORDS, MODALITY_WORDS, effects, modality_words, value_words
 from referrals import holds
+from referrals.actions import facts
 from referrals.actions import suggestions as actions
 from referrals.models import Decision, Suggestion
 from referrals.views import holds as hold_views
+from referrals.views.fit import known_url
 
 TITLES = {
     "infusion_clinic": _("Consider an infusion clinic referral"),
@@ -100,6 +102,7 @@ def card(suggestion: Suggestion, client: Client, person: User, at: datetime) -> 
         "lead": lead_words(decision, depression, sign),
         "status": STATUS_WORDS[status],
         "unknowns": [unknown_words(unknown) for unknown in decision.unknowns],
+        "say_url": say_url(decision, client, person) if is_open else "",
         "inputs": input_rows(inputs, kept.get("dates", {}), rules),
         "other_inputs": input_rows(inputs, kept.get("dates", {}), rules, others=True),
         "rules": [rule_row(rule, fired[rule.id]) for rule in rules],
@@ -128,6 +131,12 @@ def lead_words(decision: fit.Decision, depression: bool, sign: bool) -> str:
 
 def unknown_words(unknown: fit.Unknown) -> str:
     return gettext("{input} (could change {rules})").format(input=unknown.label, rules=", ".join(unknown.rules))
+
+
+def say_url(decision: fit.Decision, client: Client, person: User) -> str:
+    """Where this person says what they know of the unknowns; empty when none of them is theirs to say."""
+    mine = {known.name for known in facts.sayable(allowed(person, client))}
+    return next((known_url(client, each.input) for each in decision.unknowns if each.input in mine), "")
 
 
 def input_rows(
