@@ -8,10 +8,10 @@ class ReferralsConfig(AppConfig):
         from intake.signals import assessment_submitted
         from practice import notices
         from practice.actions import LEAVING
-        from referrals.actions import clocks, sending
+        from referrals.actions import clocks, delivery
         from referrals.receivers import keep_helped, on_assessment_submitted
 
         assessment_submitted.connect(on_assessment_submitted, dispatch_uid="referrals.suggest")
         assessment_submitted.connect(keep_helped, dispatch_uid="referrals.helped")
-        notices.SETTLED.append(sending.settled)
+        notices.SETTLED.append(delivery.settled)
         LEAVING.append(clocks.on_leaving)

@@ -7,7 +7,7 @@ from django.utils import timezone
 from practice import jobs
 from practice.tasks import DELIVERY_ATTEMPTS
 from referrals import letters
-from referrals.actions import clocks, decisions, releases, sending
+from referrals.actions import clocks, decisions, delivery, releases
 from referrals.models import Destination, Packet, Sending
 
 
@@ -36,7 +36,7 @@ def send_fax_mail(ref: str) -> Callable[[], None] | None:
     """Mail the packet to the e-mail-to-fax gateway, once its PDF is made."""
     row = Sending.objects.select_related("packet__referral__client", "referral__client", "referral__destination")
     found = row.get(pk=ref)
-    return sending.send_fax_mail(found, timezone.now()) if found.state == Sending.State.WAITING else None
+    return delivery.send_fax_mail(found, timezone.now()) if found.state == Sending.State.WAITING else None
 
 
 @jobs.job("climb_referrals")

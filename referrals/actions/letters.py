@@ -1,12 +1,32 @@
-"""Reading the letters that came back."""
+"""The letters that came back: keeping them, and reading them."""
 
+import hashlib
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from practice import audit
+from practice.actions import NotNow
 from practice.models import Task, User
-from referrals.models import Letter
+from referrals.models import Letter, Referral
+
+
+@transaction.atomic
+def keep_letter(
+    *, by: User, referral: Referral, words: str, file: tuple[str, str, bytes] | None, is_outcome: bool, at: datetime
+) -> Letter:
+    """Keep a letter that came to the practice by fax or post: typed, or a file as (name, kind by content, body)."""
+    if not words.strip() and file is None:
+        raise NotNow(gettext("Choose the file of the letter, or type what it says."))
+    letter = Letter(referral=referral, is_outcome=is_outcome, from_clinic=False, by=by, by_name=by.name[:80], at=at)
+    letter.words = words.strip()
+    if file is not None:
+        letter.name, letter.kind, letter.body = file[0][:160], file[1], file[2]
+        letter.size, letter.sha256 = len(file[2]), hashlib.sha256(file[2]).hexdigest()
+    letter.save(force_insert=True)
+    audit.record("referral.letter_kept", by=by, client=referral.client, target=letter, at=at, size=letter.size)
+    return letter
 
 
 @transaction.atomic

@@ -19,7 +19,7 @@ from practice.pages import StaffRequest, record_of, staff_page
 from practice.templatetags.ui import full_day, moment
 from practice.views.chart import allowed, frame, named
 from referrals import states
-from referrals.actions import acts, events, sending
+from referrals.actions import acts, delivery, drafts, events
 from referrals.models import Course, CourseSession, Message, Referral, Sending, StatusChange
 from referrals.states import Actor, Event, State
 from referrals.views.referral_forms import (
@@ -96,7 +96,7 @@ def page(request: StaffRequest, row: Referral, at: datetime, wrong: HouseForm | 
         "can": {
             "remind": tracks and row.is_open and row.due_at is not None and row.due_at <= at,
             "close": sends and row.state != State.DRAFT and row.closed_at is None,
-            "undo": sends and row.closed_at is not None and row.closed_why != sending.DISCARDED,
+            "undo": sends and row.closed_at is not None and row.closed_why != drafts.DISCARDED,
             "correct": tracks,
         },
         "course": sessions(row),
@@ -216,7 +216,7 @@ def message_row(message: Message, user: User) -> dict[str, Any]:
 
 
 def sending_row(row: Sending, user: User, charted: bool) -> dict[str, Any]:
-    missed = row.trouble == sending.NOT_REACHED
+    missed = row.trouble == delivery.NOT_REACHED
     return {
         "sending": row,
         "what": row.get_channel_display(),

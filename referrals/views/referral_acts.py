@@ -19,7 +19,7 @@ from practice.forms import HouseForm
 from practice.pages import StaffRequest, record_of, staff_page
 from practice.views.chart import allowed, frame
 from referrals import attachments
-from referrals.actions import acts, clocks, events, sending
+from referrals.actions import acts, clocks, delivery, events, letters, sending, talking
 from referrals.models import Destination, Referral, Sending, StatusChange
 from referrals.states import Actor, Event
 from referrals.views.referral import change_row, page, referral_of
@@ -69,7 +69,7 @@ def referral_record(request: StaffRequest, referral: UUID) -> HttpResponse:
     def do(row: Referral, said: dict[str, Any], at: datetime) -> str:
         letter = None
         if "letter_file" in request.FILES or said["letter_words"].strip() or uploads.was_too_large(request):
-            letter = sending.keep_letter(
+            letter = letters.keep_letter(
                 by=request.user,
                 referral=row,
                 words=said["letter_words"],
@@ -128,7 +128,7 @@ def referral_correct(request: StaffRequest, referral: UUID, change: UUID) -> Htt
 @staff_page(P.SEND_REFERRAL)
 def referral_message(request: StaffRequest, referral: UUID) -> HttpResponse:
     def do(row: Referral, said: dict[str, Any], at: datetime) -> str:
-        sending.write_message(by=request.user, referral=row, at=at, **said)
+        talking.write_message(by=request.user, referral=row, at=at, **said)
         return gettext("Sent. They read it on their page.")
 
     return _act(request, referral, lambda row: MessageForm(request.POST), do)
@@ -182,7 +182,7 @@ def _as_corrected(row: Referral, request: StaffRequest) -> Destination | None:
 @staff_page(P.TRACK_REFERRAL)
 def referral_called(request: StaffRequest, referral: UUID) -> HttpResponse:
     def do(row: Referral, said: dict[str, Any], at: datetime) -> str:
-        sending.called(by=request.user, referral=row, at=at, **said)
+        talking.called(by=request.user, referral=row, at=at, **said)
         return gettext("The call is noted.")
 
     return _act(request, referral, lambda row: CalledForm(request.POST), do)
@@ -190,7 +190,7 @@ def referral_called(request: StaffRequest, referral: UUID) -> HttpResponse:
 
 @staff_page(P.TRACK_REFERRAL)
 def referral_remind(request: StaffRequest, referral: UUID) -> HttpResponse:
-    return _press(request, referral, sending.remind, gettext("A reminder goes to the clinic now."))
+    return _press(request, referral, talking.remind, gettext("A reminder goes to the clinic now."))
 
 
 @staff_page(P.SEND_REFERRAL)
@@ -224,7 +224,7 @@ def referral_came_back(request: StaffRequest, referral: UUID, sent: UUID) -> Htt
         raise Http404
     if request.method == "POST":
         try:
-            sending.bounced(
+            delivery.bounced(
                 found, gettext("noticed by {who}").format(who=request.user), timezone.now(), by=request.user
             )
         except NotNow as sentence:

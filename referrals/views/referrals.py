@@ -20,7 +20,7 @@ from practice.pages import StaffRequest, staff_page
 from practice.templatetags.ui import day
 from practice.views.chart import SIDE, Panel, allowed, reader
 from referrals import lists
-from referrals.actions import sending
+from referrals.actions import drafts
 from referrals.models import Destination, Referral
 from referrals.states import State
 from referrals.views import directory
@@ -125,7 +125,7 @@ def row(referral: Referral, at: datetime, user: User) -> dict[str, Any]:
 def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
     """The newest referrals with their steps, and drafts that wait; one button begins another."""
     found = list(
-        client.referrals.exclude(closed_why=sending.DISCARDED)
+        client.referrals.exclude(closed_why=drafts.DISCARDED)
         .select_related("destination", "client", "course")
         .prefetch_related("changes__corrected_by", "course__sessions")[:3]
     )

@@ -25,7 +25,9 @@ from practice.templatetags.ui import full_day, moment
 from practice.views.chart import frame, named
 from referrals import holds, track
 from referrals import packet as packets
+from referrals.actions import drafts
 from referrals.actions import sending as actions
+from referrals.actions.problems import RELEASE, problems
 from referrals.models import Decision, Destination, Path, Referral, Section, Sending
 from referrals.states import State
 from referrals.views import directory
@@ -208,7 +210,7 @@ def referral_new(request: StaffRequest, pk: UUID) -> HttpResponse:
         if form.is_valid():
             try:
                 with transaction.atomic():
-                    row = actions.draft(by=request.user, client=client, decision=decision, at=at, **form.said)
+                    row = drafts.draft(by=request.user, client=client, decision=decision, at=at, **form.said)
                     write_diagnoses(request, client, form, at)
             except NotNow as sentence:
                 form.add_error(None, str(sentence))
@@ -219,7 +221,7 @@ def referral_new(request: StaffRequest, pk: UUID) -> HttpResponse:
         audit.seen(request, client, "referral_form")
         form = DraftForm(
             initial={
-                **actions.starting_words(path, decision),
+                **drafts.starting_words(path, decision),
                 "path": path,
                 "urgency": decision.urgency if decision else Decision.Urgency.ROUTINE,
                 "include": [section.value for section in MAY_STAY_OUT],
@@ -309,7 +311,7 @@ def referral_edit(request: StaffRequest, referral: UUID) -> HttpResponse:
         seen = form.cleaned_data["version"] or 0
         try:
             with transaction.atomic():
-                changed = actions.save_draft(by=request.user, referral=row, version=seen, fields=form.said, at=at)
+                changed = drafts.save_draft(by=request.user, referral=row, version=seen, fields=form.said, at=at)
                 write_diagnoses(request, row.client, form, at)
         except NotNow as sentence:
             row.refresh_from_db()
@@ -356,9 +358,9 @@ def page(
         wanted = [section for section in packets.sections_present(whole) if section not in row.withheld]
         content = packets.limited(whole, wanted)
     standing = holds.standing(row.client, at)
-    listed = actions.problems(row, at, answer, standing)
+    listed = problems(row, at, answer, standing)
     stops = [problem for problem in listed if problem.stops]
-    only_release = bool(stops) and all(problem.about == actions.RELEASE for problem in stops)
+    only_release = bool(stops) and all(problem.about == RELEASE for problem in stops)
     wrong = next((f for f in (form, hand_off, send, emergency, discard) if f is not None and f.errors), None)
     form = form or DraftForm(initial=initial_of(row), chosen=row.destination)
     choices = cards(form, row.path, at)
@@ -373,7 +375,7 @@ def page(
         "unreleased": answer is not None and not answer.sections,
         "stops": stops,
         "warnings": [problem for problem in listed if not problem.stops],
-        "needs_hand_off": actions.needs_hand_off(row, standing),
+        "needs_hand_off": drafts.needs_hand_off(row, standing),
         "handed_off": hand_off_words(row, request.user),
         "hand_off": hand_off or HandOffForm(initial=_hand_off_initial(row)),
         "send": send or SendForm(clinic=row.destination),
@@ -425,7 +427,7 @@ def referral_hand_off(request: StaffRequest, referral: UUID) -> HttpResponse:
         return redirect("referral_edit", row.pk)
     form = HandOffForm(request.POST)
     if form.is_valid() and attempt(
-        form, lambda: actions.hand_over(by=request.user, referral=row, at=at, **form.cleaned_data)
+        form, lambda: drafts.hand_over(by=request.user, referral=row, at=at, **form.cleaned_data)
     ):
         messages.success(request, gettext("The hand-off is recorded. The next contact is in the client's list."))
         return redirect("referral_edit", row.pk)
@@ -463,7 +465,7 @@ def referral_discard(request: StaffRequest, referral: UUID) -> HttpResponse:
         return redirect("referral_edit", row.pk)
     form = DiscardForm(request.POST)
     if form.is_valid() and attempt(
-        form, lambda: actions.discard(by=request.user, referral=row, at=at, **form.cleaned_data)
+        form, lambda: drafts.discard(by=request.user, referral=row, at=at, **form.cleaned_data)
     ):
         messages.success(request, gettext("Put away. Your words are in the notes."))
         return redirect("chart", row.client_id)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from practice.templatetags.ui import day, moment
 from referrals import states
-from referrals.actions import clocks, events, sending
+from referrals.actions import clocks, delivery, drafts, events
 from referrals.models import CourseSession, Referral, Sending, StatusChange
 from referrals.states import Event, State
 
@@ -33,7 +33,7 @@ ICONS = {
 
 def state_words(referral: Referral) -> str:
     """How it stands, with what the published states do not say: opened, sessions done (G11)."""
-    if referral.closed_why == sending.DISCARDED:
+    if referral.closed_why == drafts.DISCARDED:
         return gettext("Put away")
     if referral.state == State.SENT and referral.received_at:
         return gettext("Received by the clinic")
@@ -83,7 +83,7 @@ CLOCK_WORDS = {
 def trouble_words(referral: Referral) -> str:
     """What became of the newest message that went to the clinic, when it did not arrive."""
     newest = max(referral.sendings.all(), key=lambda s: s.at, default=None)
-    if newest is None or newest.state != Sending.State.BOUNCED or newest.trouble == sending.NOT_REACHED:
+    if newest is None or newest.state != Sending.State.BOUNCED or newest.trouble == delivery.NOT_REACHED:
         return ""
     return gettext("Came back: {why}").format(why=trouble_of(newest))
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from practice.models import Client, User
-from referrals.actions import directory, sending
+from referrals.actions import directory, drafts, sending
 from referrals.models import Destination, Packet, Referral
 from tests.factories import NOW
 from tests.referrals.cases import released
@@ -24,7 +24,7 @@ def clinic(name: str = "Northlake Infusion", **fields: Any) -> Destination:
 def drafted(by: User, client: Client, to: Destination | None, at: datetime = NOW, **fields: Any) -> Referral:
     """A routine draft, complete."""
     told = {"why_now": "Two trials failed.", "path": "infusion_clinic", "destination": to} | fields
-    return sending.draft(by=by, client=client, at=at, **told)
+    return drafts.draft(by=by, client=client, at=at, **told)
 
 
 def send(by: User, row: Referral, *channels: str, at: datetime = LATER, **more: Any) -> Packet:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from practice import uploads
 from practice.models import Alert, Client, Notice, Practice, SafetyContact, Task, User
 from referrals.actions import desk as actions
-from referrals.actions import events, letters, sending
+from referrals.actions import events, letters, talking
 from referrals.models import Course, CourseSession, Destination, Referral, StatusChange
 from referrals.states import Actor, Event, State
 from tests.referrals import cases
@@ -131,7 +131,7 @@ def test_asking_keeps_the_question_and_answers_nothing(cleo: Coordinator, sam: C
     message = cleo.referral.messages.get()
     assert (message.words, message.is_question, message.from_clinic) == ("When was the last ECG?", True, True)
     assert Task.objects.get(client=sam, kind="clinic_asks").owner == maya
-    sending.write_message(by=maya, referral=cleo.referral, words="In May, normal.", at=timezone.now())
+    talking.write_message(by=maya, referral=cleo.referral, words="In May, normal.", at=timezone.now())
     assert "In May, normal." in words(cleo.get())
     assert cleo.referral.messages.filter(read_at=None).count() == 0
 

@@ -18,7 +18,8 @@ from practice import actions as practice_actions
 from practice import jobs
 from practice.actions import NotNow
 from practice.models import AuditEvent, Client, Job, Note, Notice, Task, User
-from referrals.actions import decisions, events, sending
+from referrals.actions import decisions, delivery, drafts, events, sending
+from referrals.actions.problems import problems
 from referrals.models import Disclosure, Packet, Referral, Sending, StatusChange
 from referrals.models.referrals import digest
 from referrals.states import Actor, Event, State
@@ -54,7 +55,7 @@ def at_risk(client: Client, by: User, *, contact: bool = True) -> None:
 
 
 def words_of(row: Referral, at: Any = LATER) -> list[str]:
-    return [problem.words for problem in sending.problems(row, at) if problem.stops]
+    return [problem.words for problem in problems(row, at) if problem.stops]
 
 
 def outcome(act: Callable[[], Any]) -> str:
@@ -72,7 +73,7 @@ def test_draft_is_filled_in_from_the_decision(maya: User, sam: Client) -> None:
         offered=["infusion_clinic"], said="agreed", said_words="", reasoning="PHQ-9 is 21 and rising.", review_on=None,
         at=NOW,
     )  # fmt: skip
-    row = sending.draft(by=maya, client=sam, decision=decision, at=NOW)
+    row = drafts.draft(by=maya, client=sam, decision=decision, at=NOW)
     assert (row.state, row.path, row.urgency, row.why_now, row.number, row.attempt, row.has_safety_sign) == (
         State.DRAFT, "infusion_clinic", "urgent", "PHQ-9 is 21 and rising.", 1, 1, False,
     )  # fmt: skip
@@ -192,15 +193,15 @@ def test_diagnoses_are_kept_with_the_client_by_code(as_user: As, post: Post, may
 def test_every_problem_is_named_with_the_button_that_mends_it(as_user: As, maya: User, sam: Client) -> None:
     at_risk(sam, maya, contact=False)
     row = drafted(maya, sam, None, urgency="urgent", why_now="")
-    assert [(p.label, p.stops) for p in sending.problems(row, LATER)] == [
+    assert [(p.label, p.stops) for p in problems(row, LATER)] == [
         ("Choose a clinic", True), ("Write why now", True), ("Record contact", True), ("Record the hand-off", True),
     ]  # fmt: skip
     row.destination = clinic()
     row.save()
-    labels = [p.label for p in sending.problems(row, LATER)]
+    labels = [p.label for p in problems(row, LATER)]
     assert labels == ["Write why now", "Record contact", "Ask the client to sign now", "Record the hand-off"]
     page = as_user(maya).get(reverse("referral_edit", args=[row.pk])).content.decode()
-    for problem in sending.problems(row, LATER):
+    for problem in problems(row, LATER):
         assert f'href="{escape(problem.url)}"' in page
     assert "Send to Northlake Infusion" not in page
 
@@ -242,10 +243,10 @@ def test_part_of_the_packet_that_the_release_does_not_name_is_left_out_by_a_pers
     to = clinic()
     released(sam, to, [section for section in ALL if section != "health"])
     row = drafted(maya, sam, to)
-    (problem,) = sending.problems(row, LATER)
+    (problem,) = problems(row, LATER)
     assert problem.label == "Leave these out"
     assert outcome(lambda: send(maya, row)) == problem.words
-    sending.save_draft(by=maya, referral=row, version=1, fields={"withheld": ["health"]}, at=NOW)
+    drafts.save_draft(by=maya, referral=row, version=1, fields={"withheld": ["health"]}, at=NOW)
     row.refresh_from_db()
     packet = send(maya, row)
     assert "health" not in {block["section"] for block in packet.content["blocks"]}
@@ -254,7 +255,7 @@ def test_part_of_the_packet_that_the_release_does_not_name_is_left_out_by_a_pers
 def test_same_place_twice_is_warned_and_not_forbidden(maya: User, sam: Client) -> None:
     first = sent(maya, sam, to := clinic())
     row = drafted(maya, sam, to)
-    (warning,) = sending.problems(row, LATER)
+    (warning,) = problems(row, LATER)
     assert (warning.words, warning.stops) == (f"{first.reference} to Northlake Infusion is open already.", False)
     assert warning.url == first.get_absolute_url()
     send(maya, row)
@@ -265,7 +266,7 @@ def test_clinic_that_takes_nobody_with_suicidal_thoughts_is_warned_of(maya: User
     at_risk(sam, maya)
     row = drafted(maya, sam, clinic(accepts_suicidal=False))
     assert "Northlake Infusion does not accept clients with suicidal thoughts." in [
-        p.words for p in sending.problems(row, LATER) if not p.stops
+        p.words for p in problems(row, LATER) if not p.stops
     ]
 
 
@@ -327,10 +328,9 @@ def test_hand_off_without_a_plan_needs_words(maya: User, sam: Client) -> None:
         "at": LATER,
     }
     assert (
-        outcome(lambda: sending.hand_over(words="", **told))
-        == "Write why the client does not have the safety plan yet."
+        outcome(lambda: drafts.hand_over(words="", **told)) == "Write why the client does not have the safety plan yet."
     )
-    sending.hand_over(words="We write it on Monday.", **told)
+    drafts.hand_over(words="We write it on Monday.", **told)
     row.refresh_from_db()
     assert (row.plan_given, row.hand_off_words) == (False, "We write it on Monday.")
 
@@ -388,8 +388,8 @@ def test_fax_goes_as_a_pdf_once_it_is_made(maya: User, sam: Client, mailoutbox: 
     row = drafted(maya, sam, to)
     packet = send(maya, row, "fax_mail")
     way = Sending.objects.get()
-    with pytest.raises(sending.NotMade):
-        sending.send_fax_mail(way, LATER)
+    with pytest.raises(delivery.NotMade):
+        delivery.send_fax_mail(way, LATER)
     jobs.run_due()
     Job.objects.filter(kind="send_fax_mail", state="due").update(run_at=LATER, lease_until=None)
     jobs.run_due()
@@ -410,7 +410,7 @@ def test_fax_stops_when_the_release_was_taken_back_meanwhile(
     row = drafted(maya, sam, to)
     send(maya, row, "fax_mail")
     type(release).objects.filter(pk=release.pk).update(revoked_at=LATER)
-    sending.send_fax_mail(Sending.objects.get(), LATER)()
+    delivery.send_fax_mail(Sending.objects.get(), LATER)()
     assert (Sending.objects.get().state, mailoutbox) == ("stopped", [])
 
 
@@ -549,7 +549,7 @@ def test_resending_to_a_corrected_address_kills_the_old_link(
 ) -> None:
     """Journeys 3, step 2: the address corrected, sent again, the old link dead, all of it logged."""
     row = sent(maya, sam, to := clinic())
-    sending.bounced(Sending.objects.get(), "SMTPRecipientsRefused", LATER)
+    delivery.bounced(Sending.objects.get(), "SMTPRecipientsRefused", LATER)
     old = row.token
     url = reverse("referral_resend", args=[row.pk])
     done = post(as_user(maya), url, {"channels": ["link"], "email": "new@northlake.example"})
@@ -608,7 +608,7 @@ def test_declined_referral_goes_to_another_clinic_with_its_history(
     assert not Task.objects.filter(kind="declined", done_at=None).exists()
     twice = outcome(lambda: sending.redirect(by=maya, referral=row, destination=other, at=LATER))
     assert twice == f"{following.reference} follows this one already."
-    sending.discard(by=maya, referral=following, words="Not there.", at=LATER)
+    drafts.discard(by=maya, referral=following, words="Not there.", at=LATER)
     third = sending.redirect(by=maya, referral=row, destination=clinic("Lakefront Ketamine"), at=LATER)
     assert third.reference == f"{sam.code}-1-C"
 

@@ -12,7 +12,7 @@ from intake.models import Measure
 from practice import audit, safety_plan
 from practice.models import Client, SafetyPlan, User
 from referrals import holds, letters
-from referrals.actions import client_words, decisions, desk, directory, events, releases, sending
+from referrals.actions import client_words, decisions, delivery, desk, directory, drafts, events, releases, sending
 from referrals.actions.acts import BOOKS
 from referrals.actions.letters import mark_read
 from referrals.models import CareToday, Decision, Destination, Packet, Referral, Section, Sending
@@ -70,12 +70,12 @@ def _send(story: "Story", row: Mapping[str, Any], clinics: Mapping[str, Destinat
     assert by is not None
     urgency = row.get("urgency", Decision.Urgency.ROUTINE)
     decision = _decided(by, client, path, row["why"], at - timedelta(minutes=30), urgency=urgency)
-    draft = sending.draft(by=by, client=client, decision=decision, destination=to, at=at - timedelta(minutes=20))
+    draft = drafts.draft(by=by, client=client, decision=decision, destination=to, at=at - timedelta(minutes=20))
     if not row.get("sent", True):
         return
     _released(by, client, to, (at + relativedelta(months=11)).date(), at - timedelta(minutes=15))
     if "hand_off" in row:
-        sending.hand_over(
+        drafts.hand_over(
             by=by,
             referral=draft,
             to=row["hand_off"],
@@ -256,7 +256,7 @@ def _read(story: "Story", row: Referral, what: str, more: list[str], at: datetim
 
 
 def _bounce(story: "Story", row: Referral, what: str, more: list[str], at: datetime) -> None:
-    sending.bounced(row.sendings.get(), "SMTPRecipientsRefused", at)
+    delivery.bounced(row.sendings.get(), "SMTPRecipientsRefused", at)
 
 
 def _client_says(story: "Story", row: Referral, what: str, more: list[str], at: datetime) -> None:
