@@ -254,8 +254,10 @@ def safety_plan_save(request: HttpRequest, pk: UUID) -> HttpResponse:
     client, at = client_of(request, pk), timezone.now()
     draft = plans.draft_of(client)
     is_pressed = "save" in request.POST or request.headers.get("Sec-Fetch-Mode") == "navigate"
-    if request.method != "POST" or draft is None:
-        return redirect("safety_plan", pk) if is_pressed or request.method != "POST" else HttpResponse(status=409)
+    if request.method != "POST":
+        return redirect("safety_plan", pk)
+    if draft is None:
+        return too_late(request, client, at) if is_pressed else HttpResponse(status=409)
     steps, wrong = typed(request.POST)
     form = ClosingForm(request.POST, today=timezone.localdate(at), draft=True)
     if wrong and not is_pressed:
@@ -295,8 +297,10 @@ def safety_plan_finish(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Save what is on the page, then finish it: with a review day, and the talk about safer surroundings."""
     client, at = client_of(request, pk), timezone.now()
     draft = plans.draft_of(client)
-    if request.method != "POST" or draft is None:
+    if request.method != "POST":
         return redirect("safety_plan", pk)
+    if draft is None:
+        return too_late(request, client, at)
     steps, wrong = typed(request.POST)
     form = ClosingForm(request.POST, today=timezone.localdate(at))
     try:
@@ -349,6 +353,22 @@ def conflict(request: HttpRequest, client: Client, draft: SafetyPlan, mine: Step
         "theirs_url": reverse("safety_plan", args=[client.pk]),
     }
     return render(request, "practice/conflict.html", context, status=409)
+
+
+def too_late(request: HttpRequest, client: Client, at: datetime) -> HttpResponse:
+    """Somebody finished the draft that this page was writing: what it has besides goes into the next version."""
+    steps, _wrong = typed(request.POST)
+    last = SafetyPlan.current(client)
+    if not any(steps.values()) or (last is not None and last.steps == steps):
+        return redirect("safety_plan", client.pk)
+    try:
+        draft = plans.begin(by=reader(request), client=client, at=at)
+    except NotNow as sentence:
+        messages.warning(request, str(sentence))
+        return redirect("safety_plan", client.pk)
+    form = ClosingForm(request.POST, today=timezone.localdate(at), draft=True)
+    said_so_far(form)
+    return conflict(request, client, draft, steps, form)
 
 
 def _as_text(steps: Steps, section: Section) -> str:

@@ -254,6 +254,32 @@ def test_both_closing_words_are_shown_and_kept(as_user: Browse, maya: User, sam:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["safety_plan_save", "safety_plan_finish"])
+def test_words_typed_while_somebody_finished_the_plan_go_into_the_next_version(
+    as_user: Browse, maya: User, sol: User, sam: Client, name: str
+) -> None:
+    """The page that was open when a supervisor pressed finish shows its words again; they are not thrown away."""
+    finished(sam, sol)
+    desk = as_user(maya)
+    mine = {"version": "1", "writer": "w", **PAGE, "reasons-0-text": "The sea", "save": "1"}
+    page = send(desk, url(name, sam), mine)
+    words = text_of(page)
+    assert (page.status_code, "The sea" in words, "My dog Bo" in words) == (409, True, True)
+    again = mine | {"both": "1", "version": str(page.context["version"])}
+    assert send(desk, url("safety_plan_save", sam), again).status_code == 302
+    draft, stands = safety_plan.draft_of(sam), SafetyPlan.current(sam)
+    assert draft is not None and stands is not None
+    assert draft.steps["reasons"] == [{"text": "My dog Bo"}, {"text": "The sea"}]
+    assert (stands.number, stands.steps, draft.number) == (1, STEPS, 2)
+
+
+@pytest.mark.parametrize("said", [PAGE, {}])
+def test_page_without_other_words_begins_no_version(as_user: Browse, maya: User, sam: Client, said: Any) -> None:
+    finished(sam, maya)
+    answer = send(as_user(maya), url("safety_plan_finish", sam), {"version": "1", "writer": "w", **said, **CLOSING})
+    assert (answer.status_code, SafetyPlan.objects.count()) == (302, 1)
+
+
 def test_finishing_over_somebody_elses_words_is_refused_too(as_user: Browse, maya: User, sam: Client) -> None:
     plan = begun(sam, maya)
     kept(plan, maya, writer="other")
