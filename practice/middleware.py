@@ -21,7 +21,10 @@ CLEAR = '"cache", "storage"'
 KEYED = ("/p/", "/r/")  # addresses whose path is a key: the links of clients, and of clinics
 
 # Form fields that are never kept: secrets, and what is made anew.
-NOT_KEPT = {"csrfmiddlewaretoken", "form_key", "password", "password1", "password2", "oldpassword", "code", "login"}
+NOT_KEPT = {
+    *("csrfmiddlewaretoken", "form_key", "locking", "login", "code"),
+    *("password", "password1", "password2", "oldpassword"),
+}
 
 
 class SecurityHeaders:

@@ -94,6 +94,9 @@ def _door(inner: View, *, keeps: bool = False) -> View:
         practice = Practice.get()
         with timezone.override(practice.zone):
             key = key_of(request)
+            if key is not None and request.POST.get("locking"):  # the page locks itself, with words on it
+                lock(request)
+                return ask_again(request)
             locked = key is not None and is_locked(request)
             if key is None or (locked and not (keeps and request.method == "POST" and was_in(request))):
                 return ask_again(request)
@@ -138,11 +141,12 @@ def wants_list(request: HttpRequest) -> bool:
     return bool(request.session[KEY].get("all"))
 
 
-def admit(request: HttpRequest) -> None:
-    """Let this browser in, under a new session id."""
+def admit(request: HttpRequest, *, by_pin: bool = False) -> None:
+    """Let this browser in, under a new session id. `by_pin`: for what is left of the twelve hours after the code."""
     request.session.cycle_key()
     now = timezone.now().timestamp()
-    request.session[KEY] |= {"locked": False, "at": now, "since": now}
+    since = request.session[KEY]["pin_until"] - PIN_S if by_pin else now
+    request.session[KEY] |= {"locked": False, "at": now, "since": since}
     request.session.modified = True
 
 

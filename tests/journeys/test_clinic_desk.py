@@ -230,3 +230,22 @@ def test_desk_without_script(window: Window, postbox: Postbox, sent: Referral) -
     reads(page, "Sam Whitehorse (he/him): 0 of 6 infusions done")
     assert StatusChange.objects.filter(referral=sent).values_list("target", flat=True).last() == State.ACCEPTED
     assert CourseSession.objects.filter(course__referral=sent).count() == 0
+
+
+def test_words_on_a_page_that_locks_come_back_after_the_code(window: Window, postbox: Postbox, sent: Referral) -> None:
+    """Security check 72: what was typed on an idle page is neither lost nor sent."""
+    page = window(DESK)
+    come_in(page, link_in(newest(postbox, "Referral from")), postbox)
+    page.clock.install()
+    page.reload()
+    page.get_by_label("Message to Maya").fill("She asked us to call after six.")
+    page.clock.run_for("15:10")
+    expect(page.get_by_text("What you typed is kept on this page")).to_be_visible()
+    expect(page.get_by_text("She asked us to call after six.")).to_have_count(0)
+    assert sent.messages.count() == 0
+    press(page, "Send me another code")
+    page.get_by_label("Code", exact=True).fill(code_in(newest(postbox, "Your code")))
+    press(page, "Open the referral")
+    reads(page, "What you typed is still here")
+    page.get_by_text("Show what I wrote").click()
+    expect(page.get_by_text("She asked us to call after six.")).to_be_visible()

@@ -1,5 +1,6 @@
 """Who gets in at the clinic's door, by which link, code and PIN; and what a link never gives away."""
 
+import json
 import secrets
 from datetime import timedelta
 from typing import Any
@@ -284,6 +285,15 @@ def test_words_typed_before_the_lock_come_back_after_the_code(sent: Referral, cl
     assert (back.context["path"], fields["words"]) == (cleo.path("message/"), 'Is the "ECG" <b>recent</b>?')
     cleo.post("message/", fields)
     assert [m.words for m in sent.messages.all()] == ['Is the "ECG" <b>recent</b>?']
+
+
+def test_page_that_locks_itself_sends_nobody_what_stood_on_it(sent: Referral) -> None:
+    cleo = Coordinator(sent).come_in()
+    for where in ("message/", "safety/"):
+        page = cleo.post(where, {"words": "Half a sent", "who": "Cleo", "locking": "1"})
+        assert "What you typed is kept on this page" in words(page)
+        assert json.loads(page.context["kept"])["fields"] == [["words", "Half a sent"], ["who", "Cleo"]]
+    assert (sent.messages.count(), cleo.get()["Location"]) == (0, "/desk/code/")
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,14 @@
     var idle = Date.now() - active, words = idle < limit - 120000 ? '' : unsaved ? note.dataset.unsaved : note.dataset.idleNote;
     if (note.textContent !== words) { note.textContent = words; note.parentNode.hidden = !words; }
     if (idle < limit) return;
-    if (unsaved) b.classList.add('locked'); else w.location.replace(locked);
+    if (unsaved) { b.classList.add('locked'); return; }
+    var f = b.dataset.keeps && $$('main form[method=post]').filter(function (each) {
+      return $$('textarea, input:not([type=hidden])', each).some(function (i) { return i.value !== i.defaultValue; });
+    })[0];
+    if (!f) { w.location.replace(locked); return; }
+    var mark = d.createElement('input'); mark.type = 'hidden'; mark.name = 'locking'; mark.value = '1';
+    f.appendChild(mark); // what was typed comes along to the code, and is sent to nobody yet
+    HTMLFormElement.prototype.submit.call(f);
   }
   if (note && locked) { setInterval(watch, 5000); on(d, 'visibilitychange', watch); on(w, 'pageshow', watch); }
 
