@@ -19,7 +19,8 @@ from practice.models import Client
 from practice.pages import StaffRequest, staff_page
 from practice.views.search import NUMBER
 from referrals.models import Destination, Disclosure
-from referrals.views.releases import ClinicField, DayField, disclosure_row
+from referrals.views.release_forms import ClinicField, DayField
+from referrals.views.release_rows import disclosure_row
 
 PER_PAGE = 50
 KEPT = relativedelta(years=6)  # 45 CFR 164.528(a)

@@ -24,7 +24,8 @@ from practice.templatetags.ui import full_day, moment
 from referrals import disclosure, release_copies, release_text
 from referrals.actions import releases as actions
 from referrals.models import Disclosure, Release
-from referrals.views.releases import device_of, section_labels
+from referrals.views.release_rows import section_labels
+from referrals.views.releases import device_of
 
 HOW = {
     Disclosure.Channel.LINK: _("They could open it on a private page."),

@@ -1,11 +1,9 @@
 """Releases of information, for staff: what is on file, asking, signing here, taking back, and what left by them."""
 
-from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from django import forms
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.db import transaction
@@ -13,144 +11,25 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from intake.forms import Words
-from intake.models import Signature
 from practice import audit, places
 from practice.access import Permission
 from practice.actions import NotNow
-from practice.forms import HouseForm, words_field
-from practice.models import Client, Practice
+from practice.models import Client
 from practice.pages import StaffRequest, client_of, record_of, staff_page
 from practice.templatetags.ui import full_day, moment
 from practice.views.chart import SIDE, Panel, named
 from referrals import disclosure, release_copies, release_text
 from referrals.actions import releases as actions
-from referrals.models import Destination, Disclosure, Referral, Release, Section
-from referrals.packet import SECTION_WORDS
+from referrals.models import Referral, Release, Section
 from referrals.states import State
+from referrals.views.release_forms import PAPER, SEND, ReleaseForm, RevokeForm, SignForm, uuid_of
+from referrals.views.release_rows import disclosure_row, look, method_words, short_labels
 
 PER_PAGE = 30
 PURPOSE = _("So that they can decide with you whether this care fits, plan it, and give it.")
-# code of the gate -> how it looks in a list: tone, icon, words
-LOOKS: dict[str, tuple[str, str, str | Promise]] = {
-    disclosure.OK: ("good", "circle-check", _("Good until {day}")),
-    actions.ENDS: ("watch", "clock", _("Ends soon, on {day}")),
-    disclosure.NOT_SIGNED: ("watch", "clock", _("Asked for, not signed")),
-    disclosure.EXPIRED: ("", "ban", _("Ended on {day}")),
-    disclosure.REVOKED: ("refer", "ban", _("Taken back")),
-}
-HERE, PAPER, SEND = "here", "paper", "send"
-
-
-class DayField(forms.DateField):
-    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    default_error_messages = {"invalid": _("Give a day, such as 2026-11-20."), "required": _("Choose the last day.")}
-
-
-class ClinicField(forms.ModelChoiceField):
-    """A clinic of the directory. What is no id at all is as unknown as any other."""
-
-    default_error_messages = {
-        "required": _("Choose who gets it."),
-        "invalid_choice": _("This clinic is not in use. Choose another one."),
-    }
-
-    def to_python(self, value: Any) -> Destination | None:
-        if value not in self.empty_values and _uuid(str(value)) is None:
-            raise forms.ValidationError(self.error_messages["invalid_choice"], code="invalid_choice")
-        found: Destination | None = super().to_python(value)
-        return found
-
-
-class ReleaseForm(HouseForm):
-    destination = ClinicField(
-        label=_("Who gets it"), queryset=Destination.objects.none(), empty_label=_("Choose a clinic")
-    )
-    sections = forms.MultipleChoiceField(
-        label=_("What they get"),
-        help_text=_("Go through it with the client and tick one by one. Psychotherapy notes are never part of it."),
-        widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": _("Tick at least one part of the record.")},
-    )
-    part2 = forms.BooleanField(
-        label=_("Ask for the consent of 42 CFR 2.31 too: alcohol and drug records of a Part 2 programme"),
-        required=False,
-    )
-    purpose = words_field(
-        _("What it is for"),
-        _("Write what they get it for."),
-        rows=2,
-        max_length=400,
-        help_text=_("The client reads this."),
-    )
-    expires_on = DayField(label=_("Last day"))
-    how = forms.ChoiceField(
-        label=_("How it is signed"),
-        choices=[
-            (SEND, _("Send it to the client now: they read and sign on their own page")),
-            (HERE, _("Sign here, with me")),
-            (PAPER, _("On paper")),
-        ],
-        widget=forms.RadioSelect,
-        error_messages={"required": _("Choose how it is signed.")},
-    )
-
-    def __init__(self, practice: Practice, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["destination"].queryset = Destination.objects.filter(is_active=True)  # type: ignore[attr-defined]
-        lines = release_text.details()
-        self.fields["sections"].choices = [  # type: ignore[attr-defined]
-            (section.value, f"{section.label}. {lines[section]}") for section in Section
-        ]
-        self.is_part2 = practice.is_part2
-        if not practice.is_part2:
-            del self.fields["part2"]
-
-    def clean(self) -> dict[str, Any]:
-        said = super().clean() or {}
-        if self.is_part2 and Section.SUBSTANCES in said.get("sections", ()) and not said.get("part2"):
-            self.add_error(
-                "part2",
-                _("Alcohol and drug records leave here only with this consent. Tick it, or take that part out."),
-            )
-        return said
-
-
-class SignForm(HouseForm):
-    """A signature that a member of staff takes and witnesses."""
-
-    typed_name = Words(
-        label=_("Full name of the person who signs"), error_messages={"required": _("Type the full name to sign.")}
-    )
-    relation = forms.ChoiceField(
-        label=_("They sign"),
-        choices=Signature.Relation.choices,
-        initial=Signature.Relation.SELF,
-        widget=forms.RadioSelect,
-        error_messages={"required": _("Choose for whom they sign.")},
-    )
-    method = forms.ChoiceField(
-        label=_("How it was signed"),
-        choices=[
-            (Release.Method.STAFF, _("Here: they read it and typed their name")),
-            (Release.Method.PAPER, _("On paper, which we keep")),
-        ],
-        widget=forms.RadioSelect,
-        error_messages={"required": _("Choose how it was signed.")},
-    )
-    signed_on = DayField(label=_("Day on the paper"), required=False, help_text=_("Only for a paper from another day."))
-
-
-class RevokeForm(HouseForm):
-    words = words_field(
-        _("What the client said, and how"),
-        _("Write what the client said, and how."),
-        help_text=_("Such as: called at 3 pm and asked us to stop."),
-    )
 
 
 # --- On the chart ----------------------------------------------------------------------------------------------------
@@ -166,16 +45,6 @@ def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
 
 
 SHOWN_ON_CHART = (disclosure.OK, disclosure.NOT_SIGNED)
-
-
-def look(release: Release, today: date) -> dict[str, Any]:
-    """How one release stands, in words and tone."""
-    code = disclosure.state_of(release, today)
-    if code == disclosure.OK and release.expires_on - today <= actions.WARN_BEFORE:
-        code = actions.ENDS
-    tone, icon, words = LOOKS[code]
-    said = str(words).format(day=full_day(release.expires_on))
-    return {"release": release, "code": code, "chip": {"tone": tone, "icon": icon, "text": said}}
 
 
 # --- The page --------------------------------------------------------------------------------------------------------
@@ -243,38 +112,6 @@ def _facts(release: Release, reader: Any) -> list[dict[str, str]]:
     ]
 
 
-def method_words(release: Release, reader: Any = None) -> str:
-    """How it was signed, by whom if not by the client, and before whom."""
-    said = [str(Release.Method(release.method).label).lower()] if release.method else []
-    if release.relation != Signature.Relation.SELF:
-        said.append(str(Signature.Relation(release.relation).label).lower())
-    if release.witness is not None:
-        said.append(gettext("witness: {who}").format(who=named(release.witness, reader)))
-    return ", ".join(said)
-
-
-def short_labels(sections: Sequence[str]) -> list[str]:
-    """The sections as clinicians call them."""
-    return [str(words) for section, words in SECTION_WORDS.items() if section in sections]
-
-
-def section_labels(sections: Sequence[str]) -> list[str]:
-    """The sections as they are called to the client."""
-    return [str(section.label) for section in Section if section in sections]
-
-
-def disclosure_row(row: Disclosure, reader: Any) -> dict[str, Any]:
-    """To whom, when, what, why, how, by whom, and by what right."""
-    return {
-        "row": row,
-        "what": short_labels(row.sections),
-        "how": row.get_channel_display(),
-        "by": named(row.by, reader),
-        "why": row.purpose,
-        "reason": row.reason,
-    }
-
-
 def back_to(request: StaffRequest, client: Client) -> str:
     """The chart for who reads it, else the caseload."""
     if Client.objects.visible_to(request.user, Permission.READ_CHART).filter(pk=client.pk).exists():
@@ -311,17 +148,18 @@ def release_new(request: StaffRequest, pk: UUID) -> HttpResponse:
 
 
 def _proposed(request: StaffRequest, client: Client, at: datetime) -> dict[str, Any]:
-    """What the form begins with: an earlier release to ask for again, or what a draft is to tell; else nothing ticked."""
+    """What the form begins with: an earlier release to ask for again, or what a draft is to tell; else no tick."""
     proposed: dict[str, Any] = {
         "purpose": PURPOSE,
         "expires_on": timezone.localdate(at) + actions.LASTS,
         "how": SEND,
-        "destination": _uuid(request.GET.get("destination", "")),
+        "destination": uuid_of(request.GET.get("destination", "")),
     }
-    draft = client.referrals.filter(pk=_uuid(request.GET.get("referral", ""))).first()
+    waiting = uuid_of(request.GET.get("referral", ""))
+    draft = client.referrals.filter(pk=waiting).first() if waiting else None
     if draft is not None:
         proposed["sections"] = [section.value for section in Section if section not in draft.withheld]
-    again = _uuid(request.GET.get("again", ""))
+    again = uuid_of(request.GET.get("again", ""))
     earlier = client.releases.filter(pk=again).first() if again else None
     if earlier is not None:
         proposed |= {
@@ -331,13 +169,6 @@ def _proposed(request: StaffRequest, client: Client, at: datetime) -> dict[str, 
             "part2": earlier.part2,
         }
     return proposed
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 # --- One release -----------------------------------------------------------------------------------------------------
