@@ -151,7 +151,7 @@ def may_read(packet: Packet, at: datetime) -> Answer:
     """Return whether the clinic that this packet was sent to may read it now. Asked at every view, never kept.
 
     What was sent in an emergency without a release can be read for EMERGENCY_LASTS, or until the client takes a release
-    for that clinic back.
+    for that clinic back. That staff asked for another one instead is no word of the client.
     """
     referral = packet.referral
     destination = referral.destination
@@ -163,7 +163,8 @@ def may_read(packet: Packet, at: datetime) -> Answer:
     last = max((row for row in rows if row.is_emergency), key=lambda row: row.at, default=None)
     if answer.allowed or last is None or at > last.at + EMERGENCY_LASTS:
         return answer
-    if Release.objects.filter(client=referral.client, destination=destination, revoked_at__gt=last.at).exists():
+    gone = Release.objects.filter(client=referral.client, destination=destination, revoked_at__gt=last.at)
+    if any(row.signed_at is not None or row.revoked_by_id is None or row.revoked_words for row in gone):
         return answer
     words = gettext("Sent in an emergency, without a release.")
     return Answer(True, EMERGENCY, None, list(last.sections), [], words)

@@ -44,7 +44,7 @@ def desk_open(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST" and "pin" in request.POST and mine is not None and doors.has_pin(request):
         if doors.try_pin(request, request.POST["pin"]):
             doors.ask(request, found, mine, whole_list=whole_list)
-            doors.admit(request)
+            doors.admit(request, by_pin=True)
             return see_other("desk") if whole_list else see_other("desk_referral", found.pk)
         wrong = gettext("That is not the PIN of this device. Try again, or get a code.")
     elif request.method == "POST":
@@ -90,7 +90,7 @@ def desk_code(request: HttpRequest) -> HttpResponse:
         return code_page(request, kept=_kept(request)) if request.POST.get("kept") else see_other("desk_code")
     if doors.has_pin(request) and "pin" in request.POST:
         if doors.try_pin(request, request.POST["pin"]):
-            return _come_in(request, referral)
+            return _come_in(request, referral, by_pin=True)
         wrong = gettext("That is not the PIN of this device. Try again, or use a code.")
         if not doors.has_pin(request):
             wrong = gettext("That was not the PIN, five times. Use a code now.")
@@ -110,9 +110,9 @@ def _shut_words(key: DeskKey) -> str:
     )
 
 
-def _come_in(request: HttpRequest, referral: Referral) -> HttpResponse:
+def _come_in(request: HttpRequest, referral: Referral, *, by_pin: bool = False) -> HttpResponse:
     kept = _kept(request)
-    doors.admit(request)
+    doors.admit(request, by_pin=by_pin)
     if kept is not None:
         return show(request, "referrals/desk_kept.html", {"path": kept["path"], "fields": kept["fields"]})
     return see_other("desk") if doors.wants_list(request) else see_other("desk_referral", referral.pk)

@@ -15,7 +15,7 @@ from intake.models import Measure
 from practice.actions import NotNow
 from practice.models import Alert, AuditEvent, Client, Notice, Task, User
 from referrals import disclosure
-from referrals.actions import decisions, events, sending
+from referrals.actions import decisions, events, releases, sending
 from referrals.models import ClientWord, DeskKey, Referral
 from referrals.states import Actor, Event, State
 from tests import factories
@@ -24,7 +24,7 @@ from tests.factories import NOW
 from tests.homes import at_home
 from tests.intake.conftest import Phone, text_of
 from tests.referrals import sent as ways
-from tests.referrals.cases import released
+from tests.referrals.cases import ALL, released
 from tests.referrals.desks import Coordinator, newest_code, packet_of, words
 from tests.referrals.referring import referral_in
 from tests.referrals.test_sending import at_risk, hand_off
@@ -137,6 +137,34 @@ def test_new_address_of_a_clinic_is_told_to_each_therapist_whose_client_it_opens
     }  # fmt: skip
     found = AuditEvent.objects.filter(action="referral.address_changed")
     assert {event.client_id for event in found} == {sam.pk, kit.pk}
+
+
+def test_pin_adds_no_hour_to_its_twelve(went: Referral, clock: Any) -> None:
+    cleo = Coordinator(went).come_in()
+    send(cleo.browser, "/desk/pin/", {"pin": "271828"})
+    clock.shift(11 * HOUR + timedelta(minutes=50))
+    assert send(cleo.browser, cleo.link, {"pin": "271828"})["Location"] == cleo.path()
+    assert cleo.get().status_code == 200
+    clock.shift(timedelta(minutes=11))
+    assert cleo.get()["Location"] == "/desk/code/"
+
+
+def test_asking_the_client_again_does_not_end_an_emergency(sam: Client, maya: User) -> None:
+    """Staff ask for the release that was missing, twice: the clinic that has the client still reads."""
+    to, at = ways.clinic(), ways.LATER + HOUR
+    row = ways.drafted(maya, sam, to)
+    packet = ways.send(maya, row, emergency_reason="She needs a bed tonight.")
+    first, second = (
+        releases.ask(
+            by=maya, client=sam, destination=to, sections=ALL, purpose="Treatment", part2=False, at=at,
+            expires_on=(NOW + 30 * DAY).date(),
+        )
+        for _ in range(2)
+    )  # fmt: skip
+    first.refresh_from_db()
+    assert (first.revoked_at, disclosure.may_read(packet, at + HOUR).code) == (at, disclosure.EMERGENCY)
+    releases.revoke(by=sam, release=second, at=at)
+    assert not disclosure.may_read(packet, at + HOUR).allowed
 
 
 # --- The client's own page -------------------------------------------------------------------------------------------
