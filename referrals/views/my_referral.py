@@ -111,11 +111,19 @@ def line(link: Link, at: datetime) -> Line | None:
     first = next((row for row in standing if asks(row, at)), standing[0])
     return Line(
         title=gettext("Your referral"),
-        text=gettext("Did you go?") if asks(first, at) == "went" else lead(first, link, at),
+        text=gettext("Did you go?") if asks(first, at) == "went" else f"{opened_words(first)} {lead(first, link, at)}".strip(),
         url=reverse("my_referral"),
         label=gettext("Answer") if asks(first, at) else gettext("See where it stands"),
         todo=bool(asks(first, at)),
     )
+
+
+def opened_words(referral: Referral) -> str:
+    """When the clinic opened it, for as long as nothing was given there."""
+    waits = referral.state in (State.SENT, State.ACCEPTED, State.SCHEDULED) and not sessions(referral)[0]
+    if not waits or not referral.opened_at:
+        return ""
+    return gettext("Opened by the clinic %(when)s.") % {"when": moment(referral.opened_at)}
 
 
 def asks(referral: Referral, at: datetime) -> str:
