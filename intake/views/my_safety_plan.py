@@ -15,6 +15,7 @@ from intake.home import Line
 from practice import audit, safety_plan
 from practice.models import Client, SafetyPlan
 from practice.pages import public
+from practice.sealed import blind
 from practice.templatetags.ui import full_day
 
 WORKER = Path(__file__).parent.parent / "worker.js"
@@ -49,7 +50,12 @@ def my_safety_plan(request: HttpRequest) -> HttpResponse:
 
 
 def _shown(plan: SafetyPlan) -> dict[str, object]:
-    return {"plan": plan, "title": safety_plan.form().title, "sections": safety_plan.shown(plan.steps)}
+    return {
+        "plan": plan,
+        "title": safety_plan.form().title,
+        "sections": safety_plan.shown(plan.steps),
+        "whose": blind("kept plan", str(plan.client_id)),  # tells two clients on one phone apart, and nothing else
+    }
 
 
 @home_page

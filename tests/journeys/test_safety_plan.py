@@ -9,7 +9,9 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from practice import safety_plan
 from practice.models import Client, Notice, SafetyPlan, User
+from tests import factories
 from tests.journeys.conftest import DESK
 from tests.journeys.walking import at_own_page, follow, on, plan_written, press, reads
 
@@ -99,6 +101,34 @@ def test_newer_plan_replaces_the_kept_one_and_the_lock_keeps_the_rest_closed(
     expect(phone.get_by_text("Spring in the garden")).to_be_visible()
     phone.goto("/my/copies/")
     on(phone, "/my/locked/")
+
+
+def test_plan_of_another_person_is_never_kept_unasked_on_a_shared_phone(
+    window: Window, staff_window: Window, maya: User, sam: Client
+) -> None:
+    """Two who live together are clients here: one kept their plan, and the other only reads theirs on that tablet."""
+    desk = staff_window(maya)
+    plan_written(desk, sam)
+    ada = factories.client(maya, "Ada Finch")
+    plan = safety_plan.begin(by=maya, client=ada, at=timezone.now())
+    SafetyPlan.objects.filter(pk=plan.pk).update(
+        finished_at=timezone.now(),
+        finished_by=maya,
+        given_at=timezone.now(),
+        review_on=timezone.localdate(),
+        means="declined",
+    )
+    phone = window()
+    at_own_page(phone, sam)
+    follow(phone, "Open my safety plan")
+    press(phone, "Keep it on this phone")
+    expect(phone.get_by_text("Kept on this phone.")).to_be_visible()
+    at_own_page(phone, ada)
+    follow(phone, "Open my safety plan")
+    expect(phone.get_by_role("button", name="Keep it on this phone")).to_be_visible()
+    phone.wait_for_load_state("networkidle")
+    kept = "caches.match('/my/safety-plan/kept/', {ignoreVary: true}).then(r => r.text())"
+    assert "My dog Bo" in phone.evaluate(kept)
 
 
 def test_leaving_quickly_takes_the_kept_plan_off_too(

@@ -25,7 +25,11 @@
   };
   find('[data-on] button')[0].onclick = () => workers.register(box.dataset.worker).then(copy).then(() => draw(true, 'kept')).catch(() => forget('bad'));
   find('[data-off] button')[0].onclick = () => forget('gone');
-  caches.has(name).then(kept => {
+  const mine = async () => {
+    const kept = await caches.match(url, { cacheName: name, ignoreVary: true });
+    return !!kept && (await kept.text()).includes(box.dataset.whose);  // a copy that somebody else kept stays theirs
+  };
+  mine().then(kept => {
     draw(kept);
     if (kept) copy().catch(() => {});
   });
