@@ -153,6 +153,11 @@ def refused(request: HttpRequest) -> None:
     audit.record("refused", by=request.user, outcome="refused", view=_name(request))
 
 
+def device_of(request: HttpRequest) -> str:
+    """From where and with what something was signed, for evidence."""
+    return f"{request.origin} {request.headers.get('User-Agent', '')}"[:300]  # type: ignore[attr-defined]
+
+
 def client_of(request: HttpRequest, pk: UUID) -> Client:
     """The client, within what the door's permission allows this person; 404 when not theirs, 403 when not for this."""
     return Client.objects.get_for(request.user, request.permission, pk)  # type: ignore[attr-defined, arg-type]

@@ -16,6 +16,7 @@ from practice import coverage
 from practice.actions import NotNow
 from practice.clinical.risk import CSSRS
 from practice.models import Alert
+from practice.pages import device_of
 
 
 class Sitting:
@@ -210,7 +211,7 @@ def _agreement(request: HttpRequest, here: Sitting) -> HttpResponse:
                 typed_name=form.cleaned_data["typed_name"],
                 relation=form.cleaned_data["relation"],
                 acknowledged=form.acknowledged,
-                device=f"{request.origin} {request.headers.get('User-Agent', '')}"[:300],  # type: ignore[attr-defined]
+                device=device_of(request),
                 at=here.at,
             )
         return see_other("my_check") if request.POST.get("from") == "check" else onward(here)

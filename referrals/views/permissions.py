@@ -20,12 +20,12 @@ from intake.models import Signature
 from practice import audit
 from practice.actions import NotNow
 from practice.models import Client
+from practice.pages import device_of
 from practice.templatetags.ui import full_day, moment
 from referrals import disclosure, release_copies, release_text
 from referrals.actions import releases as actions
 from referrals.models import Disclosure, Release
 from referrals.views.release_rows import section_labels
-from referrals.views.releases import device_of
 
 HOW = {
     Disclosure.Channel.LINK: _("They could open it on a private page."),

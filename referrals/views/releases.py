@@ -18,7 +18,7 @@ from practice import audit, places
 from practice.access import Permission
 from practice.actions import NotNow
 from practice.models import Client
-from practice.pages import StaffRequest, client_of, record_of, staff_page
+from practice.pages import StaffRequest, client_of, device_of, record_of, staff_page
 from practice.templatetags.ui import full_day, moment
 from practice.views.chart import SIDE, Panel, named
 from referrals import disclosure, release_copies, release_text
@@ -253,11 +253,6 @@ def _signed(request: StaffRequest, found: Release, form: SignForm, at: datetime)
     else:
         messages.info(request, gettext("This release is signed already. The first signature stands."))
     return True
-
-
-def device_of(request: Any) -> str:
-    """From where and with what it was signed, for evidence."""
-    return f"{request.origin} {request.headers.get('User-Agent', '')}"[:300]
 
 
 @staff_page(Permission.ASK_RELEASE)
