@@ -245,6 +245,7 @@ def clinics(at: datetime) -> list[Destination]:
 def send_packet(therapist: User, at: datetime) -> None:
     """The frozen packet of the first referral, by a release that was signed."""
     referral = Referral.objects.get(client__number=FIRST_NUMBER)
+    assert referral.destination is not None  # so it was made
     asked = releases.ask(
         by=therapist,
         client=referral.client,

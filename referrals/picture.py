@@ -114,6 +114,7 @@ def _of_client(client: Client, today: date) -> dict[str, _Word]:
     words: dict[str, _Word] = {}
     sent = list(client.intakes.exclude(submitted_at=None).select_related("invitation").order_by("submitted_at"))
     for sitting in sent:
+        assert sitting.submitted_at is not None  # by the query
         day, origin = _day(sitting.submitted_at), Origin("", sitting.pk)
         for name, value in (sitting.facts or {}).items():
             taken_on = day
