@@ -109,12 +109,14 @@ def line(link: Link, at: datetime) -> Line | None:
     if not standing:
         return None
     first = next((row for row in standing if asks(row, at)), standing[0])
+    asked = asks(first, at)
+    stands = f"{opened_words(first)} {lead(first, link, at)}".strip()
     return Line(
         title=gettext("Your referral"),
-        text=gettext("Did you go?") if asks(first, at) == "went" else f"{opened_words(first)} {lead(first, link, at)}".strip(),
+        text=gettext("Did you go?") if asked == "went" else stands,
         url=reverse("my_referral"),
-        label=gettext("Answer") if asks(first, at) else gettext("See where it stands"),
-        todo=bool(asks(first, at)),
+        label=gettext("Answer") if asked else gettext("See where it stands"),
+        todo=bool(asked),
     )
 
 
