@@ -110,10 +110,10 @@ def line(link: Link, at: datetime) -> Line | None:
         return None
     first = next((row for row in standing if asks(row, at)), standing[0])
     asked = asks(first, at)
-    stands = f"{opened_words(first)} {lead(first, link, at)}".strip()
+    parts = [opened_words(first), lead(first, link, at), gettext("Will you be there?") if asked == "visit" else ""]
     return Line(
         title=gettext("Your referral"),
-        text=gettext("Did you go?") if asked == "went" else stands,
+        text=gettext("Did you go?") if asked == "went" else " ".join(part for part in parts if part),
         url=reverse("my_referral"),
         label=gettext("Answer") if asked else gettext("See where it stands"),
         todo=bool(asked),
