@@ -69,6 +69,7 @@ DONE_WORDS = {
     "plan_review": _("Safety plan reviewed"),
     "release": _("Release looked after"),
 }
+REPLACED = _("Suggestion replaced by a newer one")  # nobody reviewed it
 TOLD_ON_CHART = {
     AlertEvent.Kind.OPENED: _("Safety flag opened"),
     AlertEvent.Kind.ROSE: _("Safety flag became more serious"),
@@ -303,7 +304,9 @@ def panel(request: HttpRequest, client: Client, at: datetime) -> Panel:
     lines: list[tuple[datetime, str]] = []
     for task in tasks(client, at):
         if task.done_at is not None:
-            lines.append((task.done_at, _by(str(DONE_WORDS[task.kind]), task.done_by, person)))
+            replaced = task.kind == "suggestion" and task.done_by is None
+            done = REPLACED if replaced else DONE_WORDS[task.kind]
+            lines.append((task.done_at, _by(str(done), task.done_by, person)))
     lines += [(note.at, _by(gettext("Note"), note.by, person)) for note in notes.latest(client)]
     for flag in open_flags(client):
         for event in flag.events.all():

@@ -280,4 +280,4 @@ def answer_words(name: str, standing: Standing) -> dict[str, Any]:
 
 def known_url(client: Client, name: str) -> str:
     """Where a clinician says what they know of this input."""
-    return f"{reverse('known', args=[client.pk])}#knownform_{name}"
+    return f"{reverse('known', args=[client.pk])}?about={name}"

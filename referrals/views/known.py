@@ -83,11 +83,12 @@ class KnownForm(HouseForm):
         said: Iterable[str],
         today: date,
         born: date | None,
+        about: str = "",
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.known = {each.name: each for each in inputs}
-        self.today, self.born = today, born
+        self.today, self.born, self.about = today, born, about
         for name, each in self.known.items():
             self.fields[name] = _field(each, hints[name])
         self.fields[ON] = _day_field(_("So on"), initial=today, help_text=_("The day on which all of this was so."))
@@ -146,15 +147,29 @@ class KnownForm(HouseForm):
 
     @property
     def groups(self) -> list[dict[str, Any]]:
-        """The fields as the page shows them."""
-        found = []
+        """The fields as the page shows them, first the one that the reader came for."""
+        asked = self.known.get(self.about)
+        first = windows.PASSING if self.about in windows.PASSING else {self.about}
+        parts = [("about", _("What you came to say"), [name for name in self.known if asked and name in first])]
         for group, title in GROUPS.items():
-            names = [name for name, each in self.known.items() if each.clinician == group]
-            backs = [name + BACK for name in names if name + BACK in self.fields]
-            days = [READING_ON] if group == "reading" and names else []
-            if names:
-                found.append({"id": group, "title": title, "fields": [self[n] for n in (*names, *days, *backs)]})
-        return found
+            names = [name for name, each in self.known.items() if each.clinician == group and name not in parts[0][2]]
+            parts.append((group, title, names))
+        shown = [(id_, title, self._with_their_own(names)) for id_, title, names in parts if names]
+        return [
+            {"id": id_, "title": title, "fields": fields, "folded": self._folded(id_, fields, len(shown))}
+            for id_, title, fields in shown
+        ]
+
+    def _folded(self, group: str, fields: list[forms.BoundField], of: int) -> bool:
+        """The long list is folded for whoever has more to say, unless something in it was said or is wrong."""
+        said = any(field.errors or (self.is_bound and field.value()) for field in fields)
+        return group == "condition" and of > len({"reading", "condition"}) and not said
+
+    def _with_their_own(self, names: list[str]) -> list[forms.BoundField]:
+        """These fields, and the day and the box that belong to them."""
+        backs = [name + BACK for name in names if name + BACK in self.fields]
+        days = [READING_ON] if windows.PASSING & set(names) else []
+        return [self[name] for name in (*names, *days, *backs)]
 
 
 def _is_number(known: table.Input) -> bool:
@@ -215,6 +230,7 @@ def known(request: HttpRequest, pk: UUID) -> HttpResponse:
         said=client.clinician_facts.standing(),
         today=timezone.localdate(at),
         born=client.born,
+        about=request.GET.get("about", ""),
     )
     if request.method == "POST":
         if not inputs:
@@ -228,6 +244,7 @@ def known(request: HttpRequest, pk: UUID) -> HttpResponse:
     context = {
         **frame(request, client, at),
         "form": form if inputs else None,
+        "about": form.about if form.about in form.known else "",
         "rows": [_row(each, person) for each in rows],
         "may_decide": Permission.DECIDE in allowed(person, client),
         "may_flag": Permission.RAISE_FLAG in allowed(person, client),

@@ -1,5 +1,6 @@
 """What a clinician knows: said on one page, kept as it was said, merged with the client's answers, weighed anew."""
 
+import re
 import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -110,7 +111,7 @@ def test_every_unknown_is_asked_of_the_client_or_said_by_the_clinician(as_user: 
     page = as_user(maya).get(reverse("decision_new", args=[sam.pk])).content.decode()
     assert "for a clinician to say" not in page
     for name in (*CLINICIANS_ALONE - {"abuse_or_neglect_disclosed"}, "sbp", "dbp", "bipolar", "good_support"):
-        assert page.count(f'href="{url(sam)}#knownform_{name}"') == 1, name
+        assert page.count(f'href="{url(sam)}?about={name}"') == 1, name
     known = as_user(maya).get(url(sam)).content.decode()
     for each in actions.sayable(Permission):
         assert f'id="knownform_{each.name}"' in known, each.name
@@ -345,6 +346,14 @@ def test_saving_weighs_the_client_anew(maya: User, sam: Client, both: Suggestion
     assert [hold.rule for hold in holds.blocks(sam, "kap", LATER) if hold.rule == "CX-24"] == []
 
 
+def test_card_that_was_replaced_is_not_said_to_be_reviewed(
+    as_user: As, maya: User, sam: Client, both: Suggestion
+) -> None:
+    say(maya, sam, bipolar="II")
+    page = as_user(maya).get(reverse("chart", args=[sam.pk])).content.decode()
+    assert ("Suggestion replaced by a newer one" in page, "Suggestion reviewed" in page) == (True, False)
+
+
 def test_suicidal_sign_stays_whatever_is_said_here(maya: User, sam: Client, both: Suggestion) -> None:
     before = [hold.rule for hold in holds.blocks(sam, "infusion_clinic", LATER) if hold.kind == "safety"]
     every = {each.name: False for each in actions.sayable(Permission) if each.kind == "yes_no"}
@@ -376,7 +385,7 @@ def test_yes_to_harm_rings_at_once_and_a_later_no_does_not_silence_it(
 def test_decision_screen_says_who_and_when(as_user: As, maya: User, omar: User, sam: Client) -> None:
     say(maya, sam, on=date(2026, 11, 17), capacity_to_consent=False)
     page = as_user(maya).get(reverse("decision_new", args=[sam.pk])).content.decode()
-    said = f'Able to consent: no <span class="sub"><a href="{url(sam)}#knownform_capacity_to_consent">'
+    said = f'Able to consent: no <span class="sub"><a href="{url(sam)}?about=capacity_to_consent">'
     assert said + "said by Maya Torres, Nov 17, 2026</a>" in page
 
 
@@ -392,6 +401,35 @@ def test_page_says_what_is_known_and_by_whom(as_user: As, maya: User, sam: Clien
     ):
         assert escape(words) in page, words
     assert "Sam" not in page[page.index("<title>") : page.index("</title>")]
+
+
+@pytest.mark.parametrize(
+    ("about", "first"),
+    [
+        ("capacity_to_consent", "capacity_to_consent"),
+        ("dbp", "sbp"),
+        ("bipolar", "bipolar"),
+        ("meds", None),
+        ("<x>", None),
+    ],
+)
+def test_what_the_reader_came_for_stands_first(
+    as_user: As, maya: User, sam: Client, about: str, first: str | None
+) -> None:
+    page = as_user(maya).get(url(sam), {"about": about}).content.decode()
+    fields = re.findall(r'id="div_knownform_(\w+)"', page)
+    assert fields[0] == (first or "failed_adequate_trials")
+    assert ("What you came to say" in page, "<x>" in page) == (first is not None, False)
+    assert len(fields) == len(set(fields))
+
+
+def test_long_list_is_folded_until_something_in_it_is_said(
+    as_user: As, post: Post, maya: User, pax: User, sam: Client
+) -> None:
+    folded = "Show all of them"
+    wrong = form(bipolar="I", sud_active="caffeine")
+    seen = [as_user(maya).get(url(sam)), post(as_user(maya), url(sam), wrong), as_user(pax).get(url(sam))]
+    assert [folded in answer.content.decode() for answer in seen] == [True, False, False]
 
 
 def test_name_of_a_colleague_is_text_and_never_markup(as_user: As, maya: User, sam: Client) -> None:
@@ -410,7 +448,7 @@ def test_card_leads_to_what_a_clinician_can_say(as_user: As, maya: User, pax: Us
     found = actions.suggest(by=None, client=sam, sitting=row, at=NOW)
     assert found is not None
     lead = card(found, sam, maya, LATER)["say_url"]
-    assert lead.startswith(f"{url(sam)}#knownform_")
+    assert lead.startswith(f"{url(sam)}?about=")
     page = as_user(maya).get(reverse("suggestion", args=[sam.pk, found.pk])).content.decode()
     assert f'href="{lead}">Say what you know' in page
 
