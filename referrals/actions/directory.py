@@ -9,7 +9,7 @@ from django.db import transaction
 from practice import audit
 from practice.models import User
 from referrals.actions import desk, news
-from referrals.models import Destination, Referral
+from referrals.models import DeskKey, Destination, Referral
 
 
 @transaction.atomic
@@ -47,8 +47,17 @@ def revise(*, by: User, clinic: Destination, fields: Mapping[str, Any], at: date
 
 
 def _main_address(clinic: Destination, at: datetime) -> None:
-    """Make the clinic's own address the one that reads all of its referrals; an older one reads nothing more."""
-    older = clinic.keys.filter(is_main=True).exclude(email=clinic.email.lower())
+    """Make the clinic's own address the one that reads all of its referrals; an older one reads nothing more.
+
+    Nor do colleagues whom nobody approved: they were let in because they wrote from the clinic's domain.
+    """
+    older = [key.pk for key in clinic.keys.all() if _is_out(key, clinic)]
     Referral.objects.filter(contact__in=older).update(contact=None)
-    older.update(is_main=False, approved_at=None, approved_by=None)
+    clinic.keys.filter(pk__in=older).update(is_main=False, approved_at=None, approved_by=None)
     desk.main_key(clinic, at)
+
+
+def _is_out(key: DeskKey, clinic: Destination) -> bool:
+    if key.is_main:
+        return bool(key.email != clinic.email.lower())
+    return key.approved_by_id is None and not key.email.endswith(f"@{clinic.mail_domain}")

@@ -15,7 +15,7 @@ from intake.models import Measure
 from practice.actions import NotNow
 from practice.models import Alert, AuditEvent, Client, Notice, Task, User
 from referrals import disclosure
-from referrals.actions import decisions, events, releases, sending
+from referrals.actions import decisions, directory, events, releases, sending
 from referrals.models import ClientWord, DeskKey, Referral
 from referrals.states import Actor, Event, State
 from tests import factories
@@ -165,6 +165,24 @@ def test_asking_the_client_again_does_not_end_an_emergency(sam: Client, maya: Us
     assert (first.revoked_at, disclosure.may_read(packet, at + HOUR).code) == (at, disclosure.EMERGENCY)
     releases.revoke(by=sam, release=second, at=at)
     assert not disclosure.may_read(packet, at + HOUR).allowed
+
+
+def test_colleagues_of_an_old_domain_are_shut_out_with_it(went: Referral, sam: Client, maya: User) -> None:
+    """They were let in because they wrote from the clinic's domain; whom the practice approved may stay."""
+    clinic, known = went.destination, {"created_at": NOW, "approved_at": NOW}
+    assert clinic is not None
+    jo = DeskKey.objects.create(destination=clinic, email="jo@northlake.example", **known)
+    DeskKey.objects.create(destination=clinic, email="kai@other.example", approved_by=maya, **known)
+    Referral.objects.filter(pk=went.pk).update(contact=jo)
+    went.refresh_from_db()
+    inside = Coordinator(went, way="colleague").come_in()
+    directory.revise(by=maya, clinic=clinic, fields={"email": "desk@newname.example"}, at=ways.LATER)
+    assert inside.get()["Location"] == "/desk/code/"
+    assert sorted(DeskKey.objects.exclude(approved_at=None).values_list("email", flat=True)) == [
+        "desk@newname.example", "kai@other.example",
+    ]  # fmt: skip
+    went.refresh_from_db()
+    assert went.contact is None
 
 
 # --- The client's own page -------------------------------------------------------------------------------------------
