@@ -6,7 +6,6 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce
-from django.urls import reverse
 from django.utils.translation import gettext
 
 from practice import audit, coverage, jobs, notices
@@ -168,7 +167,7 @@ def send_digest(*, destination: Destination, at: datetime) -> int:
     if first.link_expires_at is None or first.link_expires_at <= at:
         first.renew(at)
         first.save(update_fields=["generation", "token_digest", "link_expires_at"])
-    link = notices.link(reverse("desk_open", args=[first.token]) + "?all=1")
+    link = notices.link(first.desk_path + "?all=1")
     notices.tell_clinic(destination.email, "desk_digest", count=len(late), link=link)
     for referral in late:
         audit.record("referral.reminded", by=None, client=referral.client_id, target=referral, at=at)

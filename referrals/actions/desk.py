@@ -167,7 +167,7 @@ def renew_link(*, referral: Referral, at: datetime) -> bool:
         return False
     row.renew(at)
     row.save(update_fields=["generation", "token_digest", "link_expires_at"])
-    link = notices.link(reverse("desk_open", args=[row.token]))
+    link = notices.link(row.desk_path)
     for way in ways(row):
         if way.channel == EMAIL:
             notices.tell_clinic(way.address, "desk_link", client=row.client, reference=row.reference, link=link)
@@ -288,10 +288,7 @@ def hand_letter(
     if not words.strip() and file is None:
         raise NotNow(gettext("Choose a file, or write the letter in the box."))
     letter = Letter(referral=referral, is_outcome=is_outcome, from_clinic=True, by_key=key, by_name=name[:80], at=at)
-    letter.words = words.strip()
-    if file is not None:
-        letter.name, letter.kind, body = file[0][:160], file[1], file[2]
-        letter.size, letter.sha256, letter.body = len(body), sha256(body).hexdigest(), body
+    letter.take(words, file)
     letter.save(force_insert=True)
     Referral.objects.filter(pk=referral.pk).update(heard_at=at)
     Task.open(referral.client, "letter", at=at, subject_id=referral.pk, owner=referral.client.therapist)
@@ -337,7 +334,7 @@ def pass_on(*, referral: Referral, key: DeskKey, email: str, name: str, at: date
 
 
 def invite_colleague(referral: Referral, colleague: DeskKey) -> None:
-    link = notices.link(reverse("desk_open", args=[referral.token]))
+    link = notices.link(referral.desk_path)
     notices.tell_clinic(colleague.email, "desk_link", client=referral.client, reference=referral.reference, link=link)
 
 

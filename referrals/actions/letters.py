@@ -1,6 +1,5 @@
 """The letters that came back: keeping them, and reading them."""
 
-import hashlib
 from datetime import datetime
 
 from django.db import transaction
@@ -20,10 +19,7 @@ def keep_letter(
     if not words.strip() and file is None:
         raise NotNow(gettext("Choose the file of the letter, or type what it says."))
     letter = Letter(referral=referral, is_outcome=is_outcome, from_clinic=False, by=by, by_name=by.name[:80], at=at)
-    letter.words = words.strip()
-    if file is not None:
-        letter.name, letter.kind, letter.body = file[0][:160], file[1], file[2]
-        letter.size, letter.sha256 = len(file[2]), hashlib.sha256(file[2]).hexdigest()
+    letter.take(words, file)
     letter.save(force_insert=True)
     audit.record("referral.letter_kept", by=by, client=referral.client, target=letter, at=at, size=letter.size)
     return letter

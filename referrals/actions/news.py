@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.urls import reverse
-
 from practice import coverage, notices
 from practice.access import Role
 from practice.models import Client, Notice, Practice, Task, User
@@ -93,7 +91,7 @@ def tell_clinic(referral: Referral, template: str) -> None:
         return
     address = contact.email if contact is not None and contact.approved_at else clinic.email
     if address:
-        link = notices.link(reverse("desk_open", args=[referral.token]))
+        link = notices.link(referral.desk_path)
         notices.tell_clinic(address, template, client=referral.client, reference=referral.reference, link=link)
 
 

@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import Max
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 
@@ -161,7 +160,7 @@ def _tell(row: Referral, clinic: Destination, at: datetime) -> Notice:
         reference=row.reference,
         urgent=row.urgency == Decision.Urgency.URGENT,
         by=moment(timezone.localtime(row.due_at, ZoneInfo(Practice.get().zone))) if row.due_at else "",
-        link=notices.link(reverse("desk_open", args=[row.token])),
+        link=notices.link(row.desk_path),
     )
 
 

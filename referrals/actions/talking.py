@@ -3,13 +3,12 @@
 from datetime import datetime
 
 from django.db import transaction
-from django.urls import reverse
 from django.utils.translation import gettext
 
-from practice import audit, coverage, jobs, notices
+from practice import audit, coverage, jobs
 from practice.actions import NotNow
 from practice.models import Job, Practice, Task, User
-from referrals.actions import clocks
+from referrals.actions import clocks, news
 from referrals.actions.delivery import NOT_REACHED
 from referrals.actions.drafts import locked, still_here
 from referrals.models import (
@@ -68,14 +67,6 @@ def write_message(*, by: User, referral: Referral, words: str, at: datetime) -> 
     message.save(force_insert=True)
     row.messages.filter(from_clinic=True, read_at=None).update(read_at=at)
     Task.finish(row.client, "clinic_asks", at=at, by=by, subject_id=row.pk)
-    if clocks.by_mail(row.destination):
-        _tell_of_message(row)
+    news.tell_clinic(row, "desk_message")
     audit.record("referral.message", by=by, client=row.client, target=message, at=at)
     return message
-
-
-def _tell_of_message(row: Referral) -> None:
-    contact = row.contact if row.contact is not None and row.contact.approved_at else None
-    address = contact.email if contact else row.destination.email if row.destination else ""
-    link = notices.link(reverse("desk_open", args=[row.token]))
-    notices.tell_clinic(address, "desk_message", client=row.client, reference=row.reference, link=link)

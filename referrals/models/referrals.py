@@ -206,6 +206,11 @@ class Referral(ClientRecord):
         _number, key = settings.KEY_RING.current("link")
         return hmac.new(key, f"desk|{self.pk}|{self.generation}".encode(), hashlib.sha256).hexdigest()
 
+    @property
+    def desk_path(self) -> str:
+        """Where the clinic's link leads."""
+        return reverse("desk_open", args=[self.token])
+
     def renew(self, at: datetime) -> None:
         """Make the link new and good for its full life. Does not save."""
         self.generation += 1
@@ -414,6 +419,13 @@ class Letter(ClientRecord):
 
     def __str__(self) -> str:
         return f"Letter {self.at:%Y-%m-%d}"
+
+    def take(self, words: str, file: tuple[str, str, bytes] | None) -> None:
+        """Put in what came: typed words, a file as (name, kind by content, body), or both."""
+        self.words = words.strip()
+        if file is not None:
+            name, self.kind, self.body = file
+            self.name, self.size, self.sha256 = name[:160], len(self.body), hashlib.sha256(self.body).hexdigest()
 
 
 class ClientWord(ClientRecord):
