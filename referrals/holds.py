@@ -17,7 +17,6 @@ from zoneinfo import ZoneInfo
 from django.db.models import Prefetch
 from django.urls import reverse
 from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
 
 from practice import coverage
 from practice.clinical import fit, table
@@ -40,9 +39,6 @@ class Kind(StrEnum):
     SAFETY = "safety"
     EXCLUDE = "exclude"
     HOLD = "hold"
-
-
-CLEAR_LABELS = {Kind.HOLD: _("Clear with a line"), Kind.EXCLUDE: _("Write a prescriber's reason")}
 
 
 @dataclass(frozen=True)

@@ -248,11 +248,6 @@ def fingerprint(found: Content) -> str:
     return hashlib.sha256(canonical(found)).hexdigest()
 
 
-def is_whole(packet: Packet) -> bool:
-    """Whether the content is still the one that was hashed."""
-    return fingerprint(packet.content) == packet.sha256
-
-
 @transaction.atomic
 def freeze(*, by: User, referral: Referral, at: datetime, change: str = "", emergency: bool = False) -> Packet:
     """Keep the next version of the packet, without what is withheld or not released, and queue its PDF.
