@@ -58,8 +58,9 @@ def admit(*, by: User | None, site: Site, therapist: User | None, at: datetime, 
 # What the apps above stop when a client leaves care: each is called with by, client (by then in Client.LEFT) and at, in
 # the same transaction.
 LEAVING: list[Callable[..., object]] = []
-# Nobody is discharged over these: what was agreed for their safety is done first, and a call they asked for is made.
-BEFORE_LEAVING = ("safety", "next_check", "care_today", "care_check", "call_me", "hand_off")
+# Nobody is discharged over these: what was agreed for their safety is done first, a call they asked for is made, and
+# what they wrote is read.
+BEFORE_LEAVING = ("safety", "next_check", "care_today", "care_check", "call_me", "client_says", "hand_off")
 
 
 @transaction.atomic
