@@ -49,6 +49,10 @@ class Permission(StrEnum):
     SEE_REFERRALS = "see referrals"  # which clinic, which state, since when; never the packet
     TRACK_REFERRAL = "track referral"  # remind, call, record what the clinic says on its behalf
     EDIT_DIRECTORY = "edit directory"
+    PLAN_KAP = "plan KAP"  # make a plan of our own sessions, move, add, skip, end
+    RUN_SESSION = "run a session"
+    CLEAR_DOSES = "clear doses"  # a prescriber's: clear, take back, lift a limit with a reason
+    SEE_PLANS = "see plans"  # dates, n of m; never doses, vitals or words
     INVITE_CLIENT = "invite client"
     EDIT_CLIENT = "edit client"
     SEE_ALERTS = "see alerts"
@@ -74,8 +78,10 @@ _CLINICAL = {
     P.SEND_REFERRAL,
     P.TRACK_REFERRAL,
     P.EDIT_DIRECTORY,
+    P.PLAN_KAP,
+    P.RUN_SESSION,
 }
-_EVERYONE = {P.SEE_CASELOAD, P.SEE_CLIENT, P.SEE_OWN_ACCOUNT, P.SEE_REFERRALS}
+_EVERYONE = {P.SEE_CASELOAD, P.SEE_CLIENT, P.SEE_OWN_ACCOUNT, P.SEE_REFERRALS, P.SEE_PLANS}
 
 GRANTS: dict[str, set[Permission]] = {
     Role.THERAPIST: _EVERYONE | _CLINICAL | {P.SEE_ALERTS, P.INVITE_CLIENT, P.EDIT_CLIENT},
@@ -89,6 +95,8 @@ GRANTS: dict[str, set[Permission]] = {
         P.ACT_ON_ALERT,
         P.SEE_ALERTS,
         P.OVERRIDE_EXCLUSION,
+        P.RUN_SESSION,
+        P.CLEAR_DOSES,
     },
     Role.FRONT_DESK: _EVERYONE | {P.INVITE_CLIENT, P.EDIT_CLIENT, P.TRACK_REFERRAL, P.ASK_RELEASE, P.EDIT_DIRECTORY},
     Role.ADMIN: _EVERYONE

@@ -18,6 +18,7 @@ from practice.models import Client, Practice
 NAV = (
     ("c", _("Caseload"), "caseload", Permission.SEE_CASELOAD),
     ("r", _("Referrals"), "referrals", Permission.SEE_REFERRALS),
+    ("p", _("Plans"), "plans", Permission.SEE_PLANS),
     ("a", _("Alerts"), "alerts", Permission.SEE_ALERTS),
     ("t", _("Practice"), "practice_settings", Permission.SEE_PRACTICE),
 )

@@ -29,7 +29,7 @@ LEASE = timedelta(seconds=150)  # longer than CELERY_TASK_TIME_LIMIT
 MAX_ATTEMPTS = 8
 LONGEST_WAIT_S = 120  # what failed because something was away is done two minutes after it is back
 STUCK_MIN = 10  # a job that waits longer is trouble that somebody is told of
-TASK_MODULES = ("practice.tasks", "intake.tasks", "referrals.tasks")
+TASK_MODULES = ("practice.tasks", "intake.tasks", "referrals.tasks", "practice.kap.tasks")
 
 Work = Callable[[str], Callable[[], None] | None]
 _kinds: dict[str, Work] = {}

@@ -26,6 +26,7 @@ PERIODIC = (
     Periodic("anchor_audit", 3600),
     Periodic("watch_system", 300),
     Periodic("warn_releases", 86400),
+    Periodic("watch_boosters", 86400),
     Periodic("tidy", 86400),
 )
 

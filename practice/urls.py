@@ -127,4 +127,5 @@ urlpatterns = [
     path("rules/<str:rule>/", rules.rule, name="rule"),
     # --- staff: referrals, plans
     path("", include("referrals.urls")),
+    path("", include("practice.kap.urls")),
 ]

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from practice.clinical import table
 from practice.models import Task
-from practice.templatetags.ui import clock, day
+from practice.templatetags.ui import clock, day, full_day
 
 Words = str | Promise
 Reason = Callable[[dict[str, Any], datetime], list["Words"]]
@@ -101,6 +101,13 @@ SAYS: dict[str, Words] = {
     "told_no": _("The client says the clinic said no."),
     "changed": _("The client changed their mind. Nothing is cancelled yet."),
 }
+# What speaks for an earlier booster: codes of practice.clinical.kap.booster.
+EARLY: dict[str, Words] = {
+    "phq9_item9_positive": _("Item 9 is positive: the safety step comes first."),
+    "phq9_back_to_10": _("PHQ-9 is back to 10 or more."),
+    "phq9_up_5": _("PHQ-9 is 5 or more above its best since the last dose."),
+    "pcl5_up_10": _("PCL-5 is 10 or more above its best since the last dose."),
+}
 SOON = timedelta(hours=24)
 ALSO_NAMED = 3  # more would push the next row off a phone
 
@@ -150,6 +157,15 @@ def _unfinished(facts: dict[str, Any], opened: datetime) -> list[Words]:
     sent = int(facts.get("reminders") or 0)
     reminded = ngettext("{n} reminder sent.", "{n} reminders sent.", sent).format(n=sent) if sent else ""
     return [gettext("Form not back, sent {day}.").format(day=day(opened)), reminded]
+
+
+def _booster(facts: dict[str, Any], opened: datetime) -> list[Words]:
+    """When a booster is due and what speaks for an earlier one."""
+    if not facts.get("due"):
+        return [gettext("The booster window is open. Nothing booked.")]
+    due = gettext("Booster due {day}.").format(day=full_day(date.fromisoformat(facts["due"])))
+    booked = "" if facts.get("booked") else gettext("Nothing booked.")
+    return [due, booked, *(EARLY[code] for code in facts.get("early", ()) if code in EARLY)]
 
 
 def _integrate(facts: dict[str, Any], opened: datetime) -> list[Words]:
@@ -204,7 +220,7 @@ REASONS: dict[str, Reason] = {
     "new_intake": lambda facts, opened: [gettext("Intake finished {day}, not read yet.").format(day=day(opened))],
     "reconcile": _words(_("Item 9 is positive and the C-SSRS is all no. Ask which one fits.")),
     "unfinished": _unfinished,
-    "booster": _words(_("The booster window is open. Nothing booked.")),
+    "booster": _booster,
     "todo": lambda facts, opened: [ERRANDS.get(facts.get("reason", ""), _("Something to do: see the client's page."))],
 }
 

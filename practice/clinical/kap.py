@@ -26,6 +26,7 @@ BOOSTER_REMIND_DAYS = (45, 14)  # OWN
 PHQ9_BACK_TO = 10  # OWN
 PHQ9_UP = 5  # OWN
 PCL5_UP = 10  # OWN
+END_WITHIN_DAYS = 14  # OWN: a score this soon after the last dose is the one at the end of the course
 
 SEED_ABSORBED_PCT = (35, 45)  # SEED
 LITERATURE_ABSORBED_PCT = (27, 31)  # ROLAN-2014

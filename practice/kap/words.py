@@ -51,5 +51,30 @@ def sentence(conflict: Conflict) -> str:
     )
 
 
+def alone(conflict: Conflict) -> str:
+    """The same beside its session: "Less than 48 hours after another dose. A prescriber's ... clears it."."""
+    said = what(conflict)
+    return f"{said[:1].upper()}{said[1:]}. {CLEARED_BY[conflict.cleared_by]}"
+
+
+def grouped(conflicts: Iterable[Conflict]) -> list[str]:
+    """One sentence for each thing that stands against a plan: "Dosing 3, 4: more doses than ... cleared. ..."."""
+    groups: dict[tuple[str, str, str], list[Conflict]] = {}
+    for conflict in conflicts:
+        groups.setdefault((conflict.slot.kind, conflict.code, conflict.what), []).append(conflict)
+    return [_together(group) for group in groups.values()]
+
+
+def _together(group: list[Conflict]) -> str:
+    if len(group) == 1:
+        return sentence(group[0])
+    return gettext("{kind} {numbers}: {what}. {clears}").format(
+        kind=Session.Kind(group[0].slot.kind).label,
+        numbers=", ".join(str(conflict.slot.number) for conflict in group),
+        what=what(group[0]),
+        clears=CLEARED_BY[group[0].cleared_by],
+    )
+
+
 def sentences(conflicts: Iterable[Conflict]) -> str:
     return " ".join(sentence(conflict) for conflict in conflicts)

@@ -85,6 +85,8 @@ ASKED = (
     Permission.DECIDE,
     Permission.SEND_REFERRAL,
     Permission.TRACK_REFERRAL,
+    Permission.PLAN_KAP,
+    Permission.CLEAR_DOSES,
     Permission.READ_CHART,
     Permission.INVITE_CLIENT,
     Permission.EDIT_CLIENT,

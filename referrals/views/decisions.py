@@ -79,6 +79,9 @@ def _decision_page(
         "refer_url": f"{reverse('referral_new', args=[client.pk])}?decision={found.pk}"
         if found.choice in Decision.REFERS and Permission.SEND_REFERRAL in allowed(person, client)
         else "",
+        "plan_url": reverse("plan_new", args=[client.pk])
+        if found.choice == Decision.Choice.KAP and Permission.PLAN_KAP in allowed(person, client)
+        else "",
         "holds": _holds_of(found, client, person, at),
         "may_decide": may,
         "form": (form or AddForm(rechecking=rechecking)) if may else None,

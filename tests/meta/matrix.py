@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from intake.models import Assessment, Intake, Invitation, Measure, Signature
 from practice import actions
+from practice.kap.models import DoseClearance, Plan
 from practice.models import Client, CoverageShift, Job, KeptForm, Note, PsychotherapyNote, SafetyPlan, User
 from referrals import disclosure, letters
 from referrals import packet as packets
@@ -144,6 +145,13 @@ def build(people: dict[str, User | None], client: Client) -> World:
     letter = Letter(referral=referral, kind="application/pdf", size=5, at=now, by_name="Marta Lopez")
     letter.name, letter.body = "Outcome.pdf", b"%PDF-"
     letter.save()
+    kap_plan = Plan.objects.create(client=client, shape="weekly", started_on=now.date(), created_by=maya)
+    cleared = DoseClearance(
+        client=client, doses=2, until=(now + timedelta(days=30)).date(), most_mg=100, route="sublingual",
+        by=people.get("prescriber") or maya, at=now,
+    )  # fmt: skip
+    cleared.words = "Clearance words"
+    cleared.save()
     return World(
         people=people,
         client=client,
@@ -180,6 +188,8 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "destination_edit.pk": away.pk,
             "letter": letter.pk,
             "decision": decision.pk,
+            "plan": kap_plan.pk,
+            "clearance": cleared.pk,
             "question": question.pk,
             "person": maya.pk,
             "rule": "SR-03",

@@ -18,7 +18,7 @@ from practice.clinical.planning import Busy, Cleared, Conflict, PlanTemplate, Sl
 from practice.kap import words
 from practice.kap.actions import clearance
 from practice.kap.models import Absence, ClientAbsence, DoseUse, Override, Plan, PlanChange, Session
-from practice.models import Client, Practice, User
+from practice.models import Client, Practice, Task, User
 
 What = PlanChange.What
 State = Session.State
@@ -240,6 +240,8 @@ def make(
         )
     _note(plan, What.MADE, by, at, after={"template": template.key, "doses": len(doses)})
     audit.record("plan.made", by=by, client=client, target=plan, at=at, shape=plan.shape)
+    if is_booster:
+        Task.finish(client, "booster", at=at, by=by)
     follow(plan, at)
     return plan
 
@@ -454,9 +456,9 @@ def _settle(plan: Plan, at: datetime, before: Sequence[Conflict]) -> int:
 
 
 @transaction.atomic
-def book_more(*, by: User, plan: Plan, at: datetime) -> int:
+def book_more(*, by: User, plan: Plan, at: datetime, seen: int | None = None) -> int:
     """Book what waited and is cleared now. Returns how many sessions. Raises NotNow with what they still wait for."""
-    row = _mine(plan, None)
+    row = _mine(plan, seen)
     today = _today(row, at)
     booked = _settle(row, at, weigh(row, list(slots_ahead(row)), today).stopping)
     if not booked:
@@ -469,14 +471,16 @@ def book_more(*, by: User, plan: Plan, at: datetime) -> int:
 
 
 @transaction.atomic
-def override(*, by: User, plan: Plan, codes: Sequence[str], said: str, at: datetime) -> Override:
+def override(
+    *, by: User, plan: Plan, codes: Sequence[str], said: str, at: datetime, seen: int | None = None
+) -> Override:
     """A prescriber lifts a limit for this plan, with a reason; what waited only for that is booked (H5)."""
     wrong = [code for code in codes if planning.CLEARED_BY.get(code) != "override"]
     if wrong or not codes:
         raise NotNow(gettext("Choose the limit that is lifted."))
     if not said.strip():
         raise NotNow(gettext("Write the reason."))
-    row = _mine(plan, None)
+    row = _mine(plan, seen)
     made = Override(plan=row, codes=sorted(set(codes)), by=by, at=at)
     made.words = said
     made.save(force_insert=True)
@@ -488,11 +492,11 @@ def override(*, by: User, plan: Plan, codes: Sequence[str], said: str, at: datet
 
 
 @transaction.atomic
-def end(*, by: User, plan: Plan, state: str, said: str, at: datetime) -> None:
+def end(*, by: User, plan: Plan, state: str, said: str, at: datetime, seen: int | None = None) -> None:
     """Complete or stop a plan, with words why; what is ahead is left out, and the end measure goes out (H19)."""
     if not said.strip():
         raise NotNow(gettext("Write why the plan ends."))
-    row = _mine(plan, None)
+    row = _mine(plan, seen)
     if row.sessions.filter(state=State.STARTED).exists():
         raise NotNow(gettext("A session is under way. Finish it first."))
     for session in row.sessions.filter(state__in=Session.AHEAD):

@@ -146,7 +146,7 @@ def treatment_of(client: Client) -> Treatment:
     intensives: list[tuple[date, date]] = []
     boosters_done: list[date] = []
     boosters_due: list[date] = []
-    for plan in plans.plans(client):
+    for plan in plans.plans_of(client):
         done = plans.days([dose for dose in plans.doses(plan) if dose.state == Session.State.DONE])
         if plan.shape == Plan.Shape.WEEKLY:
             weekly += done

@@ -1,0 +1,11 @@
+"""Jobs of this package, registered by name."""
+
+from django.utils import timezone
+
+from practice import jobs
+from practice.kap.actions import boosters
+
+
+@jobs.job("watch_boosters")
+def watch_boosters(ref: str) -> None:
+    boosters.watch(at=timezone.now())

@@ -1,0 +1,24 @@
+"""Care that we give."""
+
+from django.urls import path
+
+from practice.kap.views import clearance, making, plan, plans
+
+urlpatterns = [
+    path("plans/", plans.plans, name="plans"),
+    path("plans/<uuid:plan>/", plan.plan, name="plan"),
+    path("plans/<uuid:plan>/move/", plan.plan_move, name="plan_move"),
+    path("plans/<uuid:plan>/add/", plan.plan_add, name="plan_add"),
+    path("plans/<uuid:plan>/skip/", plan.plan_skip, name="plan_skip"),
+    path("plans/<uuid:plan>/book-more/", plan.plan_book_more, name="plan_book_more"),
+    path("plans/<uuid:plan>/end/", plan.plan_end, name="plan_end"),
+    path("plans/<uuid:plan>/override/", plan.plan_override, name="plan_override"),
+    path("clients/<uuid:pk>/plans/new/", making.plan_new, name="plan_new"),
+    path("clients/<uuid:pk>/clearance/", clearance.clearance, name="clearance"),
+    path("clients/<uuid:pk>/clearance/add/", clearance.clearance_add, name="clearance_add"),
+    path(
+        "clients/<uuid:pk>/clearance/<uuid:clearance>/withdraw/",
+        clearance.clearance_withdraw,
+        name="clearance_withdraw",
+    ),
+]

@@ -1,0 +1,425 @@
+"""One plan: its sessions, what waits for whom, what is left of the clearance, what was changed, and the changing."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from practice import audit
+from practice.access import Permission
+from practice.actions import NotNow
+from practice.clinical import planning
+from practice.clinical.planning import Conflict
+from practice.forms import HouseForm, Moment, words_field
+from practice.kap import words
+from practice.kap.actions import boosters, clearance, plans
+from practice.kap.models import Plan, PlanChange, Route, Session
+from practice.kap.views.making import TITLES, OneOf, other_zone
+from practice.models import Client
+from practice.pages import StaffRequest, record_of, staff_page
+from practice.templatetags.ui import full_day, moment
+from practice.views.chart import allowed, frame, named
+
+P = Permission
+State = Session.State
+TONES = {State.WAITING: "refer", State.STARTED: "watch", State.DONE: "good", State.MISSED: "refer"}
+ICONS = {State.WAITING: "clock", State.DONE: "circle-check", State.MISSED: "triangle-alert", State.SKIPPED: "ban"}
+LIFTED = {code: words.CONFLICTS[code] for code, by in planning.CLEARED_BY.items() if by == "override"}
+
+
+# --- Its forms -------------------------------------------------------------------------------------------------------
+
+
+class SessionChoice(OneOf):
+    def label_from_instance(self, obj: Session) -> str:  # type: ignore[override]
+        return gettext("{session}, {when}").format(session=obj, when=moment(obj.starts_at))
+
+
+def session_field() -> SessionChoice:
+    return SessionChoice(
+        label=_("Session"),
+        queryset=Session.objects.none(),
+        empty_label=_("Choose a session"),
+        error_messages={
+            "required": _("Choose the session."),
+            "invalid_choice": _("That session is not ahead any more. Choose another."),
+        },
+    )
+
+
+class OfPlan(HouseForm):
+    """A form that names one of the sessions that are ahead."""
+
+    def __init__(self, *args: Any, plan: Plan, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "session" in self.fields:
+            self.fields["session"].queryset = plan.sessions.filter(state__in=Session.AHEAD)  # type: ignore[attr-defined]
+
+
+class MoveForm(OfPlan):
+    session = session_field()
+    starts_at = Moment(label=_("New day and time"), error_messages={"required": _("Choose the new day and time.")})
+    with_rest = forms.BooleanField(
+        label=_("Move everything after it by as much"),
+        required=False,
+        help_text=_("Without this, a dose takes its own integration along, and the rest stays."),
+    )
+    said = words_field(_("Why"), "", required=False, rows=2)
+
+
+class AddForm(OfPlan):
+    kind = forms.ChoiceField(
+        label=_("Kind"), choices=Session.Kind.choices, error_messages={"required": _("Choose the kind.")}
+    )
+    starts_at = Moment(label=_("Day and time"), error_messages={"required": _("Choose the day and time.")})
+    said = words_field(_("Why"), "", required=False, rows=2)
+
+
+class SkipForm(OfPlan):
+    session = session_field()
+    missed = forms.TypedChoiceField(
+        label=_("What happened"),
+        choices=[("no", _("It is left out")), ("yes", _("The client missed it"))],
+        coerce=lambda value: value == "yes",
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Say what happened.")},
+    )
+    said = words_field(_("Why"), _("Write why this session is left out."), rows=2)
+
+
+class EndForm(OfPlan):
+    state = forms.ChoiceField(
+        label=_("How it ends"),
+        choices=[(Plan.State.DONE, _("It is complete")), (Plan.State.STOPPED, _("It stops early"))],
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Say how it ends.")},
+    )
+    said = words_field(_("Why"), _("Write why the plan ends."), rows=3)
+
+
+class OverrideForm(OfPlan):
+    codes = forms.MultipleChoiceField(
+        label=_("What is lifted"),
+        choices=[],
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": _("Choose the limit that is lifted.")},
+    )
+    said = words_field(_("The reason"), _("Write the reason."), rows=3)
+
+    def __init__(self, *args: Any, codes: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["codes"].choices = [(code, LIFTED[code]) for code in codes]  # type: ignore[attr-defined]
+
+
+# --- The page --------------------------------------------------------------------------------------------------------
+
+
+def plan_of(request: StaffRequest, pk: UUID) -> Plan:
+    """A plan within what the door's permission allows this person."""
+    found: Plan = record_of(request, Plan, pk)
+    return found
+
+
+def zone_of(row: Plan) -> ZoneInfo:
+    return ZoneInfo(row.zone) if row.zone else plans.zone_of(row.client)
+
+
+@staff_page(P.SEE_PLANS)
+def plan(request: StaffRequest, plan: UUID) -> HttpResponse:
+    at, row = timezone.now(), plan_of(request, plan)
+    audit.seen(request, row.client, "plan", row)
+    with timezone.override(zone_of(row)):
+        return page(request, row, at)
+
+
+def page(request: StaffRequest, row: Plan, at: datetime, wrong: HouseForm | None = None) -> HttpResponse:
+    user, client = request.user, row.client
+    may = allowed(user, client)
+    charted = P.READ_CHART in may
+    zone = zone_of(row)
+    sessions = list(row.sessions.select_related("therapist"))
+    found = plans.weigh(row, list(plans.slots_ahead(row)), at.astimezone(zone).date())
+    open_ = row.state == Plan.State.UNDER_WAY and client.status not in Client.LEFT
+    plans_it = P.PLAN_KAP in may and open_
+    waiting = [session for session in sessions if session.state == State.WAITING]
+    context = {
+        **(frame(request, client, at) if charted else {"client": client}),
+        "frame": "practice/chart_frame.html" if charted else "base_staff.html",
+        "charted": charted,
+        "plan": row,
+        "title": title(row),
+        "n_of_m": n_of_m(row, sessions),
+        "sessions": [session_row(each, found.conflicts, at, plans_it) for each in sessions],
+        "waits": [{"text": sentence} for sentence in words.grouped(found.conflicts)],
+        "can_book": plans_it and any(plans.slot_of(each) not in found.waiting for each in waiting),
+        "may_plan": plans_it,
+        "facts": facts(row, charted, zone, at),
+        "before": row.follows,
+        "after": list(row.followed_by.select_related("client")),
+        "changes": [change_row(each, user, zone) for each in row.changes.select_related("by", "session")]
+        if charted
+        else [],
+        "forms": _forms(request, row, found.conflicts, may if open_ else set(), wrong),
+        "urls": {name: reverse(f"plan_{name}", args=[row.pk]) for name in ("move", "add", "skip", "end", "override")},
+        "wrong": wrong,
+        "other_zone": other_zone(zone),
+    }
+    return render(request, "kap/plan.html", context, status=400 if wrong else 200)
+
+
+def title(row: Plan) -> str:
+    return str(TITLES.get(row.template) or row.get_shape_display())
+
+
+def n_of_m(row: Plan, sessions: Sequence[Session]) -> str:
+    done = sum(each.kind == Session.Kind.DOSING and each.state == State.DONE for each in sessions)
+    return ngettext("{done} of {n} dose done", "{done} of {n} doses done", row.planned).format(done=done, n=row.planned)
+
+
+def session_row(row: Session, conflicts: Sequence[Conflict], at: datetime, may_plan: bool) -> dict[str, Any]:
+    is_ahead = row.state in Session.AHEAD
+    is_past = is_ahead and row.starts_at <= at
+    slot = plans.slot_of(row)
+    mine = [conflict for conflict in conflicts if conflict.slot == slot] if is_ahead else []
+    return {
+        "session": row,
+        "when": moment(row.starts_at),
+        "where": ", ".join(str(part) for part in (row.room, row.therapist) if part),
+        "chip": {"tone": TONES.get(State(row.state), ""), "icon": ICONS.get(State(row.state), "calendar")},
+        "state": gettext("Not recorded yet") if is_past and row.state == State.PLANNED else row.get_state_display(),
+        "waits": [words.alone(each) for each in mine],
+        "may_change": may_plan and is_ahead and row.signed_at is None,
+        "is_past": is_past,
+    }
+
+
+def facts(row: Plan, charted: bool, zone: ZoneInfo, at: datetime) -> list[dict[str, Any]]:
+    today = at.astimezone(zone).date()
+    rows: list[dict[str, Any]] = [
+        {"label": gettext("How it stands"), "value": row.get_state_display()},
+        {"label": gettext("Therapist"), "value": row.therapist or gettext("Nobody named")},
+        {"label": gettext("Room"), "value": row.room or gettext("None named")},
+    ]
+    if row.due_on:
+        rows.append({"label": gettext("Booster due"), "value": full_day(row.due_on)})
+    if coming := boosters.coming(row, today):
+        rows.append({"label": gettext("Its window"), "value": window_words(coming.window)})
+    if charted:
+        left = clearance.ledger(row.client, today)
+        rows.append({"label": gettext("Doses cleared and left"), "value": left_words(left), "alert": not left.left})
+    if row.ended_at:
+        rows.append({"label": gettext("Ended"), "value": f"{full_day(row.ended_at)}, {row.ended_by}"})
+    return rows
+
+
+def window_words(window: Sequence[Any]) -> str:
+    return gettext("{first} to {last}").format(first=full_day(window[0]), last=full_day(window[1]))
+
+
+def left_words(found: clearance.Ledger) -> str:
+    """What the prescriber's clearances still allow: "4 of 6 left until Jun 1, 2027"."""
+    if not found.lines:
+        return gettext("None cleared")
+    if not found.good:
+        return gettext("None left")
+    doses = sum(line.clearance.doses for line in found.good)
+    until = max(line.clearance.until for line in found.good)
+    return gettext("{left} of {doses} left until {day}").format(left=found.left, doses=doses, day=full_day(until))
+
+
+def most_words(found: clearance.Ledger) -> str:
+    """Up to which dose, and by which route, as the prescriber wrote it."""
+    rows = [line.clearance for line in found.good]
+    return "; ".join(
+        gettext("at most {mg} mg, {route}").format(
+            mg=f"{row.most_mg.normalize():f}", route=str(Route(row.route).label).lower()
+        )
+        for row in rows
+    )
+
+
+def change_row(change: PlanChange, user: Any, zone: ZoneInfo) -> dict[str, Any]:
+    return {
+        "what": change.get_what_display(),
+        "session": str(change.session) if change.session else "",
+        "detail": _detail(change, zone),
+        "when": moment(change.at),
+        "who": named(change.by, user),
+        "words": change.words,
+    }
+
+
+def _detail(change: PlanChange, zone: ZoneInfo) -> str:
+    before, after = change.before or {}, change.after or {}
+    if "booked" in after:
+        return ngettext("{n} session booked", "{n} sessions booked", after["booked"]).format(n=after["booked"])
+    if "codes" in after:
+        return ", ".join(str(LIFTED[code]) for code in after["codes"] if code in LIFTED)
+    if "doses" in after:
+        return ngettext("{n} dose", "{n} doses", after["doses"]).format(n=after["doses"])
+    new, old = (_moment(facts.get("starts_at"), zone) for facts in (after, before))
+    return gettext("from {old} to {new}").format(old=old, new=new) if old and new else new
+
+
+def _moment(text: Any, zone: ZoneInfo) -> str:
+    when = parse_datetime(text) if isinstance(text, str) else None
+    return moment(when.astimezone(zone)) if when else ""
+
+
+def _forms(
+    request: StaffRequest, row: Plan, conflicts: Sequence[Conflict], may: set[Permission], wrong: HouseForm | None
+) -> dict[str, HouseForm]:
+    """The forms that this person may use now; the one that came back wrong as it was typed."""
+    made: dict[str, HouseForm] = {}
+    if P.PLAN_KAP in may:
+        chosen = _chosen(request, row)
+        first = {"session": chosen.pk, "starts_at": timezone.localtime(chosen.starts_at)} if chosen else {}
+        missed = "yes" if chosen and chosen.starts_at <= timezone.now() else None
+        made = {
+            "move": MoveForm(plan=row, initial=first),
+            "skip": SkipForm(plan=row, initial=first | {"missed": missed}),
+            "add": AddForm(plan=row),
+            "end": EndForm(plan=row),
+        }
+    codes = liftable(conflicts)
+    if P.CLEAR_DOSES in may and codes:
+        made["override"] = OverrideForm(plan=row, codes=codes)
+    return {name: wrong if type(wrong) is type(form) and wrong else form for name, form in made.items()}
+
+
+def _chosen(request: StaffRequest, row: Plan) -> Session | None:
+    """The session whose "Move" was pressed."""
+    try:
+        wanted = UUID(request.GET.get("session", ""))
+    except ValueError:
+        return None
+    return row.sessions.filter(state__in=Session.AHEAD, pk=wanted).first()
+
+
+def liftable(conflicts: Sequence[Conflict]) -> list[str]:
+    return list(dict.fromkeys(each.code for each in conflicts if each.cleared_by == "override"))
+
+
+# --- Acts ------------------------------------------------------------------------------------------------------------
+
+
+Make = Callable[[Plan], HouseForm]
+Do = Callable[[Plan, dict[str, Any], datetime, int | None], str]
+
+
+def _act(request: StaffRequest, pk: UUID, make: Make, do: Do) -> HttpResponse:
+    """Take one form of the page: done and back to the page, or the page with what was written and why not."""
+    at, row = timezone.now(), plan_of(request, pk)
+    if request.method != "POST":
+        return redirect(row)
+    seen = request.POST.get("seen", "")
+    with timezone.override(zone_of(row)):
+        form = make(row)
+        if form.is_valid():
+            try:
+                with transaction.atomic():
+                    said = do(row, form.cleaned_data, at, int(seen) if seen.isdecimal() and len(seen) < 10 else None)
+            except NotNow as sentence:
+                form.add_error(None, str(sentence))
+                row = plan_of(request, pk)
+            else:
+                messages.success(request, said)
+                return redirect(row)
+        return page(request, row, at, wrong=form)
+
+
+@staff_page(P.PLAN_KAP)
+def plan_move(request: StaffRequest, plan: UUID) -> HttpResponse:
+    def do(row: Plan, said: dict[str, Any], at: datetime, seen: int | None) -> str:
+        moved = plans.move(
+            by=request.user,
+            session=said["session"],
+            starts_at=said["starts_at"],
+            said=said["said"],
+            with_rest=said["with_rest"],
+            at=at,
+            seen=seen,
+        )
+        return gettext("Moved: {session}, now {when}.").format(session=moved, when=moment(moved.starts_at))
+
+    return _act(request, plan, lambda row: MoveForm(request.POST, plan=row), do)
+
+
+@staff_page(P.PLAN_KAP)
+def plan_add(request: StaffRequest, plan: UUID) -> HttpResponse:
+    def do(row: Plan, said: dict[str, Any], at: datetime, seen: int | None) -> str:
+        made = plans.add(
+            by=request.user,
+            plan=row,
+            kind=said["kind"],
+            starts_at=said["starts_at"],
+            said=said["said"],
+            at=at,
+            seen=seen,
+        )
+        if made.state == State.WAITING:
+            return gettext("Added: {session}. It waits for the prescriber.").format(session=made)
+        return gettext("Added: {session}.").format(session=made)
+
+    return _act(request, plan, lambda row: AddForm(request.POST, plan=row), do)
+
+
+@staff_page(P.PLAN_KAP)
+def plan_skip(request: StaffRequest, plan: UUID) -> HttpResponse:
+    """Leave a session out, or note that the client missed it."""
+
+    def do(row: Plan, said: dict[str, Any], at: datetime, seen: int | None) -> str:
+        plans.skip(by=request.user, session=said["session"], said=said["said"], missed=said["missed"], at=at, seen=seen)
+        return gettext("Noted as missed.") if said["missed"] else gettext("Left out.")
+
+    return _act(request, plan, lambda row: SkipForm(request.POST, plan=row), do)
+
+
+@staff_page(P.PLAN_KAP)
+def plan_book_more(request: StaffRequest, plan: UUID) -> HttpResponse:
+    """Book what waited, now that it is cleared."""
+
+    def do(row: Plan, said: dict[str, Any], at: datetime, seen: int | None) -> str:
+        n = plans.book_more(by=request.user, plan=row, at=at, seen=seen)
+        return ngettext("{n} session booked.", "{n} sessions booked.", n).format(n=n)
+
+    return _act(request, plan, lambda row: OfPlan(request.POST, plan=row), do)
+
+
+@staff_page(P.PLAN_KAP)
+def plan_end(request: StaffRequest, plan: UUID) -> HttpResponse:
+    """Complete the plan or stop it, with words why; the end measure goes out."""
+
+    def do(row: Plan, said: dict[str, Any], at: datetime, seen: int | None) -> str:
+        plans.end(by=request.user, plan=row, state=said["state"], said=said["said"], at=at, seen=seen)
+        return gettext("The plan has ended. The check-in at the end goes out, and those that follow are planned.")
+
+    return _act(request, plan, lambda row: EndForm(request.POST, plan=row), do)
+
+
+@staff_page(P.CLEAR_DOSES)
+def plan_override(request: StaffRequest, plan: UUID) -> HttpResponse:
+    """A prescriber lifts a limit for this plan, with the reason."""
+
+    def make(row: Plan) -> HouseForm:
+        today = timezone.now().astimezone(zone_of(row)).date()
+        found = plans.weigh(row, list(plans.slots_ahead(row)), today)
+        return OverrideForm(request.POST, plan=row, codes=liftable(found.conflicts))
+
+    def do(row: Plan, said: dict[str, Any], at: datetime, seen: int | None) -> str:
+        plans.override(by=request.user, plan=row, codes=said["codes"], said=said["said"], at=at, seen=seen)
+        return gettext("Written down. What waited only for this is booked.")
+
+    return _act(request, plan, make, do)
