@@ -1,19 +1,29 @@
 """The treatments of the demo: infusion courses as clinics report them, KAP plans and their sessions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from practice import audit
-from practice.clinical import infusion
-from practice.kap.models import Plan, Session
-from practice.models import Client, Task
+from practice.clinical import infusion, kap, planning
+from practice.clinical.planning import Slot
+from practice.kap.actions import clearance
+from practice.kap.actions.plans import last_dose_on, zone_of
+from practice.kap.models import DoseUse, Override, Plan, PlanChange, Route, Session
+from practice.models import Client, Task, User
 from referrals.models import Course, CourseSession
 
 if TYPE_CHECKING:
     from practice.kap.demo.story import Story
 
-WEEK = timedelta(days=7)
+WEEK, LEAD, TEN = timedelta(days=7), timedelta(days=9), time(10)
+TEMPLATES = {"weekly": "weekly", "intensive": "intensive-weekend", "booster": "booster"}
+# Words and a dose of invented people; nothing of this is a default.
+TROCHE_MG = Decimal(100)
+WORDS = "Read the screening and the blood pressure of the visit. Call me for any reading over 140/90."
+REASON = "Two days in a row: she stays with her sister, I am on the phone both days, and we meet between the doses."
+ENDED = "All planned sessions done. Read the scores together and wrote down what helps."
 
 
 def record(client: Client, person: Mapping[str, Any], story: "Story") -> tuple[str, str] | None:
@@ -56,33 +66,110 @@ def _course(client: Client, row: Mapping[str, Any], story: "Story") -> tuple[str
 
 
 def _plan(client: Client, row: Mapping[str, Any], story: "Story") -> tuple[str, str]:
-    first = story.when(row["first"]).date()
+    first, zone = story.when(row["first"]).date(), zone_of(client)
     done = row["given"] == row["planned"]
-    due = story.at.astimezone(story.zone).date() + timedelta(days=row["due_in"]) if "due_in" in row else None
+    before = client.plans.order_by("-started_on").first()
+    anchor, due = _booster(client, row, story)
+    made_at = story.when(row["first"]) - LEAD if due is None else story.when(row["first"])
+    key = TEMPLATES[row["shape"]]
     plan = Plan.objects.create(
         client=client,
+        follows=before,
         shape=row["shape"],
-        state=Plan.State.DONE if done else Plan.State.UNDER_WAY,
+        template=key,
         planned=row["planned"],
-        started_on=first,
+        started_on=due or first,
+        therapist=client.therapist,
+        zone=str(zone),
+        clock=TEN,
+        anchor_on=anchor,
         due_on=due,
+        created_at=made_at,
+        created_by=client.therapist,
     )
-    step = WEEK if row["shape"] == "weekly" else timedelta(days=1)
-    for number in range(1, row["planned"] + 1):
-        day = due or first + (number - 1) * step
-        given = number <= row["given"]
-        _sessions(plan, number, day, given, story)
+    count = row["planned"] if row["shape"] == "weekly" else None
+    slots = planning.slots(planning.templates()[key], due or first, TEN, zone, count=count)
+    for slot, starts in _times(slots, row["given"], story.at):
+        state = Session.State.DONE if starts <= story.at else Session.State.PLANNED
+        Session.objects.create(
+            plan=plan, kind=slot.kind, number=slot.number, starts_at=starts, minutes=slot.minutes, state=state,
+            therapist=client.therapist, changed_at=made_at,
+        )  # fmt: skip
+    _note(plan, PlanChange.What.MADE, client.therapist, made_at, after={"template": key, "doses": row["planned"]})
+    _clear(plan, made_at, story, until=due)
+    if done:
+        _end(plan)
     audit.record("plan.recorded", by=None, client=client, target=plan, at=story.at)
     if due:
         return "KAP booster", f"due {short(due)}"
     if row["shape"] == "weekly":
         return "KAP weekly", "done" if done else f"{row['given']} of {row['planned']}"
-    return "KAP intensive", f"done {short(first + step)}"
+    return "KAP intensive", f"done {short(first + timedelta(days=1))}"
 
 
-def _sessions(plan: Plan, number: int, day: date, given: bool, story: "Story") -> None:
-    """Prepare, dose, integrate: around each dosing day."""
-    for kind, offset, hour in (("preparation", -1, 17), ("dosing", 0, 10), ("integration", 1, 17)):
-        starts = datetime.combine(day + timedelta(days=offset), time(hour), tzinfo=story.zone)
-        state = Session.State.DONE if given and starts <= story.at else Session.State.PLANNED
-        Session.objects.create(plan=plan, kind=kind, number=number, starts_at=starts, state=state)
+def _booster(client: Client, row: Mapping[str, Any], story: "Story") -> tuple[date | None, date | None]:
+    """The dose that a booster counts from, when it is that dose's own, and the day on which it is due."""
+    if "due_in" not in row:
+        return None, None
+    wanted = story.at.astimezone(story.zone).date() + timedelta(days=row["due_in"])
+    last = last_dose_on(client)
+    counted = kap.add_months(last, kap.BOOSTER_MONTHS) if last else None
+    return (last, counted) if counted and abs((counted - wanted).days) < kap.BOOSTER_WINDOW_DAYS else (None, wanted)
+
+
+def _times(slots: Sequence[Slot], given: int, at: datetime) -> Iterator[tuple[Slot, datetime]]:
+    """Each session with its time; what comes after the doses that were given lies ahead, whole weeks later."""
+    upto = [slot for slot in slots if slot.kind == planning.DOSING][given:]
+    shift = timedelta()
+    while upto and upto[0].starts + shift <= at:
+        shift += WEEK
+    for slot in slots:
+        yield slot, slot.starts + shift if upto and slot.starts >= upto[0].starts else slot.starts
+
+
+def _clear(plan: Plan, at: datetime, story: "Story", *, until: date | None) -> None:
+    """What the prescriber cleared for it, two doses first, and which doses used it; a weekend needs their reason."""
+    prescriber = plan.client.prescriber
+    doses = list(plan.sessions.filter(kind=Session.Kind.DOSING))
+    if prescriber is None or (until and (until - story.at.date()).days > max(kap.BOOSTER_REMIND_DAYS)):
+        plan.sessions.filter(state=Session.State.PLANNED).exclude(kind=Session.Kind.PREPARATION).update(
+            state=Session.State.WAITING
+        )
+        return
+    for some in (doses[:2], doses[2:]):
+        if some:
+            _grant(plan, prescriber, some, max(at, some[0].starts_at - LEAD) if some[0].starts_at < story.at else at)
+    if plan.shape == Plan.Shape.INTENSIVE:
+        row = Override(plan=plan, codes=[kap.UNDER_48_HOURS], by=prescriber, at=at)
+        row.words = REASON
+        row.save(force_insert=True)
+        _note(plan, PlanChange.What.OVERRIDDEN, prescriber, at, after={"codes": row.codes}, said=REASON)
+
+
+def _grant(plan: Plan, prescriber: User, doses: Sequence[Session], at: datetime) -> None:
+    cleared = clearance.grant(
+        by=prescriber,
+        client=plan.client,
+        doses=len(doses),
+        until=doses[-1].starts_at.date() + 4 * WEEK,
+        most_mg=TROCHE_MG,
+        route=Route.SUBLINGUAL,
+        words=WORDS,
+        at=at,
+    )
+    for dose in doses:
+        if dose.state == Session.State.DONE:
+            DoseUse.objects.create(clearance=cleared, session=dose, at=dose.starts_at)
+
+
+def _end(plan: Plan) -> None:
+    last = plan.sessions.latest("starts_at").starts_at + timedelta(hours=2)
+    plan.state, plan.ended_at, plan.ended_by, plan.end_words = Plan.State.DONE, last, plan.therapist, ENDED
+    plan.save(update_fields=["state", "ended_at", "ended_by", "end_words"])
+    _note(plan, PlanChange.What.COMPLETED, plan.therapist, last, said=ENDED)
+
+
+def _note(plan: Plan, what: str, by: User | None, at: datetime, *, after: Any = None, said: str = "") -> None:
+    row = PlanChange(plan=plan, what=what, after=after or {}, by=by, at=at)
+    row.words = said
+    row.save(force_insert=True)
