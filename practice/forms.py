@@ -33,6 +33,13 @@ class Moment(forms.DateTimeField):
     default_error_messages = {"invalid": _("Give a day and a time, such as 2026-11-20 09:30.")}
 
 
+class Day(forms.DateField):
+    """A day, as the control of the browser gives it."""
+
+    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    default_error_messages = {"invalid": _("Give a day, such as 2026-11-20.")}
+
+
 def text(label: Any, longest: int = 80, **options: Any) -> forms.CharField:
     return forms.CharField(label=label, max_length=longest, required=options.pop("required", False), **options)
 

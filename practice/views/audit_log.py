@@ -16,11 +16,11 @@ from django.utils.translation import gettext_lazy as _
 
 from practice import audit
 from practice.access import Permission
-from practice.forms import HouseForm
+from practice.forms import Day, HouseForm
 from practice.models import AuditEvent, Client, User
 from practice.pages import StaffRequest, staff_page
 from practice.views.activity import ACTION_WORDS
-from practice.views.search import NUMBER
+from practice.views.search import ClientNumber
 
 PAGE = 100
 OUTCOMES = {"ok": "", "refused": _("refused"), "failed": _("failed")}
@@ -28,29 +28,15 @@ OUTCOMES = {"ok": "", "refused": _("refused"), "failed": _("failed")}
 
 class FilterForm(HouseForm):
     who = forms.ModelChoiceField(label=_("Who"), queryset=User.objects.none(), required=False, empty_label=_("Anybody"))
-    client = forms.CharField(label=_("Client number"), required=False, max_length=12)
+    client = ClientNumber(label=_("Client number"))
     action = forms.CharField(label=_("What, as listed"), required=False, max_length=48)
-    start = forms.DateField(
-        label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    )
-    end = forms.DateField(
-        label=_("Until"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    )
+    start = Day(label=_("From"), required=False)
+    end = Day(label=_("Until"), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.helper.all_optional = True
         self.fields["who"].queryset = User.objects.order_by("name")  # type: ignore[attr-defined]
-
-    def clean_client(self) -> Client | None:
-        asked = self.cleaned_data["client"].strip()
-        if not asked:
-            return None
-        number = NUMBER.fullmatch(asked)
-        found = Client.objects.filter(number=int(number[1])).first() if number else None
-        if found is None:
-            raise forms.ValidationError(_("There is no client with this number. Write it as CH-0412."))
-        return found
 
 
 @staff_page(Permission.READ_AUDIT)
@@ -100,7 +86,11 @@ def _rows(events: list[AuditEvent]) -> list[dict[str, Any]]:
     ids = {e.client_id for e in events if e.client_id} | {e.actor_id for e in events if e.actor_id} - staff
     people: dict[UUID | None, str] = dict(User.objects.filter(pk__in=staff).values_list("pk", "name"))
     clients: dict[UUID | None, str] = {c.pk: c.code for c in Client.objects.filter(pk__in=ids).only("pk", "number")}
-    kinds = {"system": gettext("The system"), "clinic": gettext("A clinic"), "nobody": gettext("Somebody not signed in")}
+    kinds = {
+        "system": gettext("The system"),
+        "clinic": gettext("A clinic"),
+        "nobody": gettext("Somebody not signed in"),
+    }
     rows = []
     for event in events:
         who = people.get(event.actor_id) or clients.get(event.actor_id) or kinds.get(event.actor_kind, "")

@@ -3,12 +3,14 @@
 import re
 from typing import Any
 
+from django import forms
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from practice import audit
 from practice.access import Permission
@@ -21,6 +23,23 @@ SHOWN = 20
 LONGEST = 200
 OPENED = 400  # rows whose sealed phone is opened to compare its last digits
 NUMBER = re.compile(r"(?:ch-?)?0*(\d{1,7})", re.IGNORECASE)
+
+
+class ClientNumber(forms.CharField):
+    """The client with this number; None where nothing was typed."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=12, required=False, **kwargs)
+
+    def clean(self, value: Any) -> Client | None:
+        asked = str(super().clean(value))
+        if not asked:
+            return None
+        number = NUMBER.fullmatch(asked)
+        found: Client | None = Client.objects.filter(number=int(number[1])).first() if number else None
+        if found is None:
+            raise forms.ValidationError(_("There is no client with this number. Write it as CH-0412."))
+        return found
 
 
 @staff_page(Permission.SEE_CLIENT)

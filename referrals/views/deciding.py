@@ -19,7 +19,7 @@ from practice import audit
 from practice.access import Permission
 from practice.actions import NotNow
 from practice.clinical import follow_up, table
-from practice.forms import HouseForm, words_field
+from practice.forms import Day, HouseForm, words_field
 from practice.models import Client, User
 from practice.pages import client_of, staff_page
 from practice.views.chart import allowed, frame, open_flags, reader
@@ -75,10 +75,9 @@ class DecisionForm(HouseForm):
     said_words = forms.CharField(
         label=_("In their own words"), max_length=4000, required=False, widget=forms.Textarea({"rows": 2})
     )
-    review_on = forms.DateField(
+    review_on = Day(
         label=_("Look at this again on"),
         required=False,
-        widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
         error_messages={"invalid": _("Give a day, such as 2026-11-27.")},
     )
     suggestion = forms.UUIDField(required=False, widget=forms.HiddenInput)

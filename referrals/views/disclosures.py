@@ -14,12 +14,12 @@ from django.utils.translation import gettext_lazy as _
 
 from practice import audit, places
 from practice.access import Permission
-from practice.forms import HouseForm
+from practice.forms import Day, HouseForm
 from practice.models import Client
 from practice.pages import StaffRequest, staff_page
-from practice.views.search import NUMBER
+from practice.views.search import ClientNumber
 from referrals.models import Destination, Disclosure
-from referrals.views.release_forms import ClinicField, DayField
+from referrals.views.release_forms import ClinicField
 from referrals.views.release_rows import disclosure_row
 
 PER_PAGE = 50
@@ -28,28 +28,18 @@ ORDER = ["-is_emergency", "-at", "-id"]
 
 
 class FilterForm(HouseForm):
-    client = forms.CharField(label=_("Client number"), required=False, max_length=12)
+    client = ClientNumber(label=_("Client number"))
     destination = ClinicField(
         label=_("Who got it"), queryset=Destination.objects.none(), required=False, empty_label=_("Anybody")
     )
     emergency = forms.BooleanField(label=_("Only emergencies, without a release"), required=False)
-    start = DayField(label=_("From"), required=False)
-    end = DayField(label=_("Until"), required=False)
+    start = Day(label=_("From"), required=False)
+    end = Day(label=_("Until"), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.helper.all_optional = True
         self.fields["destination"].queryset = Destination.objects.order_by("name")  # type: ignore[attr-defined]
-
-    def clean_client(self) -> Client | None:
-        asked = self.cleaned_data["client"].strip()
-        if not asked:
-            return None
-        number = NUMBER.fullmatch(asked)
-        found = Client.objects.filter(number=int(number[1])).first() if number else None
-        if found is None:
-            raise forms.ValidationError(_("There is no client with this number. Write it as CH-0412."))
-        return found
 
 
 @staff_page(Permission.READ_AUDIT)

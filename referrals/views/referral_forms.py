@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from practice.forms import HouseForm, Moment, text, words_field
+from practice.forms import Day, HouseForm, Moment, text, words_field
 from referrals import attachments, states
 from referrals.actions import acts
 from referrals.models import Destination, Referral, StatusChange
@@ -111,9 +111,8 @@ class SessionForm(HouseForm):
         label=_("Session"), choices=[("book", _("Booked")), ("done", _("Done")), ("missed", _("Missed"))]
     )
     number = forms.IntegerField(label=_("Number"), min_value=1, max_value=99)
-    on = forms.DateField(
+    on = Day(
         label=_("Day"),
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         error_messages={
             "required": _("Give the day of the session."),
             "invalid": _("Write the day as year, month, day, such as 2026-11-24."),

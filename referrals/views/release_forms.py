@@ -8,17 +8,12 @@ from django.utils.translation import gettext_lazy as _
 
 from intake.forms import Words
 from intake.models import Signature
-from practice.forms import HouseForm, words_field
+from practice.forms import Day, HouseForm, words_field
 from practice.models import Practice
 from referrals import release_text
 from referrals.models import Destination, Release, Section
 
 HERE, PAPER, SEND = "here", "paper", "send"
-
-
-class DayField(forms.DateField):
-    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    default_error_messages = {"invalid": _("Give a day, such as 2026-11-20."), "required": _("Choose the last day.")}
 
 
 class ClinicField(forms.ModelChoiceField):
@@ -57,7 +52,7 @@ class ReleaseForm(HouseForm):
         max_length=400,
         help_text=_("The client reads this."),
     )
-    expires_on = DayField(label=_("Last day"))
+    expires_on = Day(label=_("Last day"), error_messages={"required": _("Choose the last day.")})
     how = forms.ChoiceField(
         label=_("How it is signed"),
         choices=[
@@ -112,7 +107,7 @@ class SignForm(HouseForm):
         widget=forms.RadioSelect,
         error_messages={"required": _("Choose how it was signed.")},
     )
-    signed_on = DayField(label=_("Day on the paper"), required=False, help_text=_("Only for a paper from another day."))
+    signed_on = Day(label=_("Day on the paper"), required=False, help_text=_("Only for a paper from another day."))
 
 
 class RevokeForm(HouseForm):

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from practice import audit
 from practice.access import Permission
 from practice.actions import NotNow
-from practice.forms import HouseForm, text, words_field
+from practice.forms import Day, HouseForm, text, words_field
 from practice.models import Client
 from practice.pages import StaffRequest, client_of, record_of, staff_page
 from practice.templatetags.ui import full_day, moment
@@ -150,9 +150,8 @@ class HandOffForm(HouseForm):
         error_messages={"required": _("Say whether the client has their safety plan.")},
     )
     words = words_field(_("If not yet: why"), "", required=False, rows=2)
-    interim_on = forms.DateField(
+    interim_on = Day(
         label=_("When are you next in touch with the client?"),
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         error_messages={
             "required": _("Give the day of the next contact with the client."),
             "invalid": _("Write the day as year, month, day, such as 2026-11-24."),
