@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 from intake import flow, packet, signs
 from intake.agreement import Agreement
 from intake.models import Answer, Assessment, Intake, Invitation, Signature
-from intake.models.packets import CODE_LIFE, HOME, LINK_LIFE, LOCK, TRIES, digest
+from intake.models.packets import CODE_LIFE, HOME, LINK_LIFE, LOCK, MOST_DOUBLED, TRIES, digest
 from intake.packet import Packet, Page
 from intake.signals import assessment_submitted
 from practice import audit, coverage, notices
@@ -248,7 +248,10 @@ def try_code(*, invitation: Invitation, code: str, at: datetime) -> bool:
 
 
 def _tried(row: Invitation, right: bool, at: datetime) -> bool:
-    """Count a try at the door of this row. What was typed, and how near it was, is kept nowhere."""
+    """Count a try at the door of this row. What was typed, and how near it was, is kept nowhere.
+
+    Of a client's own page each lock is twice as long as the one before: a year has few birthdays to guess.
+    """
     if right:
         row.tries, row.locked_until, row.code_digest, row.code_expires_at = 0, None, "", None
         row.save(update_fields=["tries", "locked_until", "code_digest", "code_expires_at"])
@@ -256,8 +259,9 @@ def _tried(row: Invitation, right: bool, at: datetime) -> bool:
         audit.record(opened, by=row.client, client=row.client, target=row, at=at)
         return True
     row.tries += 1
-    if row.tries >= TRIES:
-        row.tries, row.locked_until, row.code_digest, row.code_expires_at = 0, at + LOCK, "", None
+    if row.tries % TRIES == 0:
+        before = min(row.tries // TRIES - 1, MOST_DOUBLED) if row.packet == HOME else 0
+        row.locked_until, row.code_digest, row.code_expires_at = at + LOCK * 2**before, "", None
         _tell_locked(row, at)
     row.save(update_fields=["tries", "locked_until", "code_digest", "code_expires_at"])
     audit.record("intake.wrong_code", by=row.client, client=row.client, target=row, at=at, outcome="refused")

@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from django.test import Client as Browser
 from django.urls import reverse
+from django.utils import timezone
 
 from intake import actions as intake_actions
 from intake import measures
@@ -196,6 +197,23 @@ def test_birth_date_opens_no_answers_that_were_given(maya: User, on_call: User) 
     browser = at_home(ada)
     assert send(browser, begun.path)["Location"] == "/my/code/"
     assert browser.get("/my/q/phq-9--1/")["Location"].startswith("/my/locked/")
+
+
+def test_birth_date_is_not_guessed_in_a_day(maya: User, clock: Any) -> None:
+    """Whoever has the link and knows the age has 365 dates to try: five in a quarter of an hour would be 480 a day."""
+    ada = factories.client(maya, "Ada Finch", reach={"sms": True, "email": True, "private": []})
+    home = intake_actions.home_invitation(client=ada, at=timezone.now())
+    begun, tried = timezone.now(), 0
+    while timezone.now() < begun + DAY:
+        tried += not intake_actions.is_shut(home, timezone.now())
+        assert not intake_actions.try_birth_date(invitation=home, said="1990-01-01", at=timezone.now())
+        home.refresh_from_db()
+        if intake_actions.is_shut(home, timezone.now()):
+            clock.move_to(home.locked_until)
+    assert tried == 50
+    assert intake_actions.try_birth_date(invitation=home, said=ada.birth_date, at=home.locked_until + HOUR)
+    home.refresh_from_db()
+    assert (home.tries, home.locked_until) == (0, None)
 
 
 def test_own_code_of_the_client_still_opens_them(sam: Client, maya: User, on_call: User) -> None:
