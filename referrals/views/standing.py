@@ -1,7 +1,7 @@
 """How a referral stands, in the words of the list, the chart and its own page."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.utils.translation import gettext
@@ -104,12 +104,12 @@ def steps(row: Referral, history: Sequence[StatusChange]) -> list[dict[str, Any]
     def when(*wanted: str) -> datetime | None:
         return next((change.happened_at for change in standing if change.event in wanted), None)
 
-    done = sessions_done(row)
-    rows = [
+    done, given = sessions_done(row), _given(row)
+    rows: list[tuple[str, date | None]] = [
         (gettext("Sent"), row.sent_at),
         (gettext("Opened"), row.opened_at or row.received_at),
         (gettext("Accepted"), when(Event.ACCEPT)),
-        (gettext("First session"), when(Event.VISIT)),
+        (gettext("First session"), given[0] if given else when(Event.VISIT)),
         (gettext("Letter"), when(Event.OUTCOME)),
     ]
     if row.state == State.DECLINED:
@@ -117,7 +117,8 @@ def steps(row: Referral, history: Sequence[StatusChange]) -> list[dict[str, Any]
     elif row.state in (State.CANCEL_ASKED, State.CANCELLED):
         rows = [*[r for r in rows if r[1]], (str(State(row.state).label), row.state_at)]
     elif done and rows[3][1]:
-        rows.insert(4, (gettext("{n} of {m} done").format(n=done[0], m=done[1]), _last_session(row, done)))
+        last = given[-1] if done[0] >= done[1] else None
+        rows.insert(4, (gettext("{n} of {m} done").format(n=done[0], m=done[1]), last))
     found = [
         {"label": label, "when": day(at) if at else "", "done": at is not None, "now": False} for label, at in rows
     ]
@@ -127,6 +128,7 @@ def steps(row: Referral, history: Sequence[StatusChange]) -> list[dict[str, Any]
     return found
 
 
-def _last_session(row: Referral, done: tuple[int, int]) -> Any:
-    days = [s.on for s in row.course.sessions.all() if s.state == CourseSession.State.DONE]
-    return max(days) if done[0] >= done[1] else None
+def _given(row: Referral) -> list[date]:
+    """The days on which sessions were given, the first one first; a clinic may tell of them days later."""
+    course = getattr(row, "course", None)
+    return sorted(s.on for s in course.sessions.all() if s.state == CourseSession.State.DONE) if course else []
