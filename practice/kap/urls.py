@@ -2,9 +2,13 @@
 
 from django.urls import path
 
-from practice.kap.views import clearance, making, plan, plans
+from practice.kap.views import clearance, making, my_plan, plan, plans
 
 urlpatterns = [
+    # --- the client
+    path("my/plan/", my_plan.my_plan, name="my_plan"),
+    path("my/plan/<uuid:session>/", my_plan.my_intention, name="my_intention"),
+    # --- staff
     path("plans/", plans.plans, name="plans"),
     path("plans/<uuid:plan>/", plan.plan, name="plan"),
     path("plans/<uuid:plan>/move/", plan.plan_move, name="plan_move"),

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from intake.models import Assessment, Intake, Invitation, Measure, Signature
 from practice import actions
-from practice.kap.models import DoseClearance, Plan
+from practice.kap.models import DoseClearance, Plan, Session
 from practice.models import Client, CoverageShift, Job, KeptForm, Note, PsychotherapyNote, SafetyPlan, User
 from referrals import disclosure, letters
 from referrals import packet as packets
@@ -146,6 +146,9 @@ def build(people: dict[str, User | None], client: Client) -> World:
     letter.name, letter.body = "Outcome.pdf", b"%PDF-"
     letter.save()
     kap_plan = Plan.objects.create(client=client, shape="weekly", started_on=now.date(), created_by=maya)
+    kap_session = Session.objects.create(
+        plan=kap_plan, kind="dosing", number=1, starts_at=now + timedelta(days=3), therapist=maya
+    )
     cleared = DoseClearance(
         client=client, doses=2, until=(now + timedelta(days=30)).date(), most_mg=100, route="sublingual",
         by=people.get("prescriber") or maya, at=now,
@@ -189,6 +192,7 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "letter": letter.pk,
             "decision": decision.pk,
             "plan": kap_plan.pk,
+            "session": kap_session.pk,
             "clearance": cleared.pk,
             "question": question.pk,
             "person": maya.pk,

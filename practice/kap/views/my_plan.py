@@ -1,0 +1,215 @@
+"""The client's own plan in plain words: what happens before, that day and after; and what they write for themselves.
+
+Nothing here names a dose, a score or a reading. What is said about ketamine are the points of the agreement that the
+practice's clinical owner signed. Eating and drinking before: ISHA in docs/clinical-sources.md.
+"""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from intake import agreement
+from intake.doors import Link, called, home_page, see_other, show
+from intake.home import Line
+from intake.views import home
+from practice import audit
+from practice.clinical import kap
+from practice.forms import HouseForm, words_field
+from practice.kap import intentions
+from practice.kap.actions.plans import zone_of
+from practice.kap.models import Intention, Plan, Session
+from practice.models import Client
+from practice.templatetags.ui import full_day, moment
+
+When, State, Kind = Intention.When, Session.State, Session.Kind
+BOOKED = (State.PLANNED, State.STARTED)
+KINDS: dict[str, str | Promise] = {
+    Kind.PREPARATION: _("A talk to get ready"),
+    Kind.DOSING: _("Ketamine session"),
+    Kind.INTEGRATION: _("A talk about it afterwards"),
+}
+AGREED = ("ketamine", "1")
+ABOUT = ("off_label", "benefit", "stop")  # points of that agreement
+THAT_DAY = ("touch", "emergency")
+AFTER = ("driving",)
+
+
+class WordsForm(HouseForm):
+    words = words_field(_("In your own words"), "", required=False, max_length=intentions.LONGEST, rows=6)
+
+    def __init__(self, *args: Any, when: str, **kwargs: Any) -> None:
+        super().__init__(*args, auto_id=f"{when}_%s", **kwargs)
+        if when == When.BEFORE:
+            self.fields["words"].label = gettext("What would you like from this session?")
+        else:
+            self.fields["words"].label = gettext("What do you want to remember?")
+
+
+def line(link: Link, at: datetime) -> Line | None:
+    """The plan's part of the client's own page: n of m, and what is next."""
+    plan = standing(link.client)
+    if plan is None:
+        return None
+    with timezone.override(zone_of(link.client)):
+        following = next((row for row in sessions_of(link.client) if row.state in BOOKED and row.starts_at > at), None)
+        words = gettext("Next: {when}.").format(when=moment(following.starts_at)) if following else ""
+        return Line(
+            title=gettext("Your plan"),
+            text=f"{how_far(plan)} {words}".strip(),
+            url=reverse("my_plan"),
+            label=gettext("Open your plan"),
+        )
+
+
+def standing(client: Client) -> Plan | None:
+    """The plan that goes on now, the first of them to begin; else the last one."""
+    plans = list(client.plans.prefetch_related("sessions"))
+    under_way = [plan for plan in plans if plan.state == Plan.State.UNDER_WAY]
+    return next(iter(under_way), None) or (plans[-1] if plans else None)
+
+
+def sessions_of(client: Client) -> list[Session]:
+    """The client's sessions in time, of every plan: those that are booked, and those that were."""
+    found = Session.objects.filter(plan__client=client).select_related("plan", "therapist").order_by("starts_at")
+    return [row for row in found if row.state not in (State.SKIPPED, State.WAITING)]
+
+
+def how_far(plan: Plan) -> str:
+    done = sum(row.kind == Kind.DOSING and row.state == State.DONE for row in plan.sessions.all())
+    return ngettext(
+        "{done} of {planned} ketamine session done.", "{done} of {planned} ketamine sessions done.", plan.planned
+    ).format(done=done, planned=plan.planned)
+
+
+@home_page
+def my_plan(request: HttpRequest) -> HttpResponse:
+    link: Link = request.link  # type: ignore[attr-defined]
+    at, client = timezone.now(), link.client
+    audit.record("read.my_plan", by=client, client=client, at=at)
+    plan = standing(client)
+    if plan is None:
+        return show(request, "kap/my_plan_none.html")
+    rows = sessions_of(client)
+    ahead = [row for row in rows if row.state in BOOKED]
+    zone = zone_of(client)
+    with timezone.override(zone):
+        context = {
+            "how_far": how_far(plan) if plan.state == Plan.State.UNDER_WAY else "",
+            "ahead": [card(row) for row in ahead],
+            "behind": [card(row) for row in reversed(rows) if row.state == State.DONE],
+            "waits": sum(row.state == State.WAITING for row in plan.sessions.all()),
+            "booster": booster_words(client, plan, rows, at.astimezone(zone).date()),
+            "zone": "" if zone.key == link.practice.zone else zone.key.rpartition("/")[2].replace("_", " "),
+            "forms": home.forms_line(link, at),
+            "driver": (client.contact("support") or {}).get("name", ""),
+            "about": agreed(ABOUT),
+            "that_day": agreed(THAT_DAY),
+            "after": agreed(AFTER),
+            "has_signed": client.signatures.exists(),
+            "asks": any(row.kind == Kind.DOSING for row in ahead),
+        }
+        return show(request, "kap/my_plan.html", context)
+
+
+def agreed(keys: tuple[str, ...]) -> list[str]:
+    """These points of the agreement about ketamine, word for word."""
+    points = {point.key: point.text for part in agreement.load(*AGREED).parts for point in part.points}
+    return [points[key] for key in keys]
+
+
+def card(session: Session) -> dict[str, Any]:
+    return {
+        "what": KINDS[session.kind],
+        "when": moment(session.starts_at),
+        "minutes": session.minutes,
+        "where": gettext("By video") if session.setting == Session.Setting.REMOTE else session.room,
+        "with": session.therapist.first_name if session.therapist else "",
+        "is_dose": session.kind == Kind.DOSING,
+        "url": reverse("my_intention", args=[session.pk]),
+    }
+
+
+def booster_words(client: Client, plan: Plan, rows: list[Session], today: date) -> str:
+    """When the next ketamine session after a series is due: of a booster that is planned, or after the last dose."""
+    given = [row.starts_at.astimezone(zone_of(client)).date() for row in rows if is_given(row)]
+    if plan.state == Plan.State.UNDER_WAY and plan.shape == Plan.Shape.BOOSTER:
+        due = plan.due_on
+    elif plan.state != Plan.State.UNDER_WAY and given:
+        due = kap.booster(max(given), max(today, *given)).due_on
+    else:
+        due = None
+    return full_day(due)
+
+
+def is_given(session: Session) -> bool:
+    return session.kind == Kind.DOSING and session.state == State.DONE
+
+
+@home_page
+def my_intention(request: HttpRequest, session: UUID) -> HttpResponse:
+    """What the client writes before a session and after it. A script saves while they type; so does each button."""
+    link: Link = request.link  # type: ignore[attr-defined]
+    at, client = timezone.now(), link.client
+    row = Session.objects.filter(plan__client=client, pk=session).select_related("plan", "therapist").first()
+    if row is None:
+        raise Http404
+    wrong: dict[str, WordsForm] = {}
+    if request.method == "POST":
+        when = request.POST.get("when", "")
+        if when not in When.values:
+            raise Http404
+        form = WordsForm(request.POST, when=when)
+        if form.is_valid():
+            intentions.keep(by=client, session=row, when=when, words=form.cleaned_data["words"], at=at)
+            return _after(request, link, row, when, at)
+        wrong[when] = form
+    written = intentions.own(client, row)
+    began = row.state in (State.STARTED, State.DONE) or row.starts_at <= at
+    with timezone.override(zone_of(client)):
+        context = {
+            "session": card(row) if row.state not in (State.WAITING, State.SKIPPED) else {"what": KINDS[row.kind]},
+            "parts": [
+                part(when, written.get(when), wrong.get(when))
+                for when, open_now in ((When.BEFORE, not began), (When.AFTER, began))
+                if open_now or when in written or when in wrong
+            ],
+            "wrong": next(iter(wrong.values()), None),
+        }
+        return show(request, "kap/my_intention.html", context, status=400 if wrong else 200)
+
+
+def part(when: str, row: Intention | None, wrong: WordsForm | None) -> dict[str, Any]:
+    return {
+        "when": when,
+        "title": gettext("Before") if when == When.BEFORE else gettext("Afterwards"),
+        "form": wrong or WordsForm(initial={"words": row.words if row else ""}, when=when),
+        "shared_at": row.shared_at if row else None,
+        "saved_at": row.saved_at if row else None,
+    }
+
+
+def _after(request: HttpRequest, link: Link, row: Session, when: str, at: datetime) -> HttpResponse:
+    """What follows a save: nothing for the script, else the page again with what is true now."""
+    pressed = next((name for name in ("share", "stop", "save") if name in request.POST), "")
+    if not pressed:
+        return HttpResponse(status=204)
+    name = called(link.client, link.practice)
+    if pressed == "share" and not request.POST.get("words", "").strip():
+        messages.warning(request, gettext("Write something first. Then you can share it."))
+    elif pressed == "share":
+        intentions.share(by=link.client, session=row, when=when, wanted=True, at=at)
+        messages.success(request, gettext("Saved. {name} can read it now.").format(name=name))
+    elif pressed == "stop":
+        intentions.share(by=link.client, session=row, when=when, wanted=False, at=at)
+        messages.success(request, gettext("Saved. It is yours alone again."))
+    else:
+        messages.success(request, gettext("Saved."))
+    return see_other("my_intention", row.pk)
