@@ -452,7 +452,7 @@ def test_chart_shows_the_phases_the_offer_and_the_ways_on(maya: User, pax: User,
     cleared(pax, sam)
     said = text(browser.get(chart))
     assert "Due Jan 19, 2027, window Dec 20, 2026 to Feb 18, 2027" in said
-    assert "Doses cleared: 8 of 8 left until Jun 1, 2027. at most 137 mg" in said
+    assert "Doses cleared: 8 of 8 left until Jun 1, 2027. At most 137 mg" in said
     page = browser.get(chart).content.decode()
     assert f'href="{new(sam)}?template=booster"' in page
     Task.open(sam, "booster", at=NOW)

@@ -10,14 +10,14 @@ from practice.clinical import infusion, kap, planning
 from practice.clinical.planning import Slot
 from practice.kap.actions import clearance
 from practice.kap.actions.plans import last_dose_on, zone_of
-from practice.kap.models import DoseUse, Override, Plan, PlanChange, Route, Session
+from practice.kap.models import DoseUse, Entry, Override, Plan, PlanChange, Route, Session
 from practice.models import Client, Task, User
 from referrals.models import Course, CourseSession
 
 if TYPE_CHECKING:
     from practice.kap.demo.story import Story
 
-WEEK, LEAD, TEN = timedelta(days=7), timedelta(days=9), time(10)
+WEEK, LEAD = timedelta(days=7), timedelta(days=9)
 TEMPLATES = {"weekly": "weekly", "intensive": "intensive-weekend", "booster": "booster"}
 # Words and a dose of invented people; nothing of this is a default.
 TROCHE_MG = Decimal(100)
@@ -71,7 +71,7 @@ def _plan(client: Client, row: Mapping[str, Any], story: "Story") -> tuple[str, 
     before = client.plans.order_by("-started_on").first()
     anchor, due = _booster(client, row, story)
     made_at = story.when(row["first"]) - LEAD if due is None else story.when(row["first"])
-    key = TEMPLATES[row["shape"]]
+    key, clock = TEMPLATES[row["shape"]], time(row.get("clock", 10))
     plan = Plan.objects.create(
         client=client,
         follows=before,
@@ -81,14 +81,14 @@ def _plan(client: Client, row: Mapping[str, Any], story: "Story") -> tuple[str, 
         started_on=due or first,
         therapist=client.therapist,
         zone=str(zone),
-        clock=TEN,
+        clock=clock,
         anchor_on=anchor,
         due_on=due,
         created_at=made_at,
         created_by=client.therapist,
     )
     count = row["planned"] if row["shape"] == "weekly" else None
-    slots = planning.slots(planning.templates()[key], due or first, TEN, zone, count=count)
+    slots = planning.slots(planning.templates()[key], due or first, clock, zone, count=count)
     for slot, starts in _times(slots, row["given"], story.at):
         state = Session.State.DONE if starts <= story.at else Session.State.PLANNED
         Session.objects.create(
@@ -97,6 +97,7 @@ def _plan(client: Client, row: Mapping[str, Any], story: "Story") -> tuple[str, 
         )  # fmt: skip
     _note(plan, PlanChange.What.MADE, client.therapist, made_at, after={"template": key, "doses": row["planned"]})
     _clear(plan, made_at, story, until=due)
+    _after(plan, row)
     if done:
         _end(plan)
     audit.record("plan.recorded", by=None, client=client, target=plan, at=story.at)
@@ -160,6 +161,23 @@ def _grant(plan: Plan, prescriber: User, doses: Sequence[Session], at: datetime)
     for dose in doses:
         if dose.state == Session.State.DONE:
             DoseUse.objects.create(clearance=cleared, session=dose, at=dose.starts_at)
+
+
+def _after(plan: Plan, row: Mapping[str, Any]) -> None:
+    """What the last dose left to do: an adverse event to follow up, or an integration that nobody booked."""
+    last = plan.sessions.filter(kind=Session.Kind.DOSING, state=Session.State.DONE).last()
+    if last is None:
+        return
+    if "event" in row:
+        at = last.starts_at + timedelta(hours=1)
+        entry = Entry(session=last, kind=Entry.Kind.EVENT, happened_at=at, at=at, by=plan.therapist)
+        entry.facts = {"what": row["event"], "grade": 3, "action": row["action"], "words": ""}
+        entry.save(force_insert=True)
+        Task.open(plan.client, "adverse", at=at, subject_id=plan.pk, due_at=at)
+    if row.get("unbooked"):
+        plan.sessions.filter(kind=Session.Kind.INTEGRATION, number=last.number).update(state=Session.State.SKIPPED)
+        due = last.starts_at + timedelta(hours=72)
+        Task.open(plan.client, "kap_integrate", at=last.starts_at, subject_id=plan.pk, due_at=due)
 
 
 def _end(plan: Plan) -> None:

@@ -243,7 +243,7 @@ def most_words(found: clearance.Ledger) -> str:
     """Up to which dose, and by which route, as the prescriber wrote it."""
     rows = [line.clearance for line in found.good]
     return "; ".join(
-        gettext("at most {mg} mg, {route}").format(
+        gettext("At most {mg} mg, {route}").format(
             mg=f"{row.most_mg.normalize():f}", route=str(Route(row.route).label).lower()
         )
         for row in rows
