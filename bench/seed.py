@@ -20,6 +20,7 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections, models, transac
 from django.utils import timezone
 
 from intake.models import Assessment, Intake, Invitation
+from intake.models.packets import digest
 from practice.access import Role
 from practice.clinical.instrument import load
 from practice.clinical.scoring import score
@@ -31,7 +32,7 @@ from referrals import packet as packets
 from referrals.actions import releases
 from referrals.models import DeskKey, Destination, Referral, Release, Section
 from referrals.models import Path as PathOfCare
-from referrals.models.referrals import LINK_LIFE, digest
+from referrals.models.referrals import LINK_LIFE
 from referrals.states import State
 
 SCALES = {"1k": 1_000, "100k": 100_000, "1M": 1_000_000}

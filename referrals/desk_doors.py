@@ -13,11 +13,12 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
+from intake.doors import see_other
 from practice.middleware import kept_fields
 from practice.models import Client, Practice
 from practice.pages import View, client_door, once
@@ -40,13 +41,6 @@ class Desk:
     practice: Practice
     name: str
     """Of the person at the clinic, as they last wrote it."""
-
-
-def see_other(name: str, *args: Any, query: str = "") -> HttpResponseRedirect:
-    """303 to a page by its name, so that no browser repeats a POST."""
-    response = HttpResponseRedirect(reverse(name, args=args) + query)
-    response.status_code = 303
-    return response
 
 
 def link_page(view: View) -> View:

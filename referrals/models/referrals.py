@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from intake.models.packets import digest
 from practice.models import Client, ClientRecord
 from practice.models.clients import RecordQuerySet
 from practice.sealed import SealedBytes, SealedField
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
     from referrals.models.releases import Disclosure
 
 LINK_LIFE = timedelta(days=30)
-
-
-def digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class ReferralQuerySet(RecordQuerySet):

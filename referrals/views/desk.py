@@ -14,14 +14,15 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from intake.doors import see_other
+from intake.models.packets import digest
 from practice.forms import HouseForm
 from practice.templatetags.ui import clock, day, moment
 from referrals import desk_doors as doors
 from referrals.actions import desk as actions
 from referrals.actions import events
-from referrals.desk_doors import Desk, desk_page, link_page, see_other, show
+from referrals.desk_doors import Desk, desk_page, link_page, show
 from referrals.models import DeskKey, Message, Referral
-from referrals.models.referrals import digest
 from referrals.states import State
 
 ALL = "all"  # in the link of a digest, which leads to the list

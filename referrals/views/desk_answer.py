@@ -10,11 +10,12 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from intake.doors import see_other
 from practice.forms import LONGEST_WORDS, HouseForm, Moment
 from referrals import states
 from referrals.actions import acts, events
 from referrals.actions import desk as actions
-from referrals.desk_doors import Desk, referral_page, see_other
+from referrals.desk_doors import Desk, referral_page
 from referrals.models import Referral
 from referrals.states import Actor, Event
 from referrals.views.desk_referral import act, by_whom, page, seen, therapist_of

@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from intake.doors import see_other
 from practice.actions import NotNow
 from practice.forms import HouseForm
 from practice.models import Client, Practice
@@ -18,7 +19,7 @@ from practice.templatetags.ui import day, moment
 from referrals import states
 from referrals.actions import acts, events
 from referrals.actions import desk as actions
-from referrals.desk_doors import Desk, packet_of, referral_page, say_name, see_other, show
+from referrals.desk_doors import Desk, packet_of, referral_page, say_name, show
 from referrals.models import Course, CourseSession, Packet, Referral, StatusChange
 from referrals.states import Actor, Event, State
 from referrals.views.desk_table import first_day, rows, session_number

@@ -11,11 +11,12 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from intake.doors import see_other
 from practice.actions import NotNow
 from practice.forms import LONGEST_WORDS, HouseForm
 from practice.templatetags.ui import day
 from referrals.actions import acts, events
-from referrals.desk_doors import referral_page, see_other
+from referrals.desk_doors import referral_page
 from referrals.models import CourseSession, Referral
 from referrals.states import Actor, Event
 from referrals.views.desk_referral import act, by_whom, page, seen, whole

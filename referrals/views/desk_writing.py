@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from intake.doors import see_other
 from practice import audit
 from practice.actions import NotNow
 from practice.forms import LONGEST_WORDS, HouseForm, Moment, text, words_field
@@ -22,7 +23,7 @@ from practice.views.trouble import card
 from referrals import attachments
 from referrals.actions import desk as actions
 from referrals.actions import events
-from referrals.desk_doors import Desk, packet_of, referral_page, safety_page, say_name, see_other, show, why_gone
+from referrals.desk_doors import Desk, packet_of, referral_page, safety_page, say_name, show, why_gone
 from referrals.models import Referral
 from referrals.states import Actor, Event, State
 from referrals.views.desk_referral import act, by_whom, page, therapist_of

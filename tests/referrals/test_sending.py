@@ -14,6 +14,7 @@ from django.db import connections
 from django.urls import reverse
 from django.utils.html import escape
 
+from intake.models.packets import digest
 from practice import actions as practice_actions
 from practice import jobs
 from practice.actions import NotNow
@@ -21,7 +22,6 @@ from practice.models import AuditEvent, Client, Job, Note, Notice, Task, User
 from referrals.actions import decisions, delivery, drafts, events, sending
 from referrals.actions.problems import problems
 from referrals.models import Disclosure, Packet, Referral, Sending, StatusChange
-from referrals.models.referrals import digest
 from referrals.states import Actor, Event, State
 from tests.factories import NOW
 from tests.referrals.cases import ALL, released
