@@ -197,17 +197,12 @@ def _restore_session(course: Course, number: int, kept: dict[str, Any] | None) -
 
 
 def _moment_of(session: CourseSession) -> datetime:
-    """When a session takes place: the time the clinic gave, else the beginning of that day (see `has_time`)."""
+    """When a session takes place: the time the clinic gave, else the beginning of that day."""
     return session.at or _midnight(session.on)
 
 
 def _midnight(on: date) -> datetime:
     return datetime.combine(on, time.min, tzinfo=ZoneInfo(Practice.get().zone))
-
-
-def has_time(visit_at: datetime) -> bool:
-    """Whether a visit has a time of day, or only a day."""
-    return coverage.local(visit_at, Practice.get()).time() != time.min
 
 
 def proposed(first: date, count: int = 6) -> list[date]:

@@ -17,13 +17,13 @@ from django.utils.translation import gettext_lazy as _
 from intake.doors import see_other
 from intake.models.packets import digest
 from practice.forms import HouseForm
-from practice.templatetags.ui import clock, day, moment
+from practice.templatetags.ui import clock
 from referrals import desk_doors as doors
 from referrals.actions import desk as actions
-from referrals.actions import events
 from referrals.desk_doors import Desk, desk_page, link_page, show
 from referrals.models import DeskKey, Message, Referral
 from referrals.states import State
+from referrals.views.standing import visit_words
 
 ALL = "all"  # in the link of a digest, which leads to the list
 MOST_KEPT = 40  # fields of one page
@@ -175,15 +175,8 @@ def desk(request: HttpRequest) -> HttpResponse:
     here: Desk = request.desk  # type: ignore[attr-defined]
     unread = Message.objects.filter(referral=OuterRef("pk"), from_clinic=False, read_at=None)
     found = Referral.objects.at_desk(here.key).open().select_related("client").annotate(has_news=Exists(unread))
-    rows = [
-        {"referral": each, "visit": _visit_words(each.visit_at) if each.visit_at else ""}
-        for each in found.order_by("sent_at")
-    ]
+    rows = [{"referral": each, "visit": visit_words(each.visit_at)} for each in found.order_by("sent_at")]
     return show(request, "referrals/desk.html", {"rows": rows, "open": len(rows)})
-
-
-def _visit_words(at: datetime) -> str:
-    return moment(at) if events.has_time(at) else day(at)
 
 
 class PinForm(HouseForm):

@@ -15,7 +15,7 @@ from intake.doors import see_other
 from practice.actions import NotNow
 from practice.forms import HouseForm
 from practice.models import Client, Practice
-from practice.templatetags.ui import day, moment
+from practice.templatetags.ui import day
 from referrals import states
 from referrals.actions import acts, events
 from referrals.actions import desk as actions
@@ -23,6 +23,7 @@ from referrals.desk_doors import Desk, packet_of, referral_page, say_name, show
 from referrals.models import Course, CourseSession, Packet, Referral, StatusChange
 from referrals.states import Actor, Event, State
 from referrals.views.desk_table import first_day, rows, session_number
+from referrals.views.standing import visit_words
 
 LINK = StatusChange.Channel.LINK
 TALKED_OVER = 40  # messages shown; older ones are in the record of the practice
@@ -89,6 +90,7 @@ def page(
         "talk": _is_talk(referral, course),
         "routes": CourseSession.Route.choices,
         "done": _done(course),
+        "next_visit": visit_words(referral.visit_at),
         "fill_from": first_day(course, at) if course else None,
         "undo": _newest(undo),
         "thread": referral.messages.select_related("by")[:TALKED_OVER],
@@ -151,7 +153,7 @@ def change_words(change: StatusChange) -> str:
     number = session_number(change)
     name = gettext("Infusion {n}").format(n=number) if number else gettext("The visit")
     on = day(change.session.on if change.session else change.happened_at)
-    booked = moment(change.visit_at) if change.visit_at and events.has_time(change.visit_at) else day(change.visit_at)
+    booked = visit_words(change.visit_at)
     words = {
         Event.ACCEPT: gettext("You accepted the referral."),
         Event.DECLINE: gettext("You declined the referral."),

@@ -77,7 +77,7 @@ def _look(session: CourseSession | None, today: date) -> str:
 
 
 def first_day(course: Course, at: datetime) -> str:
-    """The day from which "Fill 6 dates" counts unless the clinic gives another: after the last that is known."""
+    """The day from which "Fill 6 dates" counts unless the clinic gives another: a day apart from the last known."""
     last = max((session.on for session in course.sessions.all()), default=None)
     tomorrow = timezone.localtime(at).date() + timedelta(days=1)
-    return max(tomorrow, last + timedelta(days=1) if last else tomorrow).isoformat()
+    return max(tomorrow, last + timedelta(days=2) if last else tomorrow).isoformat()

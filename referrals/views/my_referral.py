@@ -24,9 +24,9 @@ from practice.forms import HouseForm, words_field
 from practice.models import Client
 from practice.templatetags.ui import day, moment
 from referrals.actions import client_words, clocks
-from referrals.actions.events import has_time
 from referrals.models import ClientWord, Course, CourseSession, Path, Referral
 from referrals.states import IN_TREATMENT, TERMINAL, State
+from referrals.views.standing import visit_words
 
 Kind = ClientWord.Kind
 GOES_THERE = (Path.INFUSION, Path.PAIN)
@@ -148,19 +148,13 @@ def card(referral: Referral, link: Link, at: datetime) -> dict[str, Any]:
         "lead": lead(referral, link, at),
         "steps": steps(referral),
         "asks": asks(referral, at),
-        "visit": visit_words(referral) if referral.visit_at and referral.visit_at > at else "",
+        "visit": visit_words(referral.visit_at) if referral.visit_at and referral.visit_at > at else "",
         "brings": referral.state in (State.ACCEPTED, *IN_TREATMENT),
         "rides": referral.path in GOES_THERE,
         "driver": (link.client.contact("support") or {}).get("name", ""),
         "is_open": open_here,
         "therapist": called(link.client, link.practice),
     }
-
-
-def visit_words(referral: Referral) -> str:
-    """The day of the visit, with its time when the clinic gave one."""
-    assert referral.visit_at is not None
-    return moment(referral.visit_at) if has_time(referral.visit_at) else day(referral.visit_at)
 
 
 def lead(referral: Referral, link: Link, at: datetime) -> str:
@@ -173,8 +167,10 @@ def lead(referral: Referral, link: Link, at: datetime) -> str:
         return gettext("We sent it. They have not opened it yet; we keep asking.")
     if state == State.SCHEDULED and referral.visit_at is not None:
         if referral.visit_at > at:
-            return gettext("Your next visit is on %(when)s.") % {"when": visit_words(referral)}
-        return gettext("Your visit was on %(when)s. We wait for a word from them.") % {"when": visit_words(referral)}
+            return gettext("Your next visit is on %(when)s.") % {"when": visit_words(referral.visit_at)}
+        return gettext("Your visit was on %(when)s. We wait for a word from them.") % {
+            "when": visit_words(referral.visit_at)
+        }
     said = {
         State.ACCEPTED: _("They said yes. They will give you a day for your first visit."),
         State.DECLINED: _("They cannot take you. %(name)s will talk with you about another way."),

@@ -32,7 +32,7 @@ from referrals.views.referral_forms import (
     SessionForm,
 )
 from referrals.views.sending import hand_off_words
-from referrals.views.standing import chip, steps, trouble_of
+from referrals.views.standing import chip, steps, trouble_of, visit_words
 
 P = Permission
 # Items of this page that words finish (practice.views.activity.BY_WORDS).
@@ -180,7 +180,7 @@ def _visit(row: Referral) -> str:
     if row.visit_at is None:
         return ""
     confirmed = gettext("confirmed by the client") if row.visit_confirmed_at else gettext("not confirmed by the client")
-    return f"{moment(row.visit_at)}, {confirmed}"
+    return f"{visit_words(row.visit_at)}, {confirmed}"
 
 
 def change_row(change: StatusChange, user: User, charted: bool) -> dict[str, Any]:
@@ -204,7 +204,7 @@ def change_row(change: StatusChange, user: User, charted: bool) -> dict[str, Any
         "who": told,
         "reason": reason if charted else "",
         "words": change.words if charted else "",
-        "visit": moment(change.visit_at),
+        "visit": visit_words(change.visit_at),
         "corrected": corrected,
         "can_correct": not corrected and change.event not in (events.CORRECT, Event.SEND),
     }

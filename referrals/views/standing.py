@@ -1,9 +1,10 @@
 """How a referral stands, in the words of the list, the chart and its own page."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -58,13 +59,20 @@ def chip(referral: Referral) -> dict[str, str]:
     return {"tone": TONES.get(state, "watch"), "icon": ICONS.get(state, "clock"), "text": state_words(referral)}
 
 
+def visit_words(at: datetime | None) -> str:
+    """When a visit is, in the zone of the page; a clinic may have given the day alone."""
+    if at is None:
+        return ""
+    return moment(at) if timezone.localtime(at).time() != time.min else day(at)
+
+
 def next_words(referral: Referral) -> str:
     if referral.state == State.DRAFT and referral.closed_at is None:
         return gettext("Not sent yet")
     if referral.closed_at is not None and referral.closed_why == clocks.SILENT:
         return gettext("Put away after a long silence")
     if referral.visit_at is not None:
-        return gettext("Visit {when}").format(when=moment(referral.visit_at))
+        return gettext("Visit {when}").format(when=visit_words(referral.visit_at))
     if referral.due_at is not None and referral.is_open:
         return CLOCK_WORDS.get(referral.clock, gettext("An answer is due {when}")).format(when=moment(referral.due_at))
     return ""

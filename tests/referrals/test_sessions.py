@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from practice import coverage
 from practice.actions import NotNow
@@ -13,6 +14,7 @@ from practice.models import Client, Practice, User
 from referrals.actions import events
 from referrals.models import Course, CourseSession, DeskKey, Path, Referral
 from referrals.states import Event, State
+from referrals.views.standing import visit_words
 from tests.factories import NOW
 from tests.referrals.referring import happens, key, referral_in
 
@@ -76,7 +78,9 @@ def test_filled_dates_book_the_first(accepted: Referral, desk: dict[str, Any]) -
     days = ["2026-11-24", "2026-11-26", "2026-11-28", "2026-12-01", "2026-12-03", "2026-12-05"]
     assert stands(accepted) == (State.SCHEDULED, [(n, day, "planned") for n, day in enumerate(days, 1)])
     assert day_of(accepted) == "2026-11-24T00:00:00-05:00"
-    assert not events.has_time(Referral.objects.get(pk=accepted.pk).visit_at)
+    visit_at = Referral.objects.get(pk=accepted.pk).visit_at
+    with timezone.override(Practice.get().zone):
+        assert ":" not in visit_words(visit_at)
     with pytest.raises(NotNow, match="Every session has a day already"):
         events.fill_dates(accepted, SECOND, **desk)
 
@@ -92,7 +96,8 @@ def test_booked_session_is_the_visit(accepted: Referral, desk: dict[str, Any]) -
     events.book(accepted, 1, TIMED, route="iv", **desk)
     assert stands(accepted) == (State.SCHEDULED, [(1, "2026-11-23", "planned")])
     row = Referral.objects.get(pk=accepted.pk)
-    assert (row.visit_at, events.has_time(row.visit_at)) == (TIMED, True)
+    assert row.visit_at == TIMED
+    assert ":" in visit_words(row.visit_at)
     assert Course.objects.get(referral=row).started_on == date(2026, 11, 23)
 
 
