@@ -210,7 +210,7 @@ def test_birth_date_is_not_guessed_in_a_day(maya: User, clock: Any) -> None:
         home.refresh_from_db()
         if intake_actions.is_shut(home, timezone.now()):
             clock.move_to(home.locked_until)
-    assert tried == 50
+    assert tried == 50 and home.locked_until is not None
     assert intake_actions.try_birth_date(invitation=home, said=ada.birth_date, at=home.locked_until + HOUR)
     home.refresh_from_db()
     assert (home.tries, home.locked_until) == (0, None)
@@ -257,7 +257,7 @@ def test_staff_who_take_one_of_two_releases_back_are_told_of_the_other(
     went: Referral, sam: Client, maya: User, as_user: As
 ) -> None:
     clinic, browser = went.destination, as_user(maya)
-    assert clinic is not None
+    assert clinic is not None and went.release is not None
     said = []
     for row in (released(sam, clinic), went.release):
         url = reverse("release_revoke", args=[sam.pk, row.pk])
@@ -350,6 +350,7 @@ def test_check_in_that_was_only_begun_is_not_taken_from_under_their_hands(
     clock.move_to(NOW + 3 * DAY)
     measures.send_due(at=NOW + 3 * DAY)
     row.refresh_from_db()
+    assert row.invitation is not None
     clock.move_to(NOW + 6 * DAY - timedelta(minutes=5))
     phone = Phone(row.invitation).start()
     clock.move_to(NOW + 6 * DAY)
