@@ -163,6 +163,9 @@ def client_of(request: HttpRequest, pk: UUID) -> Client:
     return Client.objects.get_for(request.user, request.permission, pk)  # type: ignore[attr-defined, arg-type]
 
 
-def record_of(request: HttpRequest, model: Any, pk: UUID) -> Any:
-    """A row of a client, scoped like `client_of`."""
-    return model.objects.get_for(request.user, request.permission, pk)  # type: ignore[attr-defined]
+def record_of(request: HttpRequest, model: Any, pk: UUID, *, of: UUID | None = None) -> Any:
+    """A row of a client, scoped like `client_of`; `of` is the client in the address, and another's row is unknown."""
+    found = model.objects.get_for(request.user, request.permission, pk)  # type: ignore[attr-defined]
+    if of is not None and found.client_id != of:
+        raise Http404
+    return found

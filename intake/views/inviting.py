@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
@@ -23,7 +23,7 @@ from practice.access import GRANTS, REACH, Permission, Reach, Role
 from practice.actions import NotNow, admit
 from practice.forms import HouseForm
 from practice.models import Client, Notice, Practice, Site, User
-from practice.pages import StaffRequest, client_of, staff_page
+from practice.pages import StaffRequest, client_of, record_of, staff_page
 from practice.sealed import blind
 from practice.templatetags.ui import day, moment
 from practice.views.chart import SIDE, Panel, allowed
@@ -243,9 +243,7 @@ def _ways(client: Client) -> list[str]:
 
 
 def _invitation(request: StaffRequest, pk: UUID, invitation: UUID) -> Invitation:
-    found: Invitation = Invitation.objects.get_for(request.user, request.permission, invitation)
-    if found.client_id != pk:
-        raise Http404
+    found: Invitation = record_of(request, Invitation, invitation, of=pk)
     return found
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -61,9 +61,7 @@ class StopForm(HouseForm):
 def measure_stop(request: HttpRequest, pk: UUID, measure: UUID) -> HttpResponse:
     """Stop one planned form, or all short check-ins at once; the words become a note."""
     at = timezone.now()
-    row: Measure = record_of(request, Measure, measure)
-    if row.client_id != pk:
-        raise Http404
+    row: Measure = record_of(request, Measure, measure, of=pk)
     client = client_of(request, pk)
     form = StopForm(request.POST or None)
     if request.method == "POST" and form.is_valid():

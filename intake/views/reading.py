@@ -7,7 +7,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -223,9 +223,7 @@ def time_taken(seconds: int | None) -> str:
 
 
 def _assessment(request: HttpRequest, pk: UUID, assessment: UUID) -> Assessment:
-    found: Assessment = record_of(request, Assessment, assessment)
-    if found.client_id != pk:
-        raise Http404
+    found: Assessment = record_of(request, Assessment, assessment, of=pk)
     return found
 
 
@@ -309,9 +307,7 @@ def _say_read(request: HttpRequest, found: Assessment | Intake, first: bool) -> 
 def intake_read(request: HttpRequest, pk: UUID, intake: UUID) -> HttpResponse:
     """The answers by section. Of a sitting that was not sent, only while a safety flag of it is open."""
     at = timezone.now()
-    sitting: Intake = record_of(request, Intake, intake)
-    if sitting.client_id != pk:
-        raise Http404
+    sitting: Intake = record_of(request, Intake, intake, of=pk)
     client = client_of(request, pk)
     if request.method == "POST":
         if sitting.submitted_at is not None:
@@ -378,8 +374,6 @@ def trial_rows(replies: flow.Replies) -> dict[str, Any] | None:
 @staff_page(Permission.READ_CHART)
 def agreement_copy(request: HttpRequest, pk: UUID, signature: UUID) -> HttpResponse:
     """The signed text as a PDF."""
-    found: Signature = record_of(request, Signature, signature)
-    if found.client_id != pk:
-        raise Http404
+    found: Signature = record_of(request, Signature, signature, of=pk)
     audit.seen(request, client_of(request, pk), "agreement", found, document=found.document)
     return copies.download(found)

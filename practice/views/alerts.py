@@ -364,9 +364,7 @@ def alert(request: HttpRequest, pk: UUID, alert: UUID) -> HttpResponse:
 
 
 def _flag(request: HttpRequest, pk: UUID, alert: UUID) -> Alert:
-    flag = record_of(request, Alert, alert)
-    if flag.client_id != pk:
-        raise Http404
+    record_of(request, Alert, alert, of=pk)  # 404 or 403
     found: Alert = Alert.objects.visible_to(reader(request), request.permission).with_story().get(pk=alert)  # type: ignore[attr-defined]
     return found
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -52,9 +52,7 @@ def decision(request: HttpRequest, pk: UUID, decision: UUID) -> HttpResponse:
 
 
 def _decision(request: HttpRequest, pk: UUID, decision: UUID) -> Decision:
-    found: Decision = record_of(request, Decision, decision)
-    if found.client_id != pk:
-        raise Http404
+    found: Decision = record_of(request, Decision, decision, of=pk)
     return found
 
 

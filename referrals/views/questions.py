@@ -33,9 +33,7 @@ class AnswerForm(HouseForm):
 def case_question(request: HttpRequest, pk: UUID, question: UUID) -> HttpResponse:
     """Read the question; the colleague who was asked answers it, once."""
     at = timezone.now()
-    asked: CaseQuestion = record_of(request, CaseQuestion, question)
-    if asked.client_id != pk:
-        raise Http404
+    asked: CaseQuestion = record_of(request, CaseQuestion, question, of=pk)
     client = client_of(request, pk)
     person = reader(request)
     form = AnswerForm(request.POST or None)

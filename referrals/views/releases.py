@@ -7,7 +7,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -175,9 +175,7 @@ def _proposed(request: StaffRequest, client: Client, at: datetime) -> dict[str, 
 
 
 def _release(request: StaffRequest, pk: UUID, release: UUID) -> Release:
-    found: Release = record_of(request, Release, release)
-    if found.client_id != pk:
-        raise Http404
+    found: Release = record_of(request, Release, release, of=pk)
     return found
 
 

@@ -233,9 +233,7 @@ def _capital(modality: str) -> str:
 def suggestion(request: HttpRequest, pk: UUID, suggestion: UUID) -> HttpResponse:
     """Read the card; whoever may review it writes a line of reasoning."""
     at = timezone.now()
-    found: Suggestion = record_of(request, Suggestion, suggestion)
-    if found.client_id != pk:
-        raise Http404
+    found: Suggestion = record_of(request, Suggestion, suggestion, of=pk)
     client = client_of(request, pk)
     may_review = Permission.REVIEW_SUGGESTION in allowed(reader(request), client)
     form = ReviewForm(request.POST or None)
@@ -273,9 +271,7 @@ def _reviewed(request: HttpRequest, found: Suggestion, form: ReviewForm, at: dat
 @staff_page(Permission.WRITE_NOTE)
 def trials_confirm(request: HttpRequest, pk: UUID, intake: UUID) -> HttpResponse:
     """A clinician went over the past trials; the decision table may count them from now on."""
-    sitting: Intake = record_of(request, Intake, intake)
-    if sitting.client_id != pk:
-        raise Http404
+    sitting: Intake = record_of(request, Intake, intake, of=pk)
     if request.method == "POST":
         try:
             first = actions.confirm_trials(by=reader(request), sitting=sitting, at=timezone.now())
