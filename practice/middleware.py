@@ -18,7 +18,8 @@ from practice.models import KeptForm
 
 Answer = Callable[[HttpRequest], HttpResponse]
 CLEAR = '"cache", "storage"'
-KEYED = ("/p/", "/r/")  # addresses whose path is a key: the links of clients, and of clinics
+# Addresses whose path is a key: the links of clients, clinics, chaperones and prescribers; calendar feeds.
+KEYED = ("/p/", "/r/", "/c/", "/x/", "/feed/")
 
 # Form fields that are never kept: secrets, and what is made anew.
 NOT_KEPT = {

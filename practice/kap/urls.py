@@ -2,12 +2,15 @@
 
 from django.urls import path
 
-from practice.kap.views import clearance, making, my_plan, plan, plans
+from practice.kap.views import clearance, feeds, making, my_plan, plan, plans
 
 urlpatterns = [
     # --- the client
     path("my/plan/", my_plan.my_plan, name="my_plan"),
     path("my/plan/<uuid:session>/", my_plan.my_intention, name="my_intention"),
+    # --- calendar programs, and whose calendar it is
+    path("feed/<str:token>.ics", feeds.feed, name="feed"),
+    path("account/calendar/", feeds.feed_new, name="feed_new"),
     # --- staff
     path("plans/", plans.plans, name="plans"),
     path("plans/<uuid:plan>/", plan.plan, name="plan"),

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from intake.models import Assessment, Intake, Invitation, Measure, Signature
 from practice import actions
+from practice.kap.actions import feeds
 from practice.kap.models import DoseClearance, Plan, Session
 from practice.models import Client, CoverageShift, Job, KeptForm, Note, PsychotherapyNote, SafetyPlan, User
 from referrals import disclosure, letters
@@ -193,6 +194,7 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "decision": decision.pk,
             "plan": kap_plan.pk,
             "session": kap_session.pk,
+            "feed.token": feeds.make(by=maya, at=now).token,
             "clearance": cleared.pk,
             "question": question.pk,
             "person": maya.pk,
