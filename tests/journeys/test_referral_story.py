@@ -15,6 +15,7 @@ from intake import measures
 from intake.models import Measure
 from practice.actions import record_contact
 from practice.models import Client, Notice, Practice, SafetyPlan, User
+from practice.templatetags.ui import day as short_day
 from referrals.actions import decisions, releases
 from referrals.models import Decision, Destination, Path, Referral, Release, Section
 from tests.journeys.conftest import DESK, PHONE
@@ -219,6 +220,8 @@ def test_therapist_from_the_flag_to_the_task_after_session_two(
     press(clinic, "Fill 5 dates (Tue, Thu, Sat)")
     expect(clinic.get_by_text("5 dates are filled")).to_be_visible()
     look(clinic, "story-clinic-dates")
+    with timezone.override(Practice.get().zone):
+        first = short_day(timezone.now() + timedelta(days=1))
     with time_machine.travel(timezone.now() + timedelta(days=7)):
         come_in(clinic, link_in(mail), postbox)
         for number in (1, 2):
@@ -231,6 +234,7 @@ def test_therapist_from_the_flag_to_the_task_after_session_two(
         assert time.monotonic() - began < TOLD_S
         both(desk, "story-chart-in-treatment")
         desk.goto(referral.get_absolute_url())
+        expect(desk.get_by_role("region", name="Steps")).to_contain_text(re.compile(f"First session {first}"))
         both(desk, "story-referral-in-treatment")
         desk.goto("/referrals/")
         both(desk, "story-referrals")
