@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
@@ -111,8 +112,8 @@ def watch(*, at: datetime) -> int:
     return told
 
 
-def _scores(clients: Sequence[object]) -> Mapping[object, list[Assessment]]:
-    found: dict[object, list[Assessment]] = {}
+def _scores(clients: Sequence[UUID]) -> Mapping[UUID, list[Assessment]]:
+    found: dict[UUID, list[Assessment]] = {}
     rows = Assessment.objects.filter(client__in=clients, instrument__in=[PHQ9, PCL5]).defer("answers")
     for row in rows:
         found.setdefault(row.client_id, []).append(row)

@@ -43,7 +43,7 @@ LIFTED = {code: words.CONFLICTS[code] for code, by in planning.CLEARED_BY.items(
 
 
 class SessionChoice(OneOf):
-    def label_from_instance(self, obj: Session) -> str:  # type: ignore[override]
+    def label_from_instance(self, obj: Session) -> str:
         return gettext("{session}, {when}").format(session=obj, when=moment(obj.starts_at))
 
 
