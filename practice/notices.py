@@ -50,6 +50,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "desk_taken_back": (Channel.EMAIL,),  # R3: reference, link
     "desk_link": (Channel.EMAIL,),  # a new link, or one for a colleague: reference, link
     "desk_code": (Channel.EMAIL, Channel.SMS),  # code
+    "session_event": (Channel.EMAIL, Channel.SMS),  # something happened in a session: link, at
     "question": (Channel.EMAIL,),  # a colleague asks, or answered
 }
 

@@ -73,7 +73,9 @@ DUE: dict[str, Words] = {
     "call_clinic": _("Call"),
     "case_question": _("Answer"),
     "back_to_therapy": _("Therapy"),
+    "adverse": _("Adverse event"),
     "integrate": _("Therapy contact"),
+    "kap_integrate": _("Integration"),
     "letter": _("Letter"),
     "recheck": _("Recheck"),
     "plan_review": _("Safety plan review"),
@@ -204,7 +206,9 @@ REASONS: dict[str, Reason] = {
     "call_clinic": lambda facts, opened: [CALLS.get(facts.get("reason", ""), _("The clinic is silent."))],
     "case_question": _words(_("A question about this client waits for your answer.")),
     "back_to_therapy": _words(_("The last infusion is done. Therapy goes on here.")),
+    "adverse": _words(_("A severe adverse event was recorded in a session. See its log.")),
     "integrate": _integrate,
+    "kap_integrate": _words(_("A dose was given; no integration within 72 hours is booked.")),
     "letter": _words(_("A letter came from the clinic and is not read yet.")),
     "recheck": lambda facts, opened: [
         _("A colleague answered a question. Decide anew, or add to the decision.")

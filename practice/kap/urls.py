@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from practice.kap.views import clearance, feeds, making, my_plan, plan, plans
+from practice.kap.views import clearance, feeds, making, my_plan, plan, plans, session
 
 urlpatterns = [
     # --- the client
@@ -20,6 +20,11 @@ urlpatterns = [
     path("plans/<uuid:plan>/book-more/", plan.plan_book_more, name="plan_book_more"),
     path("plans/<uuid:plan>/end/", plan.plan_end, name="plan_end"),
     path("plans/<uuid:plan>/override/", plan.plan_override, name="plan_override"),
+    path("plans/<uuid:plan>/sessions/<uuid:session>/", session.session, name="session"),
+    path("plans/<uuid:plan>/sessions/<uuid:session>/entries/", session.session_entries, name="session_entries"),
+    path("plans/<uuid:plan>/sessions/<uuid:session>/start/", session.session_start, name="session_start"),
+    path("plans/<uuid:plan>/sessions/<uuid:session>/sign/", session.session_sign, name="session_sign"),
+    path("plans/<uuid:plan>/sessions/<uuid:session>/note/", session.session_note, name="session_note"),
     path("clients/<uuid:pk>/plans/new/", making.plan_new, name="plan_new"),
     path("clients/<uuid:pk>/clearance/", clearance.clearance, name="clearance"),
     path("clients/<uuid:pk>/clearance/add/", clearance.clearance_add, name="clearance_add"),

@@ -59,9 +59,11 @@ KINDS: dict[str, Kind] = {
     "call_clinic": Kind(NOW, "refer", "phone", _("Call the clinic"), _("Call"), "referral", True, True),
     "case_question": Kind(NOW, "refer", "circle-help", _("A colleague asks"), _("Answer"), "case_question", True),
     "back_to_therapy": Kind(NOW, "refer", "calendar", _("Back to therapy"), _("Book therapy"), "referral", True, True),
+    "adverse": Kind(NOW, "safety", "octagon-alert", _("Severe adverse event"), _("Open the plan"), "plan", True, True),
     "integrate": Kind(
         WEEK, "watch", "calendar", _("Therapy after a session"), _("Record contact"), "referral", True, True
     ),
+    "kap_integrate": Kind(WEEK, "watch", "calendar", _("Integration after a dose"), _("Book it"), "plan", True, True),
     "letter": Kind(WEEK, "watch", "file-text", _("Letter from the clinic"), _("Read letter"), "referral", True, True),
     "recheck": Kind(WEEK, "watch", "clock", _("Recheck"), _("Open"), "decision", True),
     "plan_review": Kind(WEEK, "watch", "shield", _("Safety plan review"), _("Review"), "safety_plan"),

@@ -47,6 +47,7 @@ WORDS: dict[str, dict[str, Any]] = {
     "staff_invitation": {"link": "http://testserver/account/password/reset/key/1-abc/", "first": "Noor"},
     "account": {"subject": "Password reset", "body": "Open this page to choose a new password.\nhttp://testserver/x/"},
     "agreement": {"link": f"http://testserver/p/{TOKEN}/"},
+    "session_event": {"link": "http://testserver/plans/x/sessions/y/", "at": "10:00 am"},
     "release": {"link": "http://testserver/releases/x/"},
     "locked": {"link": "http://testserver/"},
     "question": {"link": "http://testserver/clients/x/questions/y/", "answered": False},

@@ -48,13 +48,13 @@ def zone_of(client: Client) -> ZoneInfo:
     return ZoneInfo(client.zone or Practice.get().zone)
 
 
-def doses_given(client: Client) -> list[datetime]:
-    done = Session.objects.filter(plan__client=client, kind=Session.Kind.DOSING)
+def doses_given(client: Client, *, besides: Session | None = None) -> list[datetime]:
+    done = Session.objects.filter(plan__client=client, kind=Session.Kind.DOSING).exclude(pk=besides and besides.pk)
     return list(done.filter(Q(state=State.DONE) | Q(state=State.STARTED)).values_list("starts_at", flat=True))
 
 
-def last_dose_on(client: Client) -> date | None:
-    given = doses_given(client)
+def last_dose_on(client: Client, *, besides: Session | None = None) -> date | None:
+    given = doses_given(client, besides=besides)
     return max(given).astimezone(zone_of(client)).date() if given else None
 
 
@@ -338,7 +338,7 @@ def move(
     row = _ahead(session)
     if starts_at < at:
         raise NotNow(gettext("That time has passed. Choose a later one."))
-    before = weigh(plan, list(slots_ahead(plan)), _today(plan, at)).stopping
+    before = weigh(plan, list(slots_ahead(plan)), today_of(plan, at)).stopping
     old, zone = row.starts_at, ZoneInfo(plan.zone or Practice.get().zone)
     shift = _wall(starts_at, zone) - _wall(old, zone)
     for other in _along(plan, row, with_rest):
@@ -387,7 +387,7 @@ def add(
     row = _mine(plan, seen)
     if starts_at < at:
         raise NotNow(gettext("That time has passed. Choose a later one."))
-    before = weigh(row, list(slots_ahead(row)), _today(row, at)).stopping
+    before = weigh(row, list(slots_ahead(row)), today_of(row, at)).stopping
     highest = max((n for n in row.sessions.filter(kind=kind).values_list("number", flat=True)), default=0)
     made: Session = Session.objects.create(
         plan=row,
@@ -419,7 +419,7 @@ def skip(*, by: User, session: Session, said: str, at: datetime, missed: bool = 
     row = _ahead(session)
     if missed and row.starts_at > at:
         raise NotNow(gettext("This session is still ahead. Skip it instead."))
-    before = weigh(plan, list(slots_ahead(plan)), _today(plan, at)).stopping
+    before = weigh(plan, list(slots_ahead(plan)), today_of(plan, at)).stopping
     row.state, row.changed_at = State.MISSED if missed else State.SKIPPED, at
     row.sequence += 1
     row.version += 1
@@ -430,7 +430,7 @@ def skip(*, by: User, session: Session, said: str, at: datetime, missed: bool = 
     follow(plan, at)
 
 
-def _today(plan: Plan, at: datetime) -> date:
+def today_of(plan: Plan, at: datetime) -> date:
     return at.astimezone(ZoneInfo(plan.zone or Practice.get().zone)).date()
 
 
@@ -440,7 +440,7 @@ def _settle(plan: Plan, at: datetime, before: Sequence[Conflict]) -> int:
     Raises NotNow for conflicts that were not there before and that only another time or another session clears.
     """
     rows = slots_ahead(plan)
-    found = weigh(plan, list(rows), _today(plan, at))
+    found = weigh(plan, list(rows), today_of(plan, at))
     known = {(conflict.code, conflict.what, conflict.slot.kind, conflict.slot.number) for conflict in before}
     new = [c for c in found.stopping if (c.code, c.what, c.slot.kind, c.slot.number) not in known]
     if new:
@@ -459,7 +459,7 @@ def _settle(plan: Plan, at: datetime, before: Sequence[Conflict]) -> int:
 def book_more(*, by: User, plan: Plan, at: datetime, seen: int | None = None) -> int:
     """Book what waited and is cleared now. Returns how many sessions. Raises NotNow with what they still wait for."""
     row = _mine(plan, seen)
-    today = _today(row, at)
+    today = today_of(row, at)
     booked = _settle(row, at, weigh(row, list(slots_ahead(row)), today).stopping)
     if not booked:
         left = weigh(row, list(slots_ahead(row)), today).conflicts
@@ -484,7 +484,7 @@ def override(
     made = Override(plan=row, codes=sorted(set(codes)), by=by, at=at)
     made.words = said
     made.save(force_insert=True)
-    _settle(row, at, weigh(row, list(slots_ahead(row)), _today(row, at)).stopping)
+    _settle(row, at, weigh(row, list(slots_ahead(row)), today_of(row, at)).stopping)
     _note(row, What.OVERRIDDEN, by, at, after={"codes": made.codes}, said=said)
     audit.record("plan.overridden", by=by, client=row.client, target=row, at=at)
     follow(row, at)
