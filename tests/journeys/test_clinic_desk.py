@@ -22,6 +22,7 @@ from tests.referrals import cases
 from tests.referrals.desks import went_out
 from tests.system.conftest import Postbox
 
+pytestmark = pytest.mark.story
 Window = Callable[..., Page]
 Look = Callable[[Page, str], None]
 FIRST_RECEIPT_S, TICK_S, TOLD_S = 60, 10, 5

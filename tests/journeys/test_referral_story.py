@@ -26,6 +26,7 @@ from tests.referrals import cases
 from tests.referrals.desks import went_out
 from tests.system.conftest import Postbox
 
+pytestmark = pytest.mark.story
 Window = Callable[..., Page]
 Look = Callable[[Page, str], None]
 WHY = "PHQ-9 19 after two trials, thoughts of suicide."
