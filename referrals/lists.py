@@ -11,12 +11,12 @@ from django.utils.translation import gettext_lazy as _
 
 from practice import places
 from practice.access import Permission
+from practice.caseload import COUNTED
 from practice.models import Client, Task, User
 from referrals.models import Decision, Referral
 from referrals.states import TERMINAL, State
 
 PAGE = 50
-COUNTED = 2000  # counts stop here: a bigger number helps nobody and would read every row
 _NEVER = datetime(9000, 1, 1, tzinfo=UTC)
 
 

@@ -5,13 +5,11 @@ from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
-from django.core.exceptions import BadRequest
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateformat import format as format_date
-from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
@@ -22,6 +20,7 @@ from practice.clinical.instrument import load
 from practice.models import Client, Task
 from practice.pages import StaffRequest, staff_page
 from practice.templatetags.ui import clock, day
+from practice.views import choosing
 
 GROUPS = {
     Client.Rank.NOW: ("octagon-alert", "now", _("safety first, then oldest")),
@@ -35,11 +34,11 @@ HELLO = ((12, _("Good morning, {name}")), (17, _("Good afternoon, {name}")), (24
 def caseload(request: StaffRequest) -> HttpResponse:
     at, user = timezone.now(), request.user
     mine = lists.widths(user)
-    who = _asked(request, "who", mine, mine[0])
+    who = choosing.asked(request, "who", mine, mine[0])
     charted = who != "all"
     shows = [name for name, kind in lists.SHOW.items() if charted or not kind.clinical]
-    show = _asked(request, "show", shows, "")
-    sort = _asked(request, "sort", list(lists.SORT), "")
+    show = choosing.asked(request, "show", shows, "")
+    sort = choosing.asked(request, "sort", list(lists.SORT), "")
     clients = lists.scope(user, who)
     counted = lists.counts(clients, shows, at)
     page = lists.page(
@@ -58,40 +57,28 @@ def caseload(request: StaffRequest) -> HttpResponse:
         "counted": counted,
         "page": page,
         "groups": list(_groups(page, counted, at, show, sort, who)),
-        "people": [_link(chosen, "who", w, lists.WHO[w], w == who) for w in mine] if len(mine) > 1 else [],
+        "people": [choosing.link(chosen, "who", w, lists.WHO[w], w == who) for w in mine] if len(mine) > 1 else [],
         "tabs": [
-            _link(chosen, "show", s, lists.SHOW[s].label, s == show, _shown(counted["all" if not s else f"in_{s}"]))
+            choosing.link(
+                chosen,
+                "show",
+                s,
+                lists.SHOW[s].label,
+                s == show,
+                choosing.shown(counted["all" if not s else f"in_{s}"]),
+            )
             for s in shows
         ],
-        "orders": [_link(chosen, "sort", s, label, s == sort) for s, label in lists.orders(who).items()],
-        "more": _url(chosen | {"after": page.next}) if page.next else "",
-        "top": _url(chosen),
-        "everyone": _url(chosen | {"show": ""}),
+        "orders": [choosing.link(chosen, "sort", s, label, s == sort) for s, label in lists.orders(who).items()],
+        "more": choosing.url(chosen | {"after": page.next}) if page.next else "",
+        "top": choosing.url(chosen),
+        "everyone": choosing.url(chosen | {"show": ""}),
         "filtered": bool(show),
         "may_sign": user.may(Permission.SIGN_CLINICAL),
         "may_invite": user.may(Permission.INVITE_CLIENT),
         "chart_words": _chart_words() if charted else "",
     }
     return render(request, "practice/caseload.html", context)
-
-
-def _asked(request: StaffRequest, name: str, known: list[str], otherwise: str) -> str:
-    value = request.GET.get(name, "") or otherwise
-    if value not in known:
-        raise BadRequest
-    return value
-
-
-def _url(chosen: dict[str, str]) -> str:
-    return "?" + urlencode({name: value for name, value in chosen.items() if value})
-
-
-def _link(chosen: dict[str, str], name: str, value: str, label: Any, current: bool, count: str = "") -> dict[str, Any]:
-    return {"label": label, "url": _url(chosen | {name: value}), "current": current, "count": count}
-
-
-def _shown(count: int) -> str:
-    return f"{count}+" if count >= lists.COUNTED else str(count)
 
 
 def _hello(name: str, at: datetime) -> str:
@@ -103,7 +90,7 @@ def _lead(counted: dict[str, int], at: datetime, charted: bool) -> str:
     # Translators: the day on top of the list. l is the weekday, F the month, j the day.
     today = format_date(timezone.localtime(at), pgettext("day in full", "l, F j"))
     total = counted["all"]
-    said = [f"{today}.", ngettext("{n} client,", "{n} clients,", total).format(n=_shown(total))]
+    said = [f"{today}.", ngettext("{n} client,", "{n} clients,", total).format(n=choosing.shown(total))]
     said.append(ngettext("{n} session today.", "{n} sessions today.", counted["today"]).format(n=counted["today"]))
     return " ".join(said)
 
@@ -131,7 +118,7 @@ def _groups(
         if not show and len(rows) < count:
             notes.append(gettext("showing {n}").format(n=len(rows)))
         name = Client.Rank(rank).label
-        yield {"icon": icon, "name": name, "count": _shown(count), "note": " · ".join(notes), "rows": rows}
+        yield {"icon": icon, "name": name, "count": choosing.shown(count), "note": " · ".join(notes), "rows": rows}
 
 
 def meta(client: Client, today: date) -> str:

@@ -1,6 +1,5 @@
 """The list of referrals, and the newest ones on the chart."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,7 +8,6 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -18,6 +16,7 @@ from practice.access import Permission
 from practice.models import Client, User
 from practice.pages import StaffRequest, staff_page
 from practice.templatetags.ui import day
+from practice.views import choosing
 from practice.views.chart import SIDE, Panel, allowed, reader
 from referrals import lists
 from referrals.actions import drafts
@@ -33,9 +32,9 @@ P = Permission
 def referrals(request: StaffRequest) -> HttpResponse:
     at, user = timezone.now(), request.user
     mine = widths.widths(user)
-    who = _asked(request, "who", mine, mine[0])
-    tab = _asked(request, "tab", list(lists.TABS), "")
-    urgency = _asked(request, "urgency", ["", "urgent", "routine"], "")
+    who = choosing.asked(request, "who", mine, mine[0])
+    tab = choosing.asked(request, "tab", list(lists.TABS), "")
+    urgency = choosing.asked(request, "urgency", ["", "urgent", "routine"], "")
     clinic = _clinic(request)
     found = lists.scope(user, who)
     if urgency:
@@ -52,30 +51,23 @@ def referrals(request: StaffRequest) -> HttpResponse:
     shown = lists.page(found, tab, f"{who}|{urgency}|{clinic.pk if clinic else ''}", request.GET.get("after", ""), at)
     context = {
         "rows": [row(referral, at, user) for referral in shown.rows],
-        "people": [_link(chosen, "who", w, widths.WHO[w], w == who) for w in mine] if len(mine) > 1 else [],
+        "people": [choosing.link(chosen, "who", w, widths.WHO[w], w == who) for w in mine] if len(mine) > 1 else [],
         "tabs": [
-            _link(chosen, "tab", name, each.label, name == tab, _shown(counted[f"in_{name}"]))
+            choosing.link(chosen, "tab", name, each.label, name == tab, choosing.shown(counted[f"in_{name}"]))
             for name, each in lists.TABS.items()
         ],
         "urgencies": [
-            _link(chosen, "urgency", value, label, value == urgency)
+            choosing.link(chosen, "urgency", value, label, value == urgency)
             for value, label in (("", _("All")), ("urgent", _("Urgent")), ("routine", _("Routine")))
         ],
         "clinic": clinic,
-        "any_clinic": _url(chosen | {"clinic": ""}),
-        "more": _url(chosen | {"after": shown.next}) if shown.next else "",
-        "top": _url(chosen),
+        "any_clinic": choosing.url(chosen | {"clinic": ""}),
+        "more": choosing.url(chosen | {"after": shown.next}) if shown.next else "",
+        "top": choosing.url(chosen),
         "is_first": shown.is_first,
         "filtered": bool(tab or urgency or clinic),
     }
     return render(request, "referrals/referrals.html", context)
-
-
-def _asked(request: StaffRequest, name: str, known: Sequence[str], otherwise: str) -> str:
-    value = request.GET.get(name, "") or otherwise
-    if value not in known:
-        raise BadRequest
-    return value
 
 
 def _clinic(request: StaffRequest) -> Destination | None:
@@ -86,18 +78,6 @@ def _clinic(request: StaffRequest) -> Destination | None:
         return directory.clinic_of(UUID(asked))
     except ValueError as wrong:
         raise BadRequest from wrong
-
-
-def _url(chosen: dict[str, str]) -> str:
-    return "?" + urlencode({name: value for name, value in chosen.items() if value})
-
-
-def _link(chosen: dict[str, str], name: str, value: str, label: Any, current: bool, count: str = "") -> dict[str, Any]:
-    return {"label": label, "url": _url(chosen | {name: value}), "current": current, "count": count}
-
-
-def _shown(count: int) -> str:
-    return f"{count}+" if count >= lists.COUNTED else str(count)
 
 
 def row(referral: Referral, at: datetime, user: User) -> dict[str, Any]:
