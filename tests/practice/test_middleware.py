@@ -26,7 +26,7 @@ from django.test import RequestFactory, override_settings
 from django.urls import URLResolver, get_resolver, include, path, reverse
 
 from practice.logs import NothingOfAClient, OneLine
-from practice.middleware import origin_of
+from practice.middleware import KEYED, origin_of
 from practice.models import AuditEvent, Client, KeptForm, User
 from practice.pages import public
 from tests.conftest import send
@@ -130,7 +130,7 @@ def test_every_address_answers_strictly(name: str, rosa: User, as_user: Callable
     url, _ = ALL[name]
     for browser in (as_user(rosa), Browser()):
         response = browser.get(url)
-        expected = STRICT | ({"Referrer-Policy": "strict-origin"} if url.startswith("/p/") else {})
+        expected = STRICT | ({"Referrer-Policy": "strict-origin"} if url.startswith(KEYED) else {})
         assert (response.status_code < 500, strict_part(response)) == (True, expected)
 
 
