@@ -9,6 +9,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext
 
 from intake import measures
 from intake.models import Measure
@@ -161,6 +163,18 @@ def _take_back(task: Task, numbers: list[int], at: datetime) -> None:
 def replan(course: Course, at: datetime, *, without: CourseSession | None = None) -> None:
     """Work out anew what is still to be sent for this course, from its sessions as they stand."""
     measures.replan(course.client, course.pk, wanted(course, without=without), at=at)
+    refresh(course.client)
+
+
+def refresh(client: Client) -> None:
+    """Put how far the infusions are onto the client, where the caseload reads it; a plan of our own keeps its place."""
+    course = Course.objects.filter(client=client, state=Course.State.UNDER_WAY).exclude(referral=None).first()
+    name, note = "", ""
+    if course is not None:
+        done = sum(not session.is_maintenance for session in _given(course))
+        name, note = Course.NAME, gettext("{done} of {planned}").format(done=done, planned=course.planned)
+    ours = Q(plan_name="") | Q(plan_name=Course.NAME)
+    Client.objects.filter(ours, pk=client.pk).update(plan_name=name, plan_note=note)
 
 
 def wanted(course: Course, *, without: CourseSession | None = None) -> list[tuple[str, str, datetime]]:

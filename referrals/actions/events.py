@@ -178,6 +178,7 @@ def _put_back(referral: Referral, act: Sequence[StatusChange], at: datetime) -> 
         Course.objects.filter(pk=course.pk).update(state=kept["course"])
     if act[0].event == Event.ACCEPT and not course.sessions.exists():
         course.delete()
+        courses.refresh(referral.client)
     else:
         courses.replan(course, at)
 

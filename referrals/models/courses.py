@@ -15,6 +15,7 @@ class Course(ClientRecord):
         DONE = "done", _("Finished")
         STOPPED = "stopped", _("Stopped early")
 
+    NAME = "Infusions"  # as the client's plan, where the filter of the caseload looks for it
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="courses")
     referral = models.OneToOneField(
         "referrals.Referral", on_delete=models.PROTECT, null=True, blank=True, related_name="course"

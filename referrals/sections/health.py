@@ -34,7 +34,7 @@ def screening_block(record: Record) -> Block:
         row(_("Infusions before"), infusion_words(record), Section.HISTORY),
     ]
     plan = f"{record.client.plan_name} {record.client.plan_note}".strip()
-    if plan:
+    if plan and record.client.plan_name != Course.NAME:  # these are in the row above
         rows.append(row(_("Treatment here"), plan, Section.HISTORY))
     return block("", "screening", reported(record, _("Health and history"), "aneurysm"), rows=rows)
 

@@ -240,6 +240,9 @@ def test_therapist_from_the_flag_to_the_task_after_session_two(
         desk.goto("/referrals/")
         both(desk, "story-referrals")
         desk.goto("/caseload/")
+        expect(desk.get_by_role("row").filter(has_text="Sam Whitehorse")).to_contain_text("Infusions 2 of 6")
+        desk.goto("/caseload/?show=infusions")
+        expect(desk.get_by_role("row").filter(has_text="Sam Whitehorse")).to_have_count(1)
         both(desk, "story-caseload-in-treatment")
 
 
