@@ -12,13 +12,13 @@ from django.utils.translation import gettext_lazy as _
 
 from practice import places
 from practice.access import Permission
+from practice.caseload import COUNTED
 from practice.clinical import kap
 from practice.kap.actions import boosters
 from practice.kap.models import Plan, Session
 from practice.models import Client, User
 
 PAGE = 50
-COUNTED = 2000  # counts stop here: a bigger number helps nobody and would read every row
 State, Kind, Shape = Session.State, Session.Kind, Plan.Shape
 
 

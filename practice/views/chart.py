@@ -86,6 +86,7 @@ ASKED = (
     Permission.SEND_REFERRAL,
     Permission.TRACK_REFERRAL,
     Permission.PLAN_KAP,
+    Permission.RUN_SESSION,
     Permission.CLEAR_DOSES,
     Permission.READ_CHART,
     Permission.INVITE_CLIENT,

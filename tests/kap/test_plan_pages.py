@@ -314,6 +314,21 @@ def test_another_plans_session_cannot_be_moved_from_here(
     assert as_user(maya).get(other.get_absolute_url()).status_code == 404
 
 
+def test_sessions_that_are_booked_lead_to_their_page_for_those_who_run_them(
+    maya: User, pax: User, fay: User, sam: Client, as_user: As
+) -> None:
+    cleared(pax, sam, doses=2)
+    plan = made(maya, sam)
+    urls = {str(row): reverse("session", args=[plan.pk, row.pk]) for row in plan.sessions.all()}
+    linked = {
+        who.name: [name for name, url in urls.items() if f'href="{url}"' in page]
+        for who in (maya, pax, fay)
+        if (page := as_user(who).get(plan.get_absolute_url()).content.decode())
+    }
+    booked = ["Preparation 1", "Dosing 1", "Integration 1", "Dosing 2", "Integration 2"]
+    assert linked == {"Maya Torres": booked, "Pax Lind": booked, "Fay Moss": []}
+
+
 # --- The list (ux check 31)
 
 

@@ -36,6 +36,7 @@ P = Permission
 State = Session.State
 TONES = {State.WAITING: "refer", State.STARTED: "watch", State.DONE: "good", State.MISSED: "refer"}
 ICONS = {State.WAITING: "clock", State.DONE: "circle-check", State.MISSED: "triangle-alert", State.SKIPPED: "ban"}
+OPENED = (State.PLANNED, State.STARTED, State.DONE)  # sessions with a page of their own to go to
 LIFTED = {code: words.CONFLICTS[code] for code, by in planning.CLEARED_BY.items() if by == "override"}
 
 
@@ -161,7 +162,7 @@ def page(request: StaffRequest, row: Plan, at: datetime, wrong: HouseForm | None
         "plan": row,
         "title": title(row),
         "n_of_m": n_of_m(row, sessions),
-        "sessions": [session_row(each, found.conflicts, at, plans_it) for each in sessions],
+        "sessions": [session_row(each, found.conflicts, at, plans_it, P.RUN_SESSION in may) for each in sessions],
         "waits": [{"text": sentence} for sentence in words.grouped(found.conflicts)],
         "can_book": plans_it and any(plans.slot_of(each) not in found.waiting for each in waiting),
         "may_plan": plans_it,
@@ -188,13 +189,16 @@ def n_of_m(row: Plan, sessions: Sequence[Session]) -> str:
     return ngettext("{done} of {n} dose done", "{done} of {n} doses done", row.planned).format(done=done, n=row.planned)
 
 
-def session_row(row: Session, conflicts: Sequence[Conflict], at: datetime, may_plan: bool) -> dict[str, Any]:
+def session_row(
+    row: Session, conflicts: Sequence[Conflict], at: datetime, may_plan: bool, may_run: bool
+) -> dict[str, Any]:
     is_ahead = row.state in Session.AHEAD
     is_past = is_ahead and row.starts_at <= at
     slot = plans.slot_of(row)
     mine = [conflict for conflict in conflicts if conflict.slot == slot] if is_ahead else []
     return {
         "session": row,
+        "url": reverse("session", args=[row.plan_id, row.pk]) if may_run and row.state in OPENED else "",
         "when": moment(row.starts_at),
         "where": ", ".join(str(part) for part in (row.room, row.therapist) if part),
         "chip": {"tone": TONES.get(State(row.state), ""), "icon": ICONS.get(State(row.state), "calendar")},

@@ -5,12 +5,10 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -25,6 +23,7 @@ from practice.kap.views.plan import left_words, most_words, window_words
 from practice.models import Client, User
 from practice.pages import StaffRequest, staff_page
 from practice.templatetags.ui import day, full_day, moment
+from practice.views import choosing
 from practice.views.chart import Panel, allowed, reader
 from practice.words import EARLY
 
@@ -45,7 +44,7 @@ WEEKLY_WORDS = {
 def plans(request: StaffRequest) -> HttpResponse:
     at, user = timezone.now(), request.user
     mine = widths.widths(user)
-    who, tab = _asked(request, "who", mine, mine[0]), _asked(request, "tab", list(lists.TABS), "")
+    who, tab = choosing.asked(request, "who", mine, mine[0]), choosing.asked(request, "tab", list(lists.TABS), "")
     found = lists.scope(user, who)
     counted = lists.counts(found, at)
     chosen = {"who": who if who != mine[0] else "", "tab": tab}
@@ -53,36 +52,17 @@ def plans(request: StaffRequest) -> HttpResponse:
     today = timezone.localdate(at)
     context = {
         "rows": [row(plan, at, today, user) for plan in shown.rows],
-        "people": [_link(chosen, "who", w, widths.WHO[w], w == who) for w in mine] if len(mine) > 1 else [],
+        "people": [choosing.link(chosen, "who", w, widths.WHO[w], w == who) for w in mine] if len(mine) > 1 else [],
         "tabs": [
-            _link(chosen, "tab", name, each.label, name == tab, _shown(counted[name]))
+            choosing.link(chosen, "tab", name, each.label, name == tab, choosing.shown(counted[name]))
             for name, each in lists.TABS.items()
         ],
-        "more": _url(chosen | {"after": shown.next}) if shown.next else "",
-        "top": _url(chosen),
+        "more": choosing.url(chosen | {"after": shown.next}) if shown.next else "",
+        "top": choosing.url(chosen),
         "is_first": shown.is_first,
         "filtered": bool(tab),
     }
     return render(request, "kap/plans.html", context)
-
-
-def _asked(request: StaffRequest, name: str, known: Sequence[str], otherwise: str) -> str:
-    value = request.GET.get(name, "") or otherwise
-    if value not in known:
-        raise BadRequest
-    return value
-
-
-def _url(chosen: dict[str, str]) -> str:
-    return "?" + urlencode({name: value for name, value in chosen.items() if value})
-
-
-def _link(chosen: dict[str, str], name: str, value: str, label: Any, current: bool, count: str = "") -> dict[str, Any]:
-    return {"label": label, "url": _url(chosen | {name: value}), "current": current, "count": count}
-
-
-def _shown(count: int) -> str:
-    return f"{count}+" if count >= lists.COUNTED else str(count)
 
 
 def row(plan: Plan, at: datetime, today: date, user: User) -> dict[str, Any]:
