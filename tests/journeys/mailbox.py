@@ -18,7 +18,7 @@ def newest(postbox: Postbox, subject: str) -> EmailMessage:
     mails = [email.message_from_string(text, policy=email.policy.default) for text in postbox.messages]
     found = [mail for mail in mails if subject in str(mail["Subject"])]
     assert found, [str(mail["Subject"]) for mail in mails]
-    return found[-1]  # type: ignore[return-value]
+    return found[-1]
 
 
 def text_of(mail: EmailMessage) -> str:

@@ -388,3 +388,17 @@ def test_of_two_ticks_at_once_one_wins(sam: Client, maya: User) -> None:
         thread.join()
     assert sorted(ends) == ["second", "won"]
     assert stands(accepted) == (State.VISITED, [(1, "2026-11-19", "done")])
+
+
+def test_course_is_the_plan_on_the_caseload_until_it_ends(accepted: Referral, desk: dict[str, Any]) -> None:
+    def plan() -> tuple[str, str]:
+        return Client.objects.values_list("plan_name", "plan_note").get(pk=accepted.client_id)
+
+    assert plan() == ("", "")
+    events.book(accepted, 1, FIRST, **desk)
+    assert plan() == ("Infusions", "0 of 6")
+    events.stop_early(accepted, "She moved away.", **desk)
+    assert plan() == ("", "")
+    Client.objects.update(plan_name="KAP weekly", plan_note="0 of 3")
+    events.go_on(accepted, **desk)
+    assert plan() == ("KAP weekly", "0 of 3")
