@@ -18,12 +18,13 @@ from practice.models import KeptForm
 
 Answer = Callable[[HttpRequest], HttpResponse]
 CLEAR = '"cache", "storage"'
+UNSENT = "unsent"  # a device that holds what it could not send yet says so by this cookie: it is not emptied then
 # Addresses whose path is a key: the links of clients, clinics, chaperones and prescribers; calendar feeds.
 KEYED = ("/p/", "/r/", "/c/", "/x/", "/feed/")
 
 # Form fields that are never kept: secrets, and what is made anew.
 NOT_KEPT = {
-    *("csrfmiddlewaretoken", "form_key", "locking", "login", "code"),
+    *("csrfmiddlewaretoken", "form_key", "locking", "login", "code", "lines", "sent_at"),
     *("password", "password1", "password2", "oldpassword"),
 }
 
@@ -100,6 +101,11 @@ def is_database_trouble(exception: BaseException | None) -> bool:
     return type(cause).__name__ in {"ReadOnlySqlTransaction", "DiskFull"}
 
 
+def clearing(request: HttpRequest) -> str:
+    """What a browser forgets when somebody is signed out: all but what it still has to send."""
+    return '"cache"' if request.COOKIES.get(UNSENT) else CLEAR
+
+
 class SessionClock:
     """Staff sessions lock after 15 minutes without an act of a person, and end after 12 hours. Typed text is kept.
 
@@ -121,7 +127,7 @@ class SessionClock:
             request.session["seen"] = now
         response = self.get_response(request)
         if not request.user.is_authenticated:  # signed out just now: nothing of the chart stays in the browser
-            response["Clear-Site-Data"] = CLEAR
+            response["Clear-Site-Data"] = clearing(request)
         return response
 
     def lock(self, request: HttpRequest) -> HttpResponse:
@@ -133,7 +139,7 @@ class SessionClock:
         audit.record("session.locked", by=user)
         logout(request)
         response = HttpResponseRedirect(f"{reverse('account_login')}?{urlencode({'next': path, 'locked': '1'})}")
-        response["Clear-Site-Data"] = CLEAR
+        response["Clear-Site-Data"] = clearing(request)
         return response
 
 

@@ -25,6 +25,7 @@ urlpatterns = [
     path("plans/<uuid:plan>/sessions/<uuid:session>/start/", session.session_start, name="session_start"),
     path("plans/<uuid:plan>/sessions/<uuid:session>/sign/", session.session_sign, name="session_sign"),
     path("plans/<uuid:plan>/sessions/<uuid:session>/note/", session.session_note, name="session_note"),
+    path("plans/<uuid:plan>/sessions/<uuid:session>/worker.js", session.session_worker, name="session_worker"),
     path("clients/<uuid:pk>/plans/new/", making.plan_new, name="plan_new"),
     path("clients/<uuid:pk>/clearance/", clearance.clearance, name="clearance"),
     path("clients/<uuid:pk>/clearance/add/", clearance.clearance_add, name="clearance_add"),

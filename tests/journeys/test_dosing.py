@@ -1,5 +1,6 @@
 """A dosing session on a phone in the room, two hours of it without a connection (journeys, script 2 step 6)."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -105,3 +106,74 @@ def test_session_page_looks_right_in_every_state(
     look(page, "room-02-day")
     page.set_viewport_size(DESK)  # type: ignore[arg-type]
     look(page, "room-02-day")
+
+
+def test_two_hours_without_a_connection_lose_and_double_nothing(
+    staff_window: Callable[..., Page], look: Look, maya: User, pax: User, sam: Client
+) -> None:
+    session = booked(maya, pax, sam)
+    page = staff_window(maya, PHONE)
+    page.goto(reverse("session", args=[session.plan_id, session.pk]))
+    prepared(page)
+    page.get_by_role("button", name="Start the session").click()
+    expect(page.get_by_role("button", name="Sign: the client may leave")).to_be_visible()
+    page.wait_for_function("caches.keys().then(k => k.length === 1)")
+    page.wait_for_function("navigator.serviceWorker.ready.then(w => !!w.active)")
+    before = session.entries.count()
+
+    page.context.set_offline(True)
+    page.get_by_label("Milligrams, as on the label").fill("100")
+    page.get_by_label("How", exact=True).select_option("sublingual")
+    page.get_by_role("button", name="Record the dose").click()
+    expect(page.get_by_text("Kept on this device. It is sent as soon as there is a connection.")).to_be_visible()
+    page.get_by_role("button", name="Start the hold").click()
+    expect(page.locator("[data-hold] [data-left]")).to_have_text(re.compile(r"^1[45]:"))
+    look(page, "room-03-offline")
+    page.reload()
+    expect(page.get_by_role("heading", name="Dosing 1")).to_be_visible()
+    expect(page.locator("[data-waiting] li")).to_have_count(2)
+    page.get_by_role("button", name="As expected").click()
+    tap(page, "leave", "steady", "Steady")
+    reading(page, 131, 84)
+    page.get_by_role("button", name="Sign: the client may leave").click()
+    expect(page.get_by_text("This needs the connection")).to_be_visible()
+    expect(page.locator("[data-waiting] li")).to_have_count(5)
+    assert session.entries.count() == before
+
+    page.context.set_offline(False)
+    expect(page.locator("#net")).to_be_hidden()
+    expect(page.get_by_text("27-31 mg as measured")).to_be_visible()
+    kinds = [entry.kind for entry in session.entries.order_by("happened_at")][before:]
+    assert kinds == ["dose", "hold", "check", "leave", "vitals"]
+    page.evaluate("dispatchEvent(new Event('online'))")
+    page.get_by_label("Why they leave with this open").fill("Their brother took them to the emergency department.")
+    page.get_by_role("button", name="Sign: the client may leave").click()
+    expect(page.get_by_text("Signed by Maya Torres").first).to_be_visible()
+    page.wait_for_function("caches.keys().then(k => k.length === 0)")
+    assert page.evaluate("Object.keys(localStorage)") == []
+    assert session.entries.filter(kind="dose").count() == 1
+
+
+def test_reading_that_cannot_be_and_a_lock_in_between_keep_what_was_tapped(
+    staff_window: Callable[..., Page], maya: User, pax: User, sam: Client
+) -> None:
+    session = booked(maya, pax, sam)
+    page = staff_window(maya, PHONE)
+    page.goto(reverse("session", args=[session.plan_id, session.pk]))
+    page.wait_for_load_state("networkidle")  # the copy for later is made
+    page.evaluate("document.querySelector('#v-dbp').min = 0")
+    reading(page, 120, 8)
+    expect(page.get_by_text("This reading cannot be.")).to_be_visible()
+    expect(page.get_by_label("Upper")).to_have_value("120")
+    page.get_by_role("button", name="Seen").click()
+    expect(page.locator("#net")).to_be_hidden()
+    assert not session.entries.exists()
+
+    cookies = page.context.cookies()
+    page.context.clear_cookies()
+    page.locator("#prepare-food").get_by_role("button", name="Yes, fasted").click()
+    expect(page.get_by_text("Kept on this device. Sign in again to send it.")).to_be_visible()
+    page.context.add_cookies(cookies)  # type: ignore[arg-type]
+    page.goto(reverse("session", args=[session.plan_id, session.pk]))
+    expect(page.locator("#prepare-food [data-says]")).to_have_text("Fine")
+    assert session.entries.count() == 1

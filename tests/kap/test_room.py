@@ -18,7 +18,7 @@ from practice.actions import NotNow
 from practice.clinical.planning import templates
 from practice.kap.actions import clearance, plans, room
 from practice.kap.models import DoseUse, Entry, Intention, Session
-from practice.models import Alert, Client, Note, Notice, PsychotherapyNote, Task, User
+from practice.models import Alert, Client, KeptForm, Note, Notice, PsychotherapyNote, Task, User
 from tests.factories import NOW
 
 State, Kind = Session.State, Entry.Kind
@@ -456,3 +456,17 @@ def test_page_asks_the_database_as_often_for_a_long_log_as_for_a_short_one(
     with CaptureQueriesContext(connection) as long:
         browser.get(address(dosing))
     assert len(long) == len(short)
+
+
+def test_lock_empties_a_device_only_when_it_has_nothing_left_to_send(
+    dosing: Session, maya: User, as_user: Any, post: Callable[..., Any], settings: Any
+) -> None:
+    for unsent, forgets in (("", '"cache", "storage"'), ("1", '"cache"')):
+        with time_machine.travel(AT, tick=False) as now:
+            browser = as_user(maya)
+            browser.get(address(dosing))
+            browser.cookies["unsent"] = unsent
+            now.shift(settings.SESSION_IDLE_S + 60)
+            answer = post(browser, address(dosing, "session_entries"), {"lines": json.dumps([line("check")])})
+        assert (answer.status_code, answer["Clear-Site-Data"]) == (302, forgets)
+    assert not KeptForm.objects.exists()

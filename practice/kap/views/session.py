@@ -2,11 +2,13 @@
 
 import json
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -22,13 +24,14 @@ from practice.clinical import room as rules
 from practice.clinical.room import MISSING, OK, Asked, Room
 from practice.kap.actions import clearance, plans, room
 from practice.kap.models import Entry, Intention, Route, Session
-from practice.pages import StaffRequest, record_of, staff_page
+from practice.pages import StaffRequest, public, record_of, staff_page
 from practice.templatetags.ui import clock, moment
 from practice.views.chart import frame
 
 P = Permission
 Kind, State = Entry.Kind, Session.State
 MOST_LINES = 200  # of one sending: more than two hours of taps; the rest follows in the next
+WORKER = Path(__file__).parent.parent / "worker.js"
 NOT_FACTS = {"csrfmiddlewaretoken", "form_key", "key", "kind", "back"}
 GATES = {
     "ok": ("good", "circle-check", _("No hold by the blood pressure")),
@@ -109,6 +112,10 @@ def page(
         "draft": room.draft_note(row) if row.note_id is None and entries else "",
         "new_key": lambda: str(uuid4()),
         "entries_url": reverse("session_entries", args=address),
+        "worker_url": reverse("session_worker", args=address),
+        "page_url": reverse("session", args=address),
+        "kinds": Kind.choices,
+        "now": at,
         "wrong": [{"text": wrong, "href": f"#{kind}"}] if wrong else [],
         "typed": {kind: typed or {}},
     }
@@ -293,3 +300,14 @@ def session_note(request: StaffRequest, plan: UUID, session: UUID) -> HttpRespon
         return page(request, row, wrong=str(sentence), typed={"words": words}, kind="note")
     messages.success(request, gettext("Note saved."))
     return there(row, "integrate")
+
+
+@public
+def session_worker(request: HttpRequest, plan: UUID, session: UUID) -> HttpResponse:
+    """The script that opens the page while the network is gone. Its address is its reach: this one page."""
+    return HttpResponse(_worker(), content_type="text/javascript; charset=utf-8")
+
+
+@cache
+def _worker() -> str:
+    return WORKER.read_text(encoding="utf-8")
