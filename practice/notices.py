@@ -51,6 +51,9 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "desk_link": (Channel.EMAIL,),  # a new link, or one for a colleague: reference, link
     "desk_code": (Channel.EMAIL, Channel.SMS),  # code
     "session_event": (Channel.EMAIL, Channel.SMS),  # something happened in a session: link, at
+    "prescriber_asked": (Channel.EMAIL,),  # link
+    "prescriber_code": (Channel.EMAIL,),  # code
+    "prescriber_answered": (Channel.EMAIL,),  # told to staff: link
     "question": (Channel.EMAIL,),  # a colleague asks, or answered
 }
 

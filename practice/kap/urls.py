@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from practice.kap.views import clearance, feeds, making, my_plan, plan, plans, session
+from practice.kap.views import asking, clearance, feeds, making, my_plan, plan, plans, prescriber, session
 
 urlpatterns = [
     # --- the client
@@ -11,7 +11,13 @@ urlpatterns = [
     # --- calendar programs, and whose calendar it is
     path("feed/<str:token>.ics", feeds.feed, name="feed"),
     path("account/calendar/", feeds.feed_new, name="feed_new"),
+    # --- a prescriber without an account
+    path("x/<str:token>/", prescriber.prescriber_open, name="prescriber_open"),
+    path("prescriber/code/", prescriber.prescriber_code, name="prescriber_code"),
+    path("prescriber/answer/", prescriber.prescriber_answer, name="prescriber_answer"),
     # --- staff
+    path("prescribers/", asking.prescribers, name="prescribers"),
+    path("clients/<uuid:pk>/clearance/ask/", asking.clearance_ask, name="clearance_ask"),
     path("plans/", plans.plans, name="plans"),
     path("plans/<uuid:plan>/", plan.plan, name="plan"),
     path("plans/<uuid:plan>/move/", plan.plan_move, name="plan_move"),

@@ -135,6 +135,14 @@ ACTION_WORDS = {
     "intention.saved": _("Wrote for themselves about a session"),
     "intention.shared": _("Shared their words about a session"),
     "intention.unshared": _("Stopped sharing their words about a session"),
+    "read.clearance_questions": _("Opened what was asked of a prescriber"),
+    "clearance.asked": _("Asked a prescriber to clear doses"),
+    "clearance.question_taken_back": _("Took a question to a prescriber back"),
+    "clearance.code_sent": _("Was sent a code"),
+    "clearance.unlocked": _("Opened the question with a code"),
+    "clearance.wrong_code": _("Typed a code that did not fit"),
+    "clearance.shown": _("Was shown name, birth date, plan, blood pressure and the question"),
+    "clearance.declined": _("Cleared no dose, with words"),
     "alert.opened": _("A safety flag opened"),
     "alert.added": _("An answer was added to a safety flag"),
     "alert.climbed": _("A safety flag went to the next person"),
@@ -399,5 +407,6 @@ def actor_words(event: AuditEvent, people: dict[UUID, str]) -> str:
     return {
         "client": gettext("The client"),
         "clinic": gettext("The clinic"),
+        "outside": gettext("The prescriber"),
         "system": gettext("Waymark itself"),
     }.get(event.actor_kind, gettext("Nobody signed in"))

@@ -89,6 +89,7 @@ def _rows(events: list[AuditEvent]) -> list[dict[str, Any]]:
     kinds = {
         "system": gettext("The system"),
         "clinic": gettext("A clinic"),
+        "outside": gettext("A prescriber outside"),
         "nobody": gettext("Somebody not signed in"),
     }
     rows = []

@@ -12,7 +12,7 @@ from django.utils import timezone
 from intake.models import Assessment, Intake, Invitation, Measure, Signature
 from practice import actions
 from practice.kap.actions import feeds
-from practice.kap.models import DoseClearance, Plan, Session
+from practice.kap.models import ClearanceRequest, DoseClearance, OutsidePrescriber, Plan, Session
 from practice.models import Client, CoverageShift, Job, KeptForm, Note, PsychotherapyNote, SafetyPlan, User
 from referrals import disclosure, letters
 from referrals import packet as packets
@@ -156,6 +156,12 @@ def build(people: dict[str, User | None], client: Client) -> World:
     )  # fmt: skip
     cleared.words = "Clearance words"
     cleared.save()
+    outside = OutsidePrescriber.objects.get_or_create(name="Dr Grey", email="grey@rx.example")[0]
+    question_out = ClearanceRequest(
+        client=client, to=outside, plan=kap_plan, asked_by=maya, asked_at=now, expires_at=now + timedelta(days=14)
+    )
+    question_out.renew(now)
+    question_out.save()
     return World(
         people=people,
         client=client,
@@ -194,6 +200,7 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "decision": decision.pk,
             "plan": kap_plan.pk,
             "session": kap_session.pk,
+            "prescriber_open.token": question_out.token,
             "feed.token": feeds.make(by=maya, at=now).token,
             "clearance": cleared.pk,
             "question": question.pk,

@@ -59,6 +59,9 @@ WORDS: dict[str, dict[str, Any]] = {
     "desk_taken_back": {"reference": "CH-0412-2", "link": f"http://testserver/r/{TOKEN}/"},
     "desk_link": {"reference": "CH-0412-2", "link": f"http://testserver/r/{TOKEN}/"},
     "desk_code": {"code": "204817"},
+    "prescriber_asked": {"link": f"http://testserver/x/{TOKEN}/"},
+    "prescriber_code": {"code": "204817"},
+    "prescriber_answered": {"link": "http://testserver/clients/x/clearance/"},
 }
 EACH = [(template, str(channel)) for template, channels in notices.TEMPLATES.items() for channel in channels]
 # Words that tell what kind of care this is, how somebody is, or what they answered.

@@ -98,7 +98,7 @@ def grant(
     )
     row.words = words
     row.save(force_insert=True)
-    audit.record("clearance.granted", by=by, client=client, target=row, at=at)
+    audit.record("clearance.granted", by=by or request, client=client, target=row, at=at)
     return row
 
 
@@ -121,7 +121,7 @@ def withdraw(
             row.save(force_insert=True)
     except IntegrityError:
         raise NotNow(gettext("This clearance was taken back already.")) from None
-    audit.record("clearance.withdrawn", by=by, client=clearance.client, target=clearance, at=at)
+    audit.record("clearance.withdrawn", by=by or request, client=clearance.client, target=clearance, at=at)
     return row
 
 

@@ -155,6 +155,7 @@ class ClearanceRequest(ClientRecord):
     to = models.ForeignKey(OutsidePrescriber, on_delete=models.PROTECT, related_name="requests")
     plan = models.ForeignKey("kap.Plan", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     words = SealedField()
+    answer = SealedField()  # the prescriber's words when they clear none
     asked_by = models.ForeignKey("practice.User", on_delete=models.PROTECT, related_name="+")
     asked_at = models.DateTimeField()
     answered_at = models.DateTimeField(null=True, blank=True)
@@ -167,8 +168,10 @@ class ClearanceRequest(ClientRecord):
     tries = models.PositiveSmallIntegerField(default=0)
     locked_until = models.DateTimeField(null=True, blank=True)
 
+    audit_kind = "outside"  # how the audit trail calls who acts by it
+
     class Privacy:
-        clinical = ["words"]
+        clinical = ["words", "answer"]
         plain = [
             "id",
             "client",

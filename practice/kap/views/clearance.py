@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -131,6 +132,7 @@ def _page(
             {"label": gettext("Sessions that wait"), "value": str(_waiting(client))},
         ],
         "form": (form or ClearForm(today=today)) if may else None,
+        "ask_url": reverse("clearance_ask", args=[client.pk]) if P.PLAN_KAP in allowed(user, client) else "",
         "wrong": wrong,
     }
     return render(request, "kap/clearance.html", context, status=400 if wrong else 200)
@@ -153,13 +155,9 @@ def line_row(line: actions.Line, user: User, may: bool, taking: tuple[UUID, Hous
         "title": gettext("{n} until {day}").format(n=row.doses, day=full_day(row.until)),
         "chip": {"text": label, "tone": tone, "icon": icon},
         "facts": [
-            {"label": gettext("Doses"), "value": str(row.doses)},
             {"label": gettext("Used"), "value": str(line.used)},
             {"label": gettext("Left"), "value": str(line.left)},
-            {"label": gettext("Until"), "value": full_day(row.until)},
-            {"label": gettext("How often"), "value": _often(row)},
-            {"label": gettext("At most"), "value": gettext("{mg} mg").format(mg=f"{row.most_mg.normalize():f}")},
-            {"label": gettext("Route"), "value": row.get_route_display()},
+            *line_facts(row),
             {"label": gettext("By"), "value": f"{_who(row, user)}, {moment(row.at)}"},
         ],
         "words": row.words,
@@ -169,6 +167,17 @@ def line_row(line: actions.Line, user: User, may: bool, taking: tuple[UUID, Hous
         "why": back.words if back else "",
         "form": form,
     }
+
+
+def line_facts(row: DoseClearance) -> list[dict[str, str]]:
+    """What a clearance allows."""
+    return [
+        {"label": gettext("Doses"), "value": str(row.doses)},
+        {"label": gettext("Until"), "value": full_day(row.until)},
+        {"label": gettext("How often"), "value": _often(row)},
+        {"label": gettext("At most"), "value": gettext("{mg} mg").format(mg=f"{row.most_mg.normalize():f}")},
+        {"label": gettext("Route"), "value": row.get_route_display()},
+    ]
 
 
 def _often(row: DoseClearance) -> str:
