@@ -191,7 +191,7 @@ def when_now(found: Room) -> str:
     return "during" if found.second_reading_at is not None else "after"
 
 
-def absorbed_words(entries: list[Entry], gone: set[int | None]) -> str:
+def absorbed_words(entries: list[Entry], gone: set[UUID]) -> str:
     """For staff only: both ranges with their source. Only of a troche."""
     given = [e.facts or {} for e in entries if e.kind in (Kind.DOSE, Kind.SUPPLEMENT) and e.pk not in gone]
     mg = sum(float(facts["mg"]) for facts in given if facts["route"] == Route.SUBLINGUAL)
@@ -209,7 +209,7 @@ def absorbed_words(entries: list[Entry], gone: set[int | None]) -> str:
     )
 
 
-def log_row(entry: Entry, gone: set[int | None]) -> dict[str, Any]:
+def log_row(entry: Entry, gone: set[UUID]) -> dict[str, Any]:
     return {
         "key": str(entry.key),
         "kind": entry.kind,
