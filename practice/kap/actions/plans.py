@@ -49,7 +49,9 @@ def zone_of(client: Client) -> ZoneInfo:
 
 
 def doses_given(client: Client, *, besides: Session | None = None) -> list[datetime]:
-    done = Session.objects.filter(plan__client=client, kind=Session.Kind.DOSING).exclude(pk=besides and besides.pk)
+    done = Session.objects.filter(plan__client=client, kind=Session.Kind.DOSING)
+    if besides is not None:
+        done = done.exclude(pk=besides.pk)
     return list(done.filter(Q(state=State.DONE) | Q(state=State.STARTED)).values_list("starts_at", flat=True))
 
 
