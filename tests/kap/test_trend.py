@@ -72,6 +72,15 @@ def test_milestones_at_both_sides_of_every_line(
     assert [line.split(" (")[0].split(":")[0] for line in said[1:]] == words
 
 
+def test_each_score_says_what_it_shows(sam: Client) -> None:
+    rows = scores(sam, (90, 20), (70, 14), (60, None), (50, 10), (40, 4), (20, 9), (3, 16))
+    found = trend.marks(rows)
+    assert [found.get(row.pk, "no total") for row in rows] == [
+        "Baseline", "", "no total", "Response", "Response, Remission", "Response", "Reliable worsening",
+    ]  # fmt: skip
+    assert trend.marks([]) == {}
+
+
 def test_client_without_a_total_has_no_milestones(sam: Client) -> None:
     assert trend.milestones(scores(sam, (9, None))) == []
     assert trend.milestones([]) == []
@@ -81,9 +90,9 @@ def test_numbers_table_has_a_row_for_each_point(as_user: As, maya: User, sam: Cl
     scores(sam, (400, 22), (60, 20), (30, None), (2, 9))
     page, context = panel_of(as_user, maya, sam)
     assert context["numbers"] == [
-        ["Sep 20, 2026", "20 of 27", "Severe", "no"],
-        ["Oct 20, 2026", "No total, at least 12", "", "no"],
-        ["Nov 17, 2026", "9 of 27", "Mild", "no"],
+        ["Sep 20, 2026", "20 of 27", "Severe", "no", ""],
+        ["Oct 20, 2026", "No total, at least 12", "", "no", ""],
+        ["Nov 17, 2026", "9 of 27", "Mild", "no", "Response"],
     ]
     assert "Show the numbers as a table" in page
     assert page.count('role="img" aria-labelledby="phq9-w-t phq9-w-d"') == 1
@@ -110,7 +119,7 @@ def test_range_lives_in_the_address(as_user: As, maya: User, sam: Client, query:
 def test_safety_answers_stand_in_chart_table_and_legend(as_user: As, maya: User, sam: Client) -> None:
     scores(sam, (10, 12), item9=1)
     page, context = panel_of(as_user, maya, sam)
-    assert context["numbers"] == [["Nov 9, 2026", "12 of 27", "Moderate", "positive"]]
+    assert context["numbers"] == [["Nov 9, 2026", "12 of 27", "Moderate", "positive", "Baseline"]]
     assert context["legend"]["safety"] is True
     assert 'class="pt9"' in page and "Safety question positive on Nov 9, 2026." in page
 

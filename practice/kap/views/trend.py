@@ -55,13 +55,20 @@ def panel(request: HttpRequest, client: Client, at: datetime) -> Panel:
     }
     shown = [row for row in main if start <= row.taken_on <= end]
     if shown:
+        marked = marks(main)
         axis = {"start": start, "end": end, "today": today, "treatment": treatment}
         context |= {
             "wide": draw(main, WIDE, "phq9-w", axis),
             "narrow": draw(main, NARROW, "phq9-n", axis),
             "legend": legend(shown, treatment, start, end),
-            "columns": [gettext("Date"), gettext("Score"), gettext("Band"), gettext("Safety question")],
-            "numbers": [number_row(row) for row in shown],
+            "columns": [
+                gettext("Date"),
+                gettext("Score"),
+                gettext("Band"),
+                gettext("Safety question"),
+                gettext("Change"),
+            ],
+            "numbers": [number_row(row, marked.get(row.pk, "")) for row in shown],
         }
     small = {key: by_measure.get(key, []) for key in SMALL_MEASURES}
     context["small"] = [
@@ -178,10 +185,34 @@ def legend(rows: Sequence[Assessment], treatment: Treatment, start: date, end: d
     }
 
 
-def number_row(row: Assessment) -> list[str]:
+def marks(rows: Sequence[Assessment]) -> dict[Any, str]:
+    """What each score shows against the baseline, and against the lowest before it: words by the row's id."""
+    known = [(row, total) for row in rows if (total := total_of(row)) is not None]
+    if not known:
+        return {}
+    rules, baseline = rows[-1].definition.change, known[0][1]
+    found, best = {known[0][0].pk: gettext("Baseline")}, baseline
+    for row, total in known[1:]:
+        since_first = compare(rules, baseline, total)
+        said = [
+            words
+            for words, is_so in (
+                (gettext("Response"), since_first.response),
+                (gettext("Remission"), since_first.remission and baseline >= rules["remission_below"]),
+                (gettext("Reliable worsening"), compare(rules, best, total).reliable_worsening),
+            )
+            if is_so
+        ]
+        found[row.pk] = ", ".join(said)
+        best = min(best, total)
+    return found
+
+
+def number_row(row: Assessment, change: str) -> list[str]:
     return [
         full_day(row.taken_on),
         reading.score_words(row),
         reading.band_words(row),
         gettext("positive") if row.safety else gettext("no"),
+        change,
     ]
