@@ -63,7 +63,13 @@ def ask(cookies: dict[str, Any], role: str, method: str, url: str) -> str:
         body = b"" if response.streaming else response.content
         transaction.set_rollback(True)
     said = body.decode(errors="replace")
-    theirs = role in ("own", "supervisor", "prescriber") or role in ("front_desk", "admin", "client", "at_home", "clinic")
+    theirs = role in ("own", "supervisor", "prescriber") or role in (
+        "front_desk",
+        "admin",
+        "client",
+        "at_home",
+        "clinic",
+    )
     if not theirs or response.status_code in (403, 404):
         assert [c for c in CANARIES if c in said] == [], f"{role} {method} {url}"
     return str(response.status_code)

@@ -52,8 +52,11 @@ WORDS: dict[str, dict[str, Any]] = {
     "locked": {"link": "http://testserver/"},
     "question": {"link": "http://testserver/clients/x/questions/y/", "answered": False},
     "referral_new": {
-        "reference": "CH-0412-2", "urgent": True, "by": "Fri Nov 20, 5:00 pm", "link": f"http://testserver/r/{TOKEN}/",
-    },  # fmt: skip
+        "reference": "CH-0412-2",
+        "urgent": True,
+        "by": "Fri Nov 20, 5:00 pm",
+        "link": f"http://testserver/r/{TOKEN}/",
+    },
     "desk_digest": {"count": 3, "link": f"http://testserver/r/{TOKEN}/"},
     "desk_message": {"reference": "CH-0412-2", "link": f"http://testserver/r/{TOKEN}/"},
     "desk_taken_back": {"reference": "CH-0412-2", "link": f"http://testserver/r/{TOKEN}/"},
@@ -119,7 +122,9 @@ def test_notice_holds_the_one_link_or_code_it_is_about(template: str, channel: s
         assert words["code"] in text
 
 
-@pytest.mark.parametrize(("template", "channel"), [e for e in EACH if e[0] in ("invitation", "code", "reminder", "news", "home")])
+@pytest.mark.parametrize(
+    ("template", "channel"), [e for e in EACH if e[0] in ("invitation", "code", "reminder", "news", "home")]
+)
 def test_notice_to_a_client_uses_the_discreet_name(template: str, channel: str, quiet: Practice) -> None:
     """A practice whose name says what it does can go by another on a locked phone."""
     telling = factories.practice(name="Northlake Ketamine Therapy", discreet_name="Northlake")
