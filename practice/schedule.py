@@ -27,6 +27,7 @@ PERIODIC = (
     Periodic("watch_system", 300),
     Periodic("warn_releases", 86400),
     Periodic("watch_boosters", 86400),
+    Periodic("watch_integration", 86400),
     Periodic("tidy", 86400),
 )
 

@@ -183,6 +183,12 @@ def _integrate(facts: dict[str, Any], opened: datetime) -> list[Words]:
     return [*said, _("Book therapy now.") if facts.get("book") else _("Offer therapy or a call.")]
 
 
+def _kap_integrate(facts: dict[str, Any], opened: datetime) -> list[Words]:
+    if facts.get("late"):
+        return [gettext("No integration since the dose on {day}.").format(day=day(date.fromisoformat(facts["on"])))]
+    return [_("A dose was given; no integration within 72 hours is booked.")]
+
+
 def _words(*said: Words) -> Reason:
     return lambda facts, opened: list(said)
 
@@ -209,7 +215,7 @@ REASONS: dict[str, Reason] = {
     "back_to_therapy": _words(_("The last infusion is done. Therapy goes on here.")),
     "adverse": _words(_("A severe adverse event was recorded in a session. See its log.")),
     "integrate": _integrate,
-    "kap_integrate": _words(_("A dose was given; no integration within 72 hours is booked.")),
+    "kap_integrate": _kap_integrate,
     "letter": _words(_("A letter came from the clinic and is not read yet.")),
     "recheck": lambda facts, opened: [
         _("A colleague answered a question. Decide anew, or add to the decision.")

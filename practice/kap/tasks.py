@@ -3,9 +3,14 @@
 from django.utils import timezone
 
 from practice import jobs
-from practice.kap.actions import boosters
+from practice.kap.actions import boosters, integration
 
 
 @jobs.job("watch_boosters")
 def watch_boosters(ref: str) -> None:
     boosters.watch(at=timezone.now())
+
+
+@jobs.job("watch_integration")
+def watch_integration(ref: str) -> None:
+    integration.watch(at=timezone.now())

@@ -131,6 +131,7 @@ ACTION_WORDS = {
     "clearance.granted": _("Cleared doses"),
     "clearance.withdrawn": _("Took a clearance back"),
     "booster.told": _("Was told about the booster"),
+    "integration.missed": _("Was told that no integration followed a dose"),
     "read.my_plan": _("Opened their own plan"),
     "intention.saved": _("Wrote for themselves about a session"),
     "intention.shared": _("Shared their words about a session"),
