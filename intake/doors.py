@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from intake.models import Intake, Invitation
 from intake.models.packets import HOME
+from practice.middleware import kept_fields
 from practice.models import Client, Practice
 from practice.pages import View, client_door, once
 
@@ -75,13 +76,25 @@ def home_page(view: View) -> View:
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         link = home_of(request)
+        if link is not None and request.POST.get("locking"):  # the page locks itself, with words on it
+            lock(request)
+            link.locked = True
         if link is None or link.locked:
-            return see_other("my_locked", query=_lost(request))
+            return _who_is_it(request, link)
         request.link = link  # type: ignore[attr-defined]
         with timezone.override(link.practice.zone):
             return inner(request, *args, **kwargs)
 
     return client_door(guarded, "client")
+
+
+def _who_is_it(request: HttpRequest, link: Link | None) -> HttpResponse:
+    """Locked: show again who you are. What was typed comes along on the page, never in a store, and is offered then."""
+    from intake.views import home  # the page is a view; it is loaded after the doors
+
+    if link is None or request.method != "POST" or (fields := kept_fields(request)) == []:
+        return see_other("my_locked", query=_lost(request))
+    return home.who_is_it(request, link.invitation, kept={"path": request.path, "fields": fields})
 
 
 def link_page(view: View) -> View:
@@ -284,6 +297,7 @@ def show(
             "home_url": reverse("my_home" if link.home else "my_start"),
             "later_url": reverse("my_later") if sitting else "",
             "locked_url": reverse("my_locked"),
+            "keeps": link.home,
             "call_me_url": reverse("my_call_me") if sitting else "",
             "idle_s": settings.SESSION_IDLE_S,
             "therapist": called(link.client, link.practice),

@@ -1,6 +1,9 @@
 """What happens around every request. Each class does one thing; the order is in settings.MIDDLEWARE."""
 
+import json
 from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
 
 from allauth.account.authentication import get_authentication_records
 from allauth.mfa.utils import is_mfa_enabled
@@ -21,6 +24,8 @@ CLEAR = '"cache", "storage"'
 UNSENT = "unsent"  # a device that holds what it could not send yet says so by this cookie: it is not emptied then
 # Addresses whose path is a key: the links of clients, clinics, chaperones and prescribers; calendar feeds.
 KEYED = ("/p/", "/r/", "/c/", "/x/", "/feed/")
+
+MOST_KEPT = 40  # fields of one page
 
 # Form fields that are never kept: secrets, and what is made anew.
 NOT_KEPT = {
@@ -71,6 +76,22 @@ def kept_fields(request: HttpRequest) -> list[list[str]]:
     if request.headers.get("Origin", ours) != ours:
         return []
     return [[name, value] for name, values in request.POST.lists() if name not in NOT_KEPT for value in values]
+
+
+def kept_back(text: str, under: str) -> dict[str, Any] | None:
+    """Return {"path", "fields"} of what was typed before a page locked, as it came along on the page of the code.
+
+    None for what is not ours: the path has to lie under `under`.
+    """
+    try:
+        found = json.loads(text or "null")
+        path = urlsplit(str(found["path"]))
+        fields = [[str(name), str(value)] for name, value in found["fields"]][:MOST_KEPT]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    if path.scheme or path.netloc or not path.path.startswith(under):
+        return None
+    return {"path": path.path, "fields": fields}
 
 
 class DatabaseTrouble:

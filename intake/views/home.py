@@ -1,7 +1,9 @@
 """The client's own page: the door to it, the one next thing, and a line for each thing that stands there."""
 
+import json
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -16,6 +18,7 @@ from intake.home import Line, LineOf
 from intake.models import Invitation
 from intake.models.packets import HOME
 from practice import audit, coverage
+from practice.middleware import kept_back
 from practice.templatetags.ui import clock, moment
 
 
@@ -28,25 +31,34 @@ def home_check(request: HttpRequest) -> HttpResponse:
         return see_other("my_locked")
     if doors.is_at_home(request, invitation.client_id):
         return see_other("my_home")
+    kept = kept_back(request.POST.get("kept", ""), under="/my/")
     if request.method == "POST" and request.POST.get("send"):
         actions.send_code(invitation=invitation, channel=request.POST["send"][:8], at=at)
         messages.info(request, gettext("If that way is still open, a code is on its way. It works for 10 minutes."))
-        return see_other("home_check")
+        return who_is_it(request, invitation, kept=kept) if kept else see_other("home_check")
     wrong = ""
     if request.method == "POST":
         if _is_right(request, invitation, at):
             doors.admit_home(request, invitation, by_code=not actions.asks_birth_date(invitation))
-            return see_other("my_home")
+            return show(request, "intake/home_kept.html", kept) if kept else see_other("my_home")
         wrong = gettext("That does not fit. Check it and try again.")
         invitation.refresh_from_db()
     if actions.is_shut(invitation, at):
         wrong = gettext("There were too many tries. To keep your page private, it opens again at %(time)s.") % {
             "time": clock(invitation.locked_until)
         }
+    return who_is_it(request, invitation, wrong=wrong, kept=kept)
+
+
+def who_is_it(
+    request: HttpRequest, invitation: Invitation, *, wrong: str = "", kept: dict[str, Any] | None = None
+) -> HttpResponse:
+    """The page that asks; `kept` is what was typed before a lock and comes along on it."""
     context = {
+        "kept": json.dumps(kept) if kept else "",
         "channels": actions.private_channels(invitation),
         "asks_birth_date": actions.asks_birth_date(invitation),
-        "is_shut": actions.is_shut(invitation, at),
+        "is_shut": actions.is_shut(invitation, timezone.now()),
         "wrong": wrong,
         "typed": request.POST,
     }

@@ -4,7 +4,6 @@ import json
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
-from urllib.parse import urlsplit
 
 from django import forms
 from django.core.validators import RegexValidator
@@ -17,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from intake.doors import see_other
 from intake.models.packets import digest
 from practice.forms import HouseForm
+from practice.middleware import kept_back
 from practice.templatetags.ui import clock
 from referrals import desk_doors as doors
 from referrals.actions import desk as actions
@@ -26,7 +26,6 @@ from referrals.states import State
 from referrals.views.standing import visit_words
 
 ALL = "all"  # in the link of a digest, which leads to the list
-MOST_KEPT = 40  # fields of one page
 
 
 @link_page
@@ -139,16 +138,7 @@ def code_page(request: HttpRequest, *, wrong: str = "", kept: dict[str, Any] | N
 
 
 def _kept(request: HttpRequest) -> dict[str, Any] | None:
-    """What was typed before the page locked, as it came along; only for a page of the clinic's own."""
-    try:
-        found = json.loads(request.POST.get("kept", "") or "null")
-        path = urlsplit(str(found["path"]))
-        fields = [[str(name), str(value)] for name, value in found["fields"]][:MOST_KEPT]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
-    if path.scheme or path.netloc or not path.path.startswith("/desk/"):
-        return None
-    return {"path": path.path, "fields": fields}
+    return kept_back(request.POST.get("kept", ""), under="/desk/")
 
 
 @link_page

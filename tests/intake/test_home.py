@@ -1,5 +1,6 @@
 """The client's own page: who gets in, what stands there, and when its link is dead."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -254,3 +255,32 @@ def test_old_link_can_be_asked_for_anew(sam: Client, clock: Any) -> None:
     row.refresh_from_db()
     assert [n.template for n in Notice.objects.all()] == ["home", "home"]
     assert (Browser().get(f"/p/{token}/").status_code, Browser().get(row.path).status_code) == (404, 200)
+
+
+def test_words_on_a_page_that_locks_come_back_after_the_check(sam: Client) -> None:
+    """Security check 72: what stood on the client's own page when it locked is neither lost nor sent."""
+    browser = at_home(sam)
+    page = send(browser, "/my/referral/", {"words": "I moved <b>away</b>", "said": "changed", "locking": "1"})
+    assert (page.status_code, page.templates[0].name) == (200, "intake/home_check.html")
+    kept = page.context["kept"]
+    fields = [["words", "I moved <b>away</b>"], ["said", "changed"]]
+    assert json.loads(kept) == {"path": "/my/referral/", "fields": fields}
+    assert browser.get("/my/home/")["Location"].startswith("/my/locked/")
+    again = send(browser, "/my/home/check/", {"send": actions.private_ways(sam)[0], "kept": kept})
+    assert again.context["kept"] == kept
+    back = send(browser, "/my/home/check/", {"code": code_sent(sam), "kept": kept})
+    assert (back.templates[0].name, back.context["path"]) == ("intake/home_kept.html", "/my/referral/")
+    assert "I moved &lt;b&gt;away&lt;/b&gt;" in back.content.decode()
+    assert browser.get("/my/home/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "kept",
+    ["{", "null", '{"path": "//evil.example/my/", "fields": []}', '{"path": "/desk/", "fields": []}'],
+)
+def test_kept_words_of_somebody_elses_making_open_no_page(sam: Client, kept: str) -> None:
+    browser = at_home(sam)
+    send(browser, "/my/home/", {"locking": "1"})
+    send(browser, "/my/home/check/", {"send": actions.private_ways(sam)[0]})
+    answer = send(browser, "/my/home/check/", {"code": code_sent(sam), "kept": kept})
+    assert (answer.status_code, answer["Location"]) == (303, "/my/home/")
