@@ -1,5 +1,6 @@
 """The list of plans: whose, which of them, in what order, one page at a time. The same queries whatever the size."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from practice.models import Client, User
 
 PAGE = 50
 State, Kind, Shape = Session.State, Session.Kind, Plan.Shape
+NOTED = (Kind.DOSING, Kind.INTEGRATION)  # a note is due for these (H17)
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ TABS: dict[str, Tab] = {
     "intensives": Tab(_("Intensives ahead"), ["k_from", "pk"]),
     "boosters": Tab(_("Boosters due"), ["k_from", "pk"]),  # whose dose is longest ago
     "waits": Tab(_("Waiting for the prescriber"), ["k_from", "pk"]),
+    "notes": Tab(_("Notes missing"), ["k_unnoted", "pk"]),  # whose session is longest ago
 }
 
 
@@ -62,7 +65,16 @@ def tab(plans: QuerySet[Plan], name: str, at: datetime) -> QuerySet[Plan]:
         return _boosters(found, under_way, doses, today)
     if name == "waits":
         return found.filter(under_way, Exists(Session.objects.filter(plan=OuterRef("pk"), state=State.WAITING)))
+    if name == "notes":
+        missing = Session.objects.filter(plan=OuterRef("pk"), kind__in=NOTED, signed_at__isnull=False, note=None)
+        oldest = Subquery(missing.order_by("starts_at").values("starts_at")[:1])
+        return found.annotate(k_unnoted=oldest).filter(k_unnoted__isnull=False)
     return found.filter(under_way)
+
+
+def unnoted(sessions: Iterable[Session]) -> list[Session]:
+    """The signed sessions among these whose note is missing."""
+    return [row for row in sessions if row.kind in NOTED and row.signed_at is not None and row.note_id is None]
 
 
 def _late(today: date) -> datetime:

@@ -352,6 +352,7 @@ def test_list_shows_overdue_intensives_boosters_and_what_waits(maya: User, pax: 
         "intensives": ["Sam Whitehorse"],
         "boosters": ["Done Well"],
         "waits": ["Sam Whitehorse"],
+        "notes": [],
     }
     said = text(browser.get(url, {"tab": "boosters"}))
     assert "Booster due Dec 3, 2026, window Nov 3, 2026 to Jan 2, 2027. Not planned yet." in said

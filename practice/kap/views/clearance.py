@@ -19,9 +19,11 @@ from practice import audit
 from practice.access import Permission
 from practice.actions import NotNow
 from practice.forms import HouseForm, words_field
+from practice.kap import lists
 from practice.kap.actions import clearance as actions
 from practice.kap.actions.plans import zone_of
 from practice.kap.models import DoseClearance, Route, Session
+from practice.kap.views.plan import notes_words
 from practice.models import Client, User
 from practice.pages import client_of, record_of, staff_page
 from practice.templatetags.ui import full_day, moment
@@ -131,6 +133,7 @@ def _page(
             {"label": gettext("Prescriber"), "value": client.prescriber or gettext("Nobody named")},
             {"label": gettext("Sessions that wait"), "value": str(_waiting(client))},
         ],
+        "notes_missing": notes_words(len(lists.unnoted(Session.objects.filter(plan__client=client)))),
         "form": (form or ClearForm(today=today)) if may else None,
         "ask_url": reverse("clearance_ask", args=[client.pk]) if P.PLAN_KAP in allowed(user, client) else "",
         "wrong": wrong,

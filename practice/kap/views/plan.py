@@ -23,7 +23,7 @@ from practice.actions import NotNow
 from practice.clinical import planning
 from practice.clinical.planning import Conflict
 from practice.forms import HouseForm, Moment, words_field
-from practice.kap import words
+from practice.kap import lists, words
 from practice.kap.actions import boosters, clearance, plans
 from practice.kap.models import Plan, PlanChange, Route, Session
 from practice.kap.views.making import TITLES, OneOf, other_zone
@@ -164,6 +164,7 @@ def page(request: StaffRequest, row: Plan, at: datetime, wrong: HouseForm | None
         "n_of_m": n_of_m(row, sessions),
         "sessions": [session_row(each, found.conflicts, at, plans_it, P.RUN_SESSION in may) for each in sessions],
         "waits": [{"text": sentence} for sentence in words.grouped(found.conflicts)],
+        "notes_missing": notes_words(len(lists.unnoted(sessions))),
         "can_book": plans_it and any(plans.slot_of(each) not in found.waiting for each in waiting),
         "may_plan": plans_it,
         "facts": facts(row, charted, zone, at),
@@ -187,6 +188,16 @@ def title(row: Plan) -> str:
 def n_of_m(row: Plan, sessions: Sequence[Session]) -> str:
     done = sum(each.kind == Session.Kind.DOSING and each.state == State.DONE for each in sessions)
     return ngettext("{done} of {n} dose done", "{done} of {n} doses done", row.planned).format(done=done, n=row.planned)
+
+
+def notes_words(n: int) -> str:
+    if not n:
+        return ""
+    return ngettext(
+        "{n} session note is missing before the prescriber's follow-up.",
+        "{n} session notes are missing before the prescriber's follow-up.",
+        n,
+    ).format(n=n)
 
 
 def session_row(

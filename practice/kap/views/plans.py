@@ -61,6 +61,7 @@ def plans(request: StaffRequest) -> HttpResponse:
         "top": choosing.url(chosen),
         "is_first": shown.is_first,
         "filtered": bool(tab),
+        "is_notes": tab == "notes",
     }
     return render(request, "kap/plans.html", context)
 
@@ -84,6 +85,10 @@ def row(plan: Plan, at: datetime, today: date, user: User) -> dict[str, Any]:
         "late": late,
         "next": gettext("{session}, {when}").format(session=nearest, when=moment(nearest.starts_at)) if nearest else "",
         "waits": waits,
+        "unnoted": [
+            gettext("{session}, {when}").format(session=each, when=day(each.starts_at))
+            for each in lists.unnoted(plan.sessions.all())
+        ],
     }
 
 
