@@ -54,6 +54,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "prescriber_asked": (Channel.EMAIL,),  # link
     "prescriber_code": (Channel.EMAIL,),  # code
     "prescriber_answered": (Channel.EMAIL,),  # told to staff: link
+    "plan_waits": (Channel.EMAIL,),  # told to the prescriber on staff: link
     "question": (Channel.EMAIL,),  # a colleague asks, or answered
 }
 

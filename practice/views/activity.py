@@ -123,6 +123,7 @@ ACTION_WORDS = {
     "plan.booked": _("Booked what waited in a plan"),
     "plan.overridden": _("Lifted a limit for a plan, in words"),
     "plan.ended": _("Ended a plan"),
+    "plan.waits": _("Told the prescriber that a plan waits"),
     "plan.recorded": _("Recorded a plan"),
     "read.session": _("Opened a session"),
     "session.started": _("Started a session"),

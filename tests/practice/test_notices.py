@@ -64,6 +64,7 @@ WORDS: dict[str, dict[str, Any]] = {
     "desk_code": {"code": "204817"},
     "prescriber_asked": {"link": f"http://testserver/x/{TOKEN}/"},
     "prescriber_code": {"code": "204817"},
+    "plan_waits": {"link": "http://testserver/plans/x/"},
     "prescriber_answered": {"link": "http://testserver/clients/x/clearance/"},
 }
 EACH = [(template, str(channel)) for template, channels in notices.TEMPLATES.items() for channel in channels]

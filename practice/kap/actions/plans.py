@@ -11,14 +11,14 @@ from django.utils.translation import gettext
 
 from intake import measures
 from intake.models import Measure
-from practice import audit
+from practice import audit, notices
 from practice.actions import NotNow
 from practice.clinical import kap, planning
 from practice.clinical.planning import Busy, Cleared, Conflict, PlanTemplate, Slot
 from practice.kap import words
 from practice.kap.actions import clearance
 from practice.kap.models import Absence, ClientAbsence, DoseUse, Override, Plan, PlanChange, Session
-from practice.models import Client, Practice, Task, User
+from practice.models import AuditEvent, Client, Practice, Task, User
 
 What = PlanChange.What
 State = Session.State
@@ -245,6 +245,7 @@ def make(
     if is_booster:
         Task.finish(client, "booster", at=at, by=by)
     follow(plan, at)
+    _tell_waits(plan, at)
     return plan
 
 
@@ -270,6 +271,19 @@ def follow(plan: Plan, at: datetime) -> None:
     wanted = [(CHECK_IN, str(Measure.Why.PLAN), row.starts_at - BEFORE_DOSE) for row in ahead]
     measures.replan(plan.client, plan.pk, wanted, at=at)
     refresh(plan.client, at)
+
+
+def _tell_waits(plan: Plan, at: datetime) -> None:
+    """Tell the client's prescriber that something in this plan waits for them: once per plan and day."""
+    prescriber = plan.client.prescriber
+    if prescriber is None or not prescriber.is_active or not plan.sessions.filter(state=State.WAITING).exists():
+        return
+    zone = ZoneInfo(Practice.get().zone)
+    told = AuditEvent.objects.filter(action="plan.waits", target_id=str(plan.pk)).order_by("-seq").first()
+    if told is not None and told.at.astimezone(zone).date() == at.astimezone(zone).date():
+        return
+    notices.tell_staff(prescriber, "plan_waits", link=notices.link(plan.get_absolute_url()))
+    audit.record("plan.waits", by=None, client=plan.client, target=plan, at=at)
 
 
 def refresh(client: Client, at: datetime) -> None:
@@ -354,6 +368,7 @@ def move(
     )  # fmt: skip
     audit.record("plan.moved", by=by, client=plan.client, target=plan, at=at)
     follow(plan, at)
+    _tell_waits(plan, at)
     row.refresh_from_db()
     return row
 
@@ -408,6 +423,7 @@ def add(
     _note(row, What.ADDED, by, at, session=made, after={"starts_at": starts_at.isoformat()}, said=said)
     audit.record("plan.added", by=by, client=row.client, target=row, at=at, kind=kind)
     follow(row, at)
+    _tell_waits(row, at)
     made.refresh_from_db()
     return made
 
