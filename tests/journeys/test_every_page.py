@@ -43,6 +43,10 @@ NO_PAGE = {
     "mfa_download_recovery_codes",
     "safety_plan_pdf",
     "safety_plan_worker",
+    "session_worker",
+    "packet_pdf",
+    "fax_cover",
+    "letter_file",
 }
 HTML_KB = {"client": 8, "staff": 20}
 CSS_KB = {"client": 6, "staff": 10}

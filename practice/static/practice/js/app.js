@@ -6,7 +6,7 @@
   function $$(s, r) { return Array.prototype.slice.call((r || d).querySelectorAll(s)); }
   function on(el, name, f) { el.addEventListener(name, f); }
 
-  // Errors: focus lands on the summary, so that screen readers and people who zoom start there.
+  // Errors: focus lands on the summary, so that people start there.
   var sum = $('.err-summary'); if (sum) sum.focus();
 
   // Dialogs. The help control is a plain link to the help page; with script it opens in place.
@@ -81,20 +81,17 @@
     on(w, 'pagehide', function () { if (!ended && (timer || bad || busy) && body() !== last) navigator.sendBeacon(f.dataset.autosave, new URLSearchParams(body())); });
   });
 
-  // Idle: a polite line two minutes before the lock, then the locked page. Unsaved words are kept until they are saved.
-  var note = $('[data-idle-note]'), locked = b.dataset.lockedUrl, limit = (b.dataset.idle || 900) * 1000;
+  // Idle: a line two minutes before the lock. What was typed comes along to the code, sent to nobody yet.
+  var note = $('[data-idle-note]'), locked = b.dataset.lockedUrl, limit = (b.dataset.idle || 900) * 1000, typed;
+  on(d, 'input', function (e) { typed = e.target.form; });
   function watch() {
     var idle = Date.now() - active, words = idle < limit - 120000 ? '' : unsaved ? note.dataset.unsaved : note.dataset.idleNote;
     if (note.textContent !== words) { note.textContent = words; note.parentNode.hidden = !words; }
     if (idle < limit) return;
     if (unsaved) { b.classList.add('locked'); return; }
-    var f = b.dataset.keeps && $$('main form[method=post]').filter(function (each) {
-      return $$('textarea, input:not([type=hidden])', each).some(function (i) { return i.value !== i.defaultValue; });
-    })[0];
-    if (!f) { w.location.replace(locked); return; }
-    var mark = d.createElement('input'); mark.type = 'hidden'; mark.name = 'locking'; mark.value = '1';
-    f.appendChild(mark); // what was typed comes along to the code, and is sent to nobody yet
-    HTMLFormElement.prototype.submit.call(f);
+    if (!typed || !b.dataset.keeps) { w.location.replace(locked); return; }
+    typed.append(Object.assign(d.createElement('input'), { type: 'hidden', name: 'locking', value: 1 }));
+    HTMLFormElement.prototype.submit.call(typed);
   }
   if (note && locked) { setInterval(watch, 5000); on(d, 'visibilitychange', watch); on(w, 'pageshow', watch); }
 
@@ -115,8 +112,7 @@
   // Filters apply on change; the Apply button stays for everyone else.
   $$('form[data-auto]').forEach(function (f) { on(f, 'change', function () { f.requestSubmit(); }); });
 
-  // Staff keyboard: off while typing, and off altogether with data-keys="off". The chosen row lives in the address (#row-...),
-  // so Back finds it again. A key follows links and moves focus; it never presses a button that records something.
+  // Staff keyboard: off while typing. The chosen row lives in the address, so Back finds it. A key never records anything.
   if (b.dataset.keys !== 'on') return;
   var rows = $$('tr.r'), at = -1, g = 0;
   function pick(i, quiet) {
