@@ -47,6 +47,7 @@ NO_PAGE = {
     "packet_pdf",
     "fax_cover",
     "letter_file",
+    "feed",
 }
 HTML_KB = {"client": 8, "staff": 20}
 CSS_KB = {"client": 6, "staff": 10}
