@@ -204,7 +204,8 @@ def test_what_a_safety_answer_sends_out_names_nobody(on_call: User, maya: User, 
         "sr-03",
         "urgent flag",
     }
-    assert [(word, text) for text in sent + texts for word in words if word in text.lower()] == []
+    told = [re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "id", text.lower()) for text in sent + texts]
+    assert [(word, text) for text in told for word in words if word in text] == []
     assert [text for text in sent + texts if str(zephy.pk) in text or zephy.code in text] == []
 
 
