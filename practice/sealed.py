@@ -59,6 +59,12 @@ def blind(purpose: str, text: str) -> str:
     return hmac.new(key, f"{purpose}|{plain}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
+def link_token(purpose: str, pk: Any, generation: int) -> str:
+    """Return a link's token, 64 hex digits made from the link key: it is not stored, and one purpose is no other."""
+    _, key = settings.KEY_RING.current("link")
+    return hmac.new(key, f"{purpose}|{pk}|{generation}".encode(), hashlib.sha256).hexdigest()
+
+
 class Sealed:
     """A ciphertext as it came from the database; opened once, when somebody looks."""
 

@@ -1,18 +1,16 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.db import models, transaction
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from practice import audit
 from practice.models import Client, ClientRecord, Task, User
-from practice.sealed import SealedJSON
+from practice.sealed import SealedJSON, link_token
 
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
@@ -103,8 +101,7 @@ class Invitation(ClientRecord):
 
     @property
     def token(self) -> str:
-        _, key = settings.KEY_RING.current("link")
-        return hmac.new(key, f"intake|{self.pk}|{self.generation}".encode(), hashlib.sha256).hexdigest()
+        return link_token("intake", self.pk, self.generation)
 
     def renew(self, at: datetime) -> None:
         """Make the link good again for its full life; older links of this row stop working. Does not save."""

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
@@ -14,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from intake.models.packets import digest
 from practice.models import Client, ClientRecord
 from practice.models.clients import RecordQuerySet
-from practice.sealed import SealedBytes, SealedField
+from practice.sealed import SealedBytes, SealedField, link_token
 from referrals.models.decisions import Decision
 from referrals.models.destinations import DeskKey, Destination, Path
 from referrals.models.releases import Packet, Release
@@ -200,8 +198,7 @@ class Referral(ClientRecord):
     @property
     def token(self) -> str:
         """The link's key: not stored, only its SHA-256 is. A new generation kills every older link."""
-        _number, key = settings.KEY_RING.current("link")
-        return hmac.new(key, f"desk|{self.pk}|{self.generation}".encode(), hashlib.sha256).hexdigest()
+        return link_token("desk", self.pk, self.generation)
 
     @property
     def desk_path(self) -> str:

@@ -1,17 +1,15 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from practice.models import Client, ClientRecord
-from practice.sealed import SealedField
+from practice.sealed import SealedField, link_token
 
 REQUEST_LIFE = timedelta(days=14)
 
@@ -198,8 +196,7 @@ class ClearanceRequest(ClientRecord):
 
     @property
     def token(self) -> str:
-        _number, key = settings.KEY_RING.current("link")
-        return hmac.new(key, f"clearance|{self.pk}|{self.generation}".encode(), hashlib.sha256).hexdigest()
+        return link_token("clearance", self.pk, self.generation)
 
     def renew(self, at: datetime) -> None:
         """Make the link new and good for its full life. Does not save."""

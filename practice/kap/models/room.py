@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-import hashlib
-import hmac
 import uuid
 from typing import Any, ClassVar
 
-from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from practice.kap.models.clearance import Written
 from practice.models import Client, ClientRecord
-from practice.sealed import SealedField, SealedJSON
+from practice.sealed import SealedField, SealedJSON, link_token
 
 
 class Entry(Written):
@@ -101,8 +98,7 @@ class ChaperoneLink(ClientRecord):
 
     @property
     def token(self) -> str:
-        _number, key = settings.KEY_RING.current("link")
-        return hmac.new(key, f"chaperone|{self.pk}|{self.generation}".encode(), hashlib.sha256).hexdigest()
+        return link_token("chaperone", self.pk, self.generation)
 
 
 class Intention(ClientRecord):
@@ -150,5 +146,4 @@ class Feed(models.Model):
 
     @property
     def token(self) -> str:
-        _number, key = settings.KEY_RING.current("link")
-        return hmac.new(key, f"feed|{self.pk}|{self.generation}".encode(), hashlib.sha256).hexdigest()
+        return link_token("feed", self.pk, self.generation)
