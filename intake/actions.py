@@ -4,7 +4,6 @@ import hmac
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
@@ -640,31 +639,18 @@ def _keep_score(
     pages = [page for page in wanted.pages if page.instrument == key]
     times = [replies[page.slug].at for page in pages if page.slug in replies]
     definition = pages[0].definition
-    details = {"mds": result.mds, "ods": result.ods, "provisional": result.provisional}
-    assessment = Assessment(
+    assessment = Assessment.of(
+        result,
+        flow.item_answers(wanted, key, replies),
         client=row.client,
         intake=row,
-        instrument=key,
-        instrument_version=definition.version,
         wording_sha256=definition.wording_sha256,
         language=row.language,
-        total=None if result.total is None else Decimal(str(result.total)),
-        estimated=result.estimated,
-        lower_bound=None if result.lower_bound is None else Decimal(result.lower_bound),
-        band=result.band or "",
-        level=result.level or "",
-        flags=list(result.flags),
-        complete=result.complete,
-        safety=any(value for _, value in result.safety),
-        details={name: value for name, value in details.items() if value is not None}
-        | ({"clusters": dict(result.clusters)} if result.clusters else {})
-        | {"status": result.status, "missing": list(result.missing)},
         rules=list(found.rules) if found and definition.safety_items else [],
         taken_at=at,
         taken_on=today,
         seconds=int((max(times) - min(times)).total_seconds()) if times else None,
     )
-    assessment.answers = flow.item_answers(wanted, key, replies)
     assessment.save(force_insert=True)
 
 

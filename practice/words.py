@@ -85,6 +85,7 @@ ERRANDS: dict[str, Words] = {
     "not_sent": _("A form that was planned could not be sent: nobody on call, or no safe way. Ask them yourself."),
     "referral_closed": _("A referral was put away after a long silence. One press on its page brings it back."),
     "prescriber_answered": _("A prescriber answered a question about doses. Read it on the page of the cleared doses."),
+    "history": _("Answers came over from another system with a safety question above no, or left blank. Read them."),
     "wrong_codes": _("Somebody typed wrong codes on their link. Call them, and send a new link if it was them."),
 }
 CALLS: dict[str, Words] = {

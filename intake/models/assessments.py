@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
+from typing import Any, Self
 
 from django.db import models, transaction
 
 from practice import audit
 from practice.clinical.instrument import Instrument, load
+from practice.clinical.scoring import Score
 from practice.models import Client, ClientRecord, User
 from practice.sealed import SealedJSON
 
@@ -35,6 +38,7 @@ class Assessment(ClientRecord):
     seconds = models.PositiveIntegerField(null=True)  # from first to last answer
     read_at = models.DateTimeField(null=True, blank=True)
     read_by = models.ForeignKey("practice.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    imported_at = models.DateTimeField(null=True, blank=True)  # when it came over from another system
 
     class Privacy:
         clinical = [
@@ -63,6 +67,7 @@ class Assessment(ClientRecord):
             "seconds",
             "read_at",
             "read_by",
+            "imported_at",
         ]
 
     class Meta:
@@ -78,6 +83,29 @@ class Assessment(ClientRecord):
 
     def __str__(self) -> str:
         return f"{self.instrument} {self.taken_on}"
+
+    @classmethod
+    def of(cls, result: Score, answers: dict[str, Any], **more: Any) -> Self:
+        """Return an unsaved row of these answers and their score."""
+        details = {"mds": result.mds, "ods": result.ods, "provisional": result.provisional}
+        row = cls(
+            instrument=result.instrument,
+            instrument_version=result.version,
+            total=None if result.total is None else Decimal(str(result.total)),
+            estimated=result.estimated,
+            lower_bound=None if result.lower_bound is None else Decimal(result.lower_bound),
+            band=result.band or "",
+            level=result.level or "",
+            flags=list(result.flags),
+            complete=result.complete,
+            safety=any(value for _, value in result.safety),
+            details={name: value for name, value in details.items() if value is not None}
+            | ({"clusters": dict(result.clusters)} if result.clusters else {})
+            | {"status": result.status, "missing": list(result.missing)},
+            **more,
+        )
+        row.answers = answers
+        return row
 
     @property
     def definition(self) -> Instrument:

@@ -63,7 +63,8 @@ def assessment_row(row: Assessment) -> dict[str, Any]:
         "band": band_words(row),
         "tone": tone(row),
         "safety": row.safety,
-        "read": row.read_at is not None,
+        "read": row.read_at is not None or row.imported_at is not None,  # history is not new to anybody
+        "imported": row.imported_at is not None,
         "url": reverse("assessment", args=[row.client_id, row.pk]),
     }
 
@@ -255,7 +256,7 @@ def assessment(request: HttpRequest, pk: UUID, assessment: UUID) -> HttpResponse
             "time_taken": time_taken(found.seconds),
             "rules": [rule_words(rule) for rule in found.rules],
             "read_by": named(found.read_by, reader(request)) if found.read_at else "",
-            "wording_differs": found.wording_sha256 != definition.wording_sha256,
+            "wording_differs": not found.imported_at and found.wording_sha256 != definition.wording_sha256,
         },
     )
 

@@ -22,6 +22,7 @@ class Point:
     on: date
     total: float | None  # None: answers came in, but a total could not be made
     safety: bool = False  # the safety question was positive
+    imported: bool = False  # from another system
 
 
 def trend(
@@ -94,6 +95,8 @@ def describe(name: str, points: Sequence[Point]) -> str:
         said.append(ngettext("{n} without a total.", "{n} without a total.", missing).format(n=missing))
     if positive := [long_day(p.on) for p in points if p.safety]:
         said.append(gettext("Safety question positive on {days}.").format(days="; ".join(positive[-6:])))
+    if came := sum(p.imported for p in points):
+        said.append(ngettext("{n} from another system.", "{n} from another system.", came).format(n=came))
     return " ".join(said)
 
 
@@ -195,9 +198,10 @@ def _marks(plot: Plot, points: Sequence[Point]) -> None:
         said = "" if plot.size.narrow else _said(point)
         if point.safety:
             y = plot.bottom - 9 if point.total is None else plot.y(point.total)
-            plot.art.diamond("pt9", plot.x(point.on), y, 7, said)
+            plot.art.diamond("pt9 past" if point.imported else "pt9", plot.x(point.on), y, 7, said)
         elif point.total is not None and (len(known) < MANY or point is known[-1][0]):
-            plot.art.circle("pt", plot.x(point.on), plot.y(point.total), 4.2, said)
+            css = "pt past" if point.imported else "pt"
+            plot.art.circle(css, plot.x(point.on), plot.y(point.total), 4.2, said)
     for point, total in [*known[:1], *known[1:][-1:]]:
         y = plot.y(total)
         y = y - 12 if y > plot.top + 24 else y + 20
@@ -207,4 +211,5 @@ def _marks(plot: Plot, points: Sequence[Point]) -> None:
 def _said(point: Point) -> str:
     total = gettext("no total") if point.total is None else number(point.total)
     said = gettext("{day}: {total}").format(day=long_day(point.on), total=total)
+    said = gettext("{said}, from another system").format(said=said) if point.imported else said
     return gettext("{said}, safety question positive").format(said=said) if point.safety else said

@@ -29,7 +29,8 @@ class AlertQuerySet(RecordQuerySet):
         return self.filter(pk__in=theirs.order_by().values("pk").union(drills.order_by().values("pk"), all=True))
 
     def open(self) -> Self:
-        return self.filter(closed_at=None)
+        """Those that somebody has to see to: what came with somebody's history is not among them."""
+        return self.filter(closed_at=None).exclude(source=Alert.Source.HISTORY)
 
     def with_story(self) -> Self:
         """With the people, events and contacts of each alert, for pages that tell all of it: three queries."""
@@ -57,6 +58,7 @@ class Alert(ClientRecord):
         CLINIC = "clinic", _("Told by a clinic")
         INTERIM = "interim", _("A check-in that is late or worse")
         DRILL = "drill", _("Drill")
+        HISTORY = "history", _("Answers from another system")  # of the past: pages nobody, and stays in the chart
 
     class Action(models.TextChoices):
         SAFETY_PLAN = "safety_plan", _("Safety plan made or reviewed")
@@ -152,7 +154,11 @@ class Alert(ClientRecord):
 
     @property
     def is_open(self) -> bool:
-        return self.closed_at is None
+        return self.closed_at is None and not self.is_historical
+
+    @property
+    def is_historical(self) -> bool:
+        return self.source == self.Source.HISTORY
 
     def minutes_to_acknowledge(self, at: datetime) -> int:
         """Whole minutes from opening to acknowledgement, or until `at` while nobody has."""

@@ -134,9 +134,11 @@ class Client(models.Model):
     )  # [{"role": "emergency"|"support", "name", "relation", "phone", "may_talk": "yes|emergency|no"}]
     allergies = SealedField()
     payment = SealedField()  # insurance, or how they pay, in their words
+    other_id = SealedField()  # their number in the system they came from
     diagnoses = SealedJSON()  # [{"code": "F33.2", "text": str}], written by a clinician, never by a score
     email_index = models.CharField(max_length=32, blank=True, default="", db_index=True)
     phone_index = models.CharField(max_length=32, blank=True, default="", db_index=True)
+    other_id_index = models.CharField(max_length=32, blank=True, default="", db_index=True)
     language = models.CharField(max_length=8, default="en")
     zone = models.CharField(max_length=64, blank=True, default="")
 
@@ -172,6 +174,8 @@ class Client(models.Model):
             "payment",
             "email_index",
             "phone_index",
+            "other_id",
+            "other_id_index",
         ]
         clinical = ["allergies", "diagnoses", "phq9", "rank", "turn", "plan_name", "plan_note"]
         plain = [
@@ -238,6 +242,7 @@ class Client(models.Model):
             setattr(self, name, value)
         self.email_index = blind("email", self.email) if self.email else ""
         self.phone_index = blind("phone", self.phone) if self.phone else ""
+        self.other_id_index = blind("other_id", self.other_id) if self.other_id else ""
 
     def save_identity(self) -> None:
         """Save, and rewrite the index of name beginnings."""

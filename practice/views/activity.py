@@ -167,6 +167,7 @@ ACTION_WORDS = {
     "client.taken_back": _("Took the client back into care"),
     "read.discharge": _("Opened the page to end care"),
     "client.admitted": _("Added the client"),
+    "history.imported": _("Took answers over from another system"),
     "client.edited": _("Changed the client's details"),
     "assessment.read": _("Marked an assessment as read"),
     "intake.read": _("Marked an intake as read"),

@@ -23,9 +23,9 @@ from practice.clinical import escalation, table
 from practice.forms import HouseForm, Moment, words_field
 from practice.models import Alert, AlertEvent, AlertNotice, Client, SafetyContact
 from practice.pages import client_of, record_of, staff_page
-from practice.templatetags.ui import clock, moment
+from practice.templatetags.ui import clock, full_day, moment
 from practice.views import rules
-from practice.views.chart import Panel, allowed, frame, named, open_flags, reader
+from practice.views.chart import Panel, allowed, frame, named, open_flags, past_flags, reader
 
 Kind = AlertEvent.Kind
 
@@ -54,16 +54,27 @@ TAPPED_WORDS = {
 
 
 def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
-    """One card for each open flag, so that no flag hides another."""
-    flags = open_flags(client)
-    if not flags:
+    """One card for each open flag, so that no flag hides another; below, those of the client's history elsewhere."""
+    flags, past = open_flags(client), past_flags(client)
+    if not flags and not past:
         return None
     may_act = Permission.ACT_ON_ALERT in allowed(reader(request), client)
     cards = [card(flag, reader(request), may_act, at) for flag in flags]
     if len(cards) > 1:
         for n, one in enumerate(cards, 1):
             one["title"] = gettext("{title} ({n} of {count})").format(title=one["title"], n=n, count=len(cards))
-    return Panel("practice/alerts_panel.html", {"cards": cards})
+    return Panel("practice/alerts_panel.html", {"cards": cards, "past": [past_row(flag) for flag in past]})
+
+
+def past_row(flag: Alert) -> dict[str, Any]:
+    """A safety answer from another system: its day, how serious it was by our rules, and what was answered."""
+    return {
+        "url": reverse("alert", args=[flag.client_id, flag.pk]),
+        "on": full_day(flag.opened_at),
+        "severity": flag.get_severity_display(),
+        "why": ", ".join(rules.name(rule_id) for rule_id in flag.rule_ids),
+        "answers": "; ".join(str(row.get("answer", "")) for row in flag.answers or []),
+    }
 
 
 def card(flag: Alert, reader: Any, may_act: bool, at: datetime) -> dict[str, Any]:
@@ -148,6 +159,10 @@ def why_told(event: AlertEvent) -> str:
 
 def state_words(flag: Alert, reader: Any, at: datetime) -> str:
     """Where the flag stands: who picked it up and closed it, or how long it waits and who hears of it next."""
+    if flag.is_historical:
+        return gettext("Answered {day}, and taken over from another system. Nobody was called; it stays here.").format(
+            day=full_day(flag.opened_at)
+        )
     said = []
     if flag.acknowledged_at:
         said.append(

@@ -69,11 +69,19 @@ def frame(request: HttpRequest, client: Client, at: datetime) -> dict[str, Any]:
 def open_flags(client: Client) -> list[Alert]:
     """The open alerts of this client with their story, the most pressing first. Asks the database once per client."""
     if not hasattr(client, "flags_open"):
-        found = client.alerts.open().with_story()  # type: ignore[attr-defined]
+        found = list(client.alerts.filter(closed_at=None).with_story())  # type: ignore[attr-defined]
+        client.flags_past = [flag for flag in found if flag.is_historical]  # type: ignore[attr-defined]
         client.flags_open = sorted(  # type: ignore[attr-defined]
-            found, key=lambda a: (a.acknowledged_at is not None, Alert.RANK[a.severity], a.opened_at)
+            (flag for flag in found if flag.is_open),
+            key=lambda a: (a.acknowledged_at is not None, Alert.RANK[a.severity], a.opened_at),
         )
     return client.flags_open  # type: ignore[attr-defined]
+
+
+def past_flags(client: Client) -> list[Alert]:
+    """Safety answers that came with the client's history from another system, the newest first."""
+    open_flags(client)
+    return client.flags_past  # type: ignore[attr-defined]
 
 
 ASKED = (

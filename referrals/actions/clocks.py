@@ -133,7 +133,7 @@ def _waits_for_us(referral: Referral) -> bool:
 def _must_stay(referral: Referral) -> bool:
     """Whether this one is never put away by itself: a safety flag is open, or it is urgent with a safety sign."""
     urgent = referral.urgency == "urgent" and referral.has_safety_sign
-    return urgent or Alert.objects.filter(client=referral.client_id, closed_at=None).exists()
+    return urgent or Alert.objects.open().filter(client=referral.client_id).exists()
 
 
 def _remind(referral: Referral, at: datetime) -> None:

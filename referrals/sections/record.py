@@ -121,7 +121,7 @@ class Record:
     @cached_property
     def flag(self) -> Alert | None:
         """The newest safety flag that is still open."""
-        rows = Alert.objects.filter(client=self.client, is_drill=False, opened_at__lte=self.at, closed_at=None)
+        rows = Alert.objects.open().filter(client=self.client, is_drill=False, opened_at__lte=self.at)
         found: Alert | None = rows.order_by("raised_at").last()
         return found
 

@@ -98,7 +98,7 @@ def draw(rows: Sequence[Assessment], size: Any, chart_id: str, axis: dict[str, A
     definition = rows[-1].definition
     rules = definition.change
     baseline = next((total for row in rows if (total := total_of(row)) is not None), None)
-    points = [Point(row.taken_on, total_of(row), row.safety) for row in rows]
+    points = [Point(row.taken_on, total_of(row), row.safety, row.imported_at is not None) for row in rows]
     fall = rules.get("response_fall_pct")
     return trend(
         points,
@@ -179,6 +179,7 @@ def legend(rows: Sequence[Assessment], treatment: Treatment, start: date, end: d
     spans = [day for span in treatment.intensives for day in span]
     return {
         "safety": any(row.safety for row in rows),
+        "imported": any(row.imported_at for row in rows),
         "infusions": drawn([day for course in treatment.courses for day in course]),
         "kap": drawn([*treatment.sessions, *spans, *treatment.boosters_done]),
         "booster": drawn(treatment.boosters_due),
@@ -209,8 +210,9 @@ def marks(rows: Sequence[Assessment]) -> dict[Any, str]:
 
 
 def number_row(row: Assessment, change: str) -> list[str]:
+    day = full_day(row.taken_on)
     return [
-        full_day(row.taken_on),
+        gettext("{day}, from another system").format(day=day) if row.imported_at else day,
         reading.score_words(row),
         reading.band_words(row),
         gettext("positive") if row.safety else gettext("no"),
