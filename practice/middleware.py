@@ -78,6 +78,16 @@ def kept_fields(request: HttpRequest) -> list[list[str]]:
     return [[name, value] for name, values in request.POST.lists() if name not in NOT_KEPT for value in values]
 
 
+def keep_typed(request: HttpRequest) -> bool:
+    """Keep, sealed, what a member of staff sent to a page that does not take it now; say whether there was anything."""
+    if request.method != "POST" or not (fields := kept_fields(request)):
+        return False
+    kept = KeptForm(user=request.user, path=str(request.path)[:200], at=timezone.now())  # type: ignore[misc]
+    kept.fields = fields
+    kept.save(force_insert=True)
+    return True
+
+
 def kept_back(text: str, under: str) -> dict[str, Any] | None:
     """Return {"path", "fields"} of what was typed before a page locked, as it came along on the page of the code.
 
@@ -153,10 +163,7 @@ class SessionClock:
 
     def lock(self, request: HttpRequest) -> HttpResponse:
         user, path = request.user, str(request.path)
-        if request.method == "POST" and (fields := kept_fields(request)):
-            kept = KeptForm(user=user, path=path[:200], at=timezone.now())  # type: ignore[misc]
-            kept.fields = fields
-            kept.save(force_insert=True)
+        keep_typed(request)
         audit.record("session.locked", by=user)
         logout(request)
         response = HttpResponseRedirect(f"{reverse('account_login')}?{urlencode({'next': path, 'locked': '1'})}")

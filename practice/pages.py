@@ -16,14 +16,19 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
+from allauth.account.authentication import get_authentication_records
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 
 from practice import audit
 from practice.access import Permission
+from practice.middleware import keep_typed
 from practice.models import Client, KeptForm, Practice, SentForm, User
 
 View = Callable[..., HttpResponse]
@@ -52,8 +57,10 @@ def public(view: View) -> View:
     return _door(login_not_required(once(view)), Door("public"))
 
 
-def staff_page(permission: Permission, *, often: bool = False) -> Callable[[View], View]:
-    """`often`: for what a script sends while somebody types: one transaction, too, but taken any number of times."""
+def staff_page(permission: Permission, *, often: bool = False, fresh: bool = False) -> Callable[[View], View]:
+    """`often`: for what a script sends while somebody types: one transaction, too, but taken any number of times.
+    `fresh`: the sign-in, or the password asked again, is at most five minutes old (security check 30).
+    """
 
     def door(view: View) -> View:
         inner = _often(view) if often else once(view)
@@ -65,6 +72,8 @@ def staff_page(permission: Permission, *, often: bool = False) -> Callable[[View
             try:
                 if not request.user.may(permission):  # type: ignore[union-attr]
                     raise PermissionDenied
+                if fresh and not proved_lately(request):
+                    return ask_again(request)
                 with timezone.override(request.practice.zone):  # type: ignore[attr-defined]
                     return inner(request, *args, **kwargs)
             except (Http404, PermissionDenied):
@@ -74,6 +83,23 @@ def staff_page(permission: Permission, *, often: bool = False) -> Callable[[View
         return _door(guarded, Door("staff", permission))
 
     return door
+
+
+def proved_lately(request: HttpRequest) -> bool:
+    """Whether this browser has shown who sits before it in the last five minutes."""
+    records = get_authentication_records(request, request.user)
+    last = max([request.session.get("started", 0), *(record["at"] for record in records)])
+    return bool(timezone.now().timestamp() - last <= settings.ACCOUNT_REAUTHENTICATION_TIMEOUT)
+
+
+def ask_again(request: HttpRequest) -> HttpResponse:
+    """Ask for the password once more. What was typed is kept, and comes first afterwards."""
+    with transaction.atomic():
+        next_page = reverse("kept") if keep_typed(request) else request.get_full_path()
+        audit.record("session.asked_again", by=request.user)
+    demo = request.session.get("demo_role")  # the people of the demo have no password: they press their button again
+    door = reverse("demo_sign_in", args=[demo]) if demo else reverse("account_reauthenticate")
+    return HttpResponseRedirect(f"{door}?{urlencode({'next': next_page})}")
 
 
 def client_door(view: View, kind: str) -> View:

@@ -5,6 +5,8 @@ from django.conf import settings
 from django.contrib.auth import login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from practice import audit
 from practice.access import Role
@@ -22,9 +24,13 @@ def demo_sign_in(request: HttpRequest, role: str) -> HttpResponse:
     if request.method == "POST":
         login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
         request.session["second_factor"] = True
+        request.session["demo_role"] = role
+        request.session["started"] = timezone.now().timestamp()
         UserSession.objects.create_from_request(request)
         audit.record("sign_in", by=user, demo=True)
-        return redirect("caseload")
+        onward = request.GET.get("next", "")
+        safe = url_has_allowed_host_and_scheme(onward, allowed_hosts={request.get_host()})
+        return redirect(onward if safe else "caseload")
     return render(request, "practice/demo_sign_in.html", {"person": user, "role": Role(role).label})
 
 

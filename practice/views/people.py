@@ -101,7 +101,7 @@ def people(request: StaffRequest) -> HttpResponse:
     return render(request, "practice/people.html", context)
 
 
-@staff_page(Permission.MANAGE_PEOPLE)
+@staff_page(Permission.MANAGE_PEOPLE, fresh=True)
 def person_new(request: StaffRequest) -> HttpResponse:
     form = PersonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -120,7 +120,7 @@ def _person(pk: UUID) -> User:
     return person
 
 
-@staff_page(Permission.MANAGE_PEOPLE)
+@staff_page(Permission.MANAGE_PEOPLE, fresh=True)
 def person_edit(request: StaffRequest, pk: UUID) -> HttpResponse:
     person = _person(pk)
     form = PersonForm(request.POST or None, person=person)
@@ -136,7 +136,7 @@ def person_edit(request: StaffRequest, pk: UUID) -> HttpResponse:
     return render(request, "practice/person_edit.html", context, status=400 if form.errors else 200)
 
 
-@staff_page(Permission.MANAGE_PEOPLE)
+@staff_page(Permission.MANAGE_PEOPLE, fresh=True)
 def person_invite(request: StaffRequest, pk: UUID) -> HttpResponse:
     """Send the first link again, to somebody who has never set a password."""
     person = _person(pk)
@@ -150,7 +150,7 @@ def person_invite(request: StaffRequest, pk: UUID) -> HttpResponse:
     return redirect("person_edit", pk)
 
 
-@staff_page(Permission.MANAGE_PEOPLE)
+@staff_page(Permission.MANAGE_PEOPLE, fresh=True)
 def person_factor(request: StaffRequest, pk: UUID) -> HttpResponse:
     """Take a lost second factor away: they set up a new one at their next sign-in."""
     person = _person(pk)
@@ -193,7 +193,7 @@ class LeaveForm(HouseForm):
                 del self.fields[name]
 
 
-@staff_page(Permission.MANAGE_PEOPLE)
+@staff_page(Permission.MANAGE_PEOPLE, fresh=True)
 def person_leave(request: StaffRequest, pk: UUID) -> HttpResponse:
     person = _person(pk)
     theirs = {"therapist": list(staff.in_care(person)), "prescriber": list(staff.prescribed(person))}

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import time_machine
@@ -19,7 +20,7 @@ from django.urls import reverse
 
 from practice import adapters, notices
 from practice.access import Role
-from practice.models import AuditEvent, Client, KeptForm, Note, Notice, Practice, Site, User
+from practice.models import AuditEvent, Client, KeptForm, Note, Notice, Practice, RoleGrant, Site, User
 from tests import factories
 from tests.conftest import sign_in
 from tests.factories import NOW
@@ -208,6 +209,26 @@ def test_text_typed_before_the_lock_comes_back_and_is_sent_once(
     assert "Nothing is kept." in words(browser.get("/kept/"))
 
 
+def test_a_page_that_matters_asks_for_the_password_after_five_minutes(rosa: User, post: Post, _thursday: Any) -> None:
+    """Security check 30: user admin with a sign-in older than five minutes asks again; what was typed is kept."""
+    browser = sign_in(Browser(), with_app(rosa))
+    browser.get("/caseload/")
+    url = "/practice/people/new/"
+    _thursday.shift(299)
+    assert browser.get(url).status_code == 200
+    _thursday.shift(2)
+    asked = browser.get(url)
+    assert unquote(asked["Location"]) == "/account/reauthenticate/?next=/practice/people/new/"
+    asked = post(browser, url, {"name": "Newcomer"})
+    assert unquote(asked["Location"]) == "/account/reauthenticate/?next=/kept/"
+    assert not User.objects.filter(name="Newcomer").exists()
+    assert [row.fields for row in KeptForm.objects.filter(user=rosa)] == [[["name", "Newcomer"]]]
+    assert AuditEvent.objects.filter(action="session.asked_again", actor_id=rosa.pk).count() == 2
+    landed = browser.post("/account/reauthenticate/?next=/kept/", {"password": PASSWORD, "next": "/kept/"})
+    assert landed["Location"] == "/kept/"
+    assert browser.get(url).status_code == 200
+
+
 def test_kept_text_that_is_refused_stays_kept(as_user: As, post: Post, maya: User, sam: Client) -> None:
     kept = keep(maya, f"/clients/{sam.pk}/notes/", [["words", ""]])
     assert post(as_user(maya), f"/clients/{sam.pk}/notes/", {"words": "", "kept": str(kept.pk)}).status_code == 400
@@ -389,6 +410,21 @@ def test_demo_link_signs_an_invented_person_in_past_the_second_factor(invented: 
         assert "_auth_user_id" not in browser.session  # looking at it signs nobody in
         assert post(browser, "/demo/therapist/")["Location"] == "/caseload/"
         assert browser.get("/caseload/").status_code == 200
+
+
+def test_demo_person_has_no_password_and_proves_who_they_are_by_the_same_button(
+    invented: User, post: Post, _thursday: Any
+) -> None:
+    RoleGrant.objects.create(user=invented, role=Role.ADMIN)
+    with override_settings(DEMO=True, LOOPBACK=True):
+        browser = Browser()
+        post(browser, "/demo/admin/")
+        _thursday.shift(301)
+        again = unquote(browser.get("/practice/people/new/")["Location"])
+        assert again == "/demo/admin/?next=/practice/people/new/"
+        assert post(browser, again)["Location"] == "/practice/people/new/"
+        assert browser.get("/practice/people/new/").status_code == 200
+        assert post(browser, "/demo/admin/?next=https://elsewhere.example/")["Location"] == "/caseload/"
 
 
 @pytest.mark.parametrize(
