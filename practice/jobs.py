@@ -59,6 +59,8 @@ def enqueue(kind: str, *, ref: Any = "", run_at: datetime | None = None, dedupe_
     now = timezone.now()
     row = Job(kind=kind, ref=str(ref), created_at=now, run_at=run_at or now, dedupe_key=dedupe_key)
     Job.objects.bulk_create([row], ignore_conflicts=dedupe_key is not None)
+    if dedupe_key is not None and not Job.objects.filter(pk=row.pk).exists():
+        return  # the job of this key is there already; nothing is handed over under an id that has no row
     if row.run_at <= now:
         transaction.on_commit(lambda: hand_over(str(row.pk)))
 

@@ -51,6 +51,14 @@ def test_run_does_a_job_once(db: None, kinds: dict[str, jobs.Work]) -> None:
     assert (done, only().state, only().attempts, only().lease_until) == (["41"], "done", 1, None)
 
 
+def test_known_dedupe_key_hands_nothing_over(db: None, django_capture_on_commit_callbacks: Any) -> None:
+    """The broker is given ids of rows that exist, however often a key is written."""
+    with django_capture_on_commit_callbacks() as handed:
+        jobs.enqueue("tidy", dedupe_key="tidy:1")
+        jobs.enqueue("tidy", dedupe_key="tidy:1")
+    assert (len(handed), Job.objects.count()) == (1, 1)
+
+
 def test_known_dedupe_key_changes_nothing(db: None) -> None:
     jobs.enqueue("tidy", dedupe_key="tidy:1")
     first = only().pk
