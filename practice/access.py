@@ -62,6 +62,8 @@ class Permission(StrEnum):
     SIGN_CLINICAL = "sign clinical rules"
     RUN_DRILL = "run drill"
     READ_AUDIT = "read audit"
+    BREAK_GLASS = "break glass"  # open a chart that is not one's own for an hour, in an emergency, with a reason
+    REVIEW_BREAK_GLASS = "review emergency access"  # and who looked at what of one client
     SEE_OWN_ACCOUNT = "see own account"
 
 
@@ -84,8 +86,10 @@ _CLINICAL = {
 _EVERYONE = {P.SEE_CASELOAD, P.SEE_CLIENT, P.SEE_OWN_ACCOUNT, P.SEE_REFERRALS, P.SEE_PLANS}
 
 GRANTS: dict[str, set[Permission]] = {
-    Role.THERAPIST: _EVERYONE | _CLINICAL | {P.SEE_ALERTS, P.INVITE_CLIENT, P.EDIT_CLIENT},
-    Role.SUPERVISOR: _EVERYONE | _CLINICAL | {P.SEE_ALERTS, P.INVITE_CLIENT, P.EDIT_CLIENT, P.SIGN_CLINICAL},
+    Role.THERAPIST: _EVERYONE | _CLINICAL | {P.SEE_ALERTS, P.INVITE_CLIENT, P.EDIT_CLIENT, P.BREAK_GLASS},
+    Role.SUPERVISOR: _EVERYONE
+    | _CLINICAL
+    | {P.SEE_ALERTS, P.INVITE_CLIENT, P.EDIT_CLIENT, P.SIGN_CLINICAL, P.BREAK_GLASS, P.REVIEW_BREAK_GLASS},
     Role.PRESCRIBER: _EVERYONE
     | {
         P.READ_CHART,
@@ -97,6 +101,7 @@ GRANTS: dict[str, set[Permission]] = {
         P.OVERRIDE_EXCLUSION,
         P.RUN_SESSION,
         P.CLEAR_DOSES,
+        P.BREAK_GLASS,
     },
     Role.FRONT_DESK: _EVERYONE | {P.INVITE_CLIENT, P.EDIT_CLIENT, P.TRACK_REFERRAL, P.ASK_RELEASE, P.EDIT_DIRECTORY},
     Role.ADMIN: _EVERYONE
@@ -109,13 +114,15 @@ GRANTS: dict[str, set[Permission]] = {
         P.MANAGE_PEOPLE,
         P.RUN_DRILL,
         P.READ_AUDIT,
+        P.REVIEW_BREAK_GLASS,
         P.TRACK_REFERRAL,
         P.ASK_RELEASE,
         P.EDIT_DIRECTORY,
     },
 }
 
-# A person on call, or told about an open alert, may do this for that client while the alert is open.
+# A person on call, or told about an open alert, may do this for that client while the alert is open; so may a clinician
+# with emergency access, while it lasts.
 COVER: frozenset[Permission] = frozenset(
     {P.SEE_CASELOAD, P.SEE_CLIENT, P.SEE_ALERTS, P.READ_CHART, P.ACT_ON_ALERT, P.WRITE_NOTE, P.WRITE_SAFETY_PLAN}
 )

@@ -6,10 +6,12 @@ from django.urls import include, path
 from intake.views import home, inviting, measures, my_safety_plan, reading
 from practice.kap.views import my_plan, plans, trend
 from practice.views import (
+    access_report,
     account,
     activity,
     alerts,
     audit_log,
+    break_glass,
     caseload,
     chart,
     clients,
@@ -101,9 +103,14 @@ urlpatterns = [
     path("practice/system/", system.system_state, name="system_state"),
     path("practice/system/jobs/<uuid:pk>/again/", system.job_again, name="job_again"),
     path("practice/audit/", audit_log.audit_log, name="audit_log"),
+    path("practice/break-glass/", break_glass.emergency_list, name="emergency_list"),
+    path("practice/break-glass/<uuid:access>/", break_glass.emergency, name="emergency"),
     path("demo/<slug:role>/", demo.demo_sign_in, name="demo_sign_in"),
     # --- staff: chart, alerts, notes
     path("clients/<uuid:pk>/", chart.page, {"panels": PANELS}, name="chart"),
+    path("clients/<uuid:pk>/access/", access_report.client_access, name="client_access"),
+    path("break-glass/", break_glass.break_glass, name="break_glass"),
+    path("break-glass/<uuid:access>/end/", break_glass.break_glass_end, name="break_glass_end"),
     path("clients/<uuid:pk>/alerts/<uuid:alert>/", alerts.alert, name="alert"),
     path("clients/<uuid:pk>/alerts/<uuid:alert>/acknowledge/", alerts.alert_acknowledge, name="alert_acknowledge"),
     path("clients/<uuid:pk>/alerts/<uuid:alert>/contact/", alerts.alert_contact, name="alert_contact"),

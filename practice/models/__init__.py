@@ -3,6 +3,7 @@
 from .alerts import Alert, AlertEvent, AlertNotice, SafetyContact
 from .audit import AuditEvent, AuditHead
 from .clients import Client, ClientRecord, NameStart
+from .emergencies import EmergencyAccess
 from .jobs import Job, KeptForm, Notice, SentForm
 from .notes import Note, PsychotherapyNote
 from .people import CoverageShift, RoleGrant, User
@@ -20,6 +21,7 @@ __all__ = [
     "ClientRecord",
     "ClinicalSignature",
     "CoverageShift",
+    "EmergencyAccess",
     "Job",
     "KeptForm",
     "NameStart",

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.http import Http404
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from practice.access import COVER, GRANTS, REACH, Permission, Reach
@@ -42,7 +43,7 @@ class ClientQuerySet(models.QuerySet["Client"]):
         if Reach.SITE in reach:
             seen.append(Q(site__in=user.sites.all()))
         if permission in COVER and user.may(permission):
-            seen.append(_told(user))
+            seen += [_told(user), _broken(user)]
         return self._with_any(seen)
 
     def _with_any(self, conditions: list[Q]) -> Self:
@@ -85,6 +86,13 @@ def _told(user: User) -> Q:
     from practice.models.alerts import Alert  # the alert names the client, not the other way round
 
     return Q(pk__in=Alert.objects.filter(notices__user=user, closed_at=None).values("client_id"))
+
+
+def _broken(user: User) -> Q:
+    """The clients whose chart this person opened in an emergency, while that lasts."""
+    from practice.models.emergencies import EmergencyAccess
+
+    return Q(pk__in=EmergencyAccess.objects.filter(by=user, until__gt=timezone.now()).values("client_id"))
 
 
 class Client(models.Model):

@@ -291,6 +291,12 @@ ACTION_WORDS = {
     "letter.read": _("Marked a letter as read"),
     "disclosure.made": _("Sent something by a release"),
     "disclosure.emergency": _("Sent something in an emergency, without a release"),
+    "emergency.opened": _("Opened the chart in an emergency, though the client is not theirs"),
+    "emergency.ended": _("Ended their emergency access"),
+    "emergency.refused": _("Was refused emergency access"),
+    "emergency.reviewed": _("Reviewed an emergency access"),
+    "read.emergency": _("Opened an emergency access to review it"),
+    "read.access": _("Opened the report of who looked at what"),
     "refused": _("Was refused a page"),
 }
 

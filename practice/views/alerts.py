@@ -248,6 +248,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
             "open": [_row(flag, reader(request), at) for flag in waiting],
             "closed": [_row(flag, reader(request), at) for flag in page],
             "page": page,
+            "may_review": reader(request).may(Permission.REVIEW_BREAK_GLASS),
         },
     )
 

@@ -45,7 +45,7 @@ def audit_log(request: StaffRequest) -> HttpResponse:
     said = form.cleaned_data if form.is_bound and form.is_valid() else {}
     events = matching(said)
     page = Paginator(events, PAGE).get_page(request.GET.get("page"))
-    rows = _rows(list(page.object_list))  # read before this reading is written down, which moves the pages by one
+    rows = rows_of(list(page.object_list))  # read before this reading is written down, which moves the pages by one
     audit.record(
         "read.audit",
         by=request.user,
@@ -81,7 +81,7 @@ def _midnight(on: date) -> datetime:
     return timezone.make_aware(datetime.combine(on, time.min))
 
 
-def _rows(events: list[AuditEvent]) -> list[dict[str, Any]]:
+def rows_of(events: list[AuditEvent]) -> list[dict[str, Any]]:
     staff = {e.actor_id for e in events if e.actor_id and e.actor_kind == "staff"}
     ids = {e.client_id for e in events if e.client_id} | {e.actor_id for e in events if e.actor_id} - staff
     people: dict[UUID | None, str] = dict(User.objects.filter(pk__in=staff).values_list("pk", "name"))

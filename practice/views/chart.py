@@ -15,7 +15,7 @@ from django.utils.translation import get_language_info, gettext, ngettext
 
 from practice import audit
 from practice.access import Permission
-from practice.models import Alert, Client, SafetyContact, SafetyPlan, User
+from practice.models import Alert, Client, EmergencyAccess, SafetyContact, SafetyPlan, User
 from practice.pages import client_of, staff_page
 from practice.templatetags.ui import clock, full_day, moment
 
@@ -63,6 +63,23 @@ def frame(request: HttpRequest, client: Client, at: datetime) -> dict[str, Any]:
         "client": client,
         "bar": bar(flags, reader(request), Permission.ACT_ON_ALERT in may),
         "story": story(client, flags, may, at),
+        "emergency": emergency_words(reader(request), client, at),
+    }
+
+
+def emergency_words(user: User, client: Client, at: datetime) -> dict[str, Any] | None:
+    """The bar of somebody who sees this client by emergency access alone: until when, and the way to end it."""
+    if user.pk in (client.therapist_id, client.prescriber_id) or not user.may(Permission.BREAK_GLASS):
+        return None
+    access = EmergencyAccess.running(client, user, at)
+    if access is None:
+        return None
+    n = access.minutes_left(at)
+    left = ngettext("{n} minute left", "{n} minutes left", n).format(n=n)
+    text = gettext("Emergency access until {time}, {left}. What you open is recorded, and reviewed by somebody else.")
+    return {
+        "text": text.format(time=clock(access.until), left=left),
+        "end": reverse("break_glass_end", args=[access.pk]),
     }
 
 

@@ -172,8 +172,14 @@ def back_to(user: User, client: Client) -> str:
 
 
 def _page(request: StaffRequest, client: Client, form: ClientForm, status: int = 200) -> HttpResponse:
-    may_end = Client.objects.visible_to(request.user, Permission.DECIDE).filter(pk=client.pk).exists()
-    context = {"client": client, "form": form, "back": back_to(request.user, client), "may_end": may_end}
+    mine = Client.objects.filter(pk=client.pk)
+    context = {
+        "client": client,
+        "form": form,
+        "back": back_to(request.user, client),
+        "may_end": mine.visible_to(request.user, Permission.DECIDE).exists(),
+        "may_review": mine.visible_to(request.user, Permission.REVIEW_BREAK_GLASS).exists(),
+    }
     return render(request, "practice/client_edit.html", context, status=status)
 
 

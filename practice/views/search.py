@@ -45,7 +45,7 @@ class ClientNumber(forms.CharField):
 @staff_page(Permission.SEE_CLIENT)
 def search(request: StaffRequest) -> HttpResponse:
     asked = " ".join(request.GET.get("q", "")[:LONGEST].replace("\x00", "").split())
-    context: dict[str, Any] = {"q": asked}
+    context: dict[str, Any] = {"q": asked, "may_break_glass": request.user.may(Permission.BREAK_GLASS)}
     if asked:
         clients = find(request.user, asked)
         audit.record("search", by=request.user, found=len(clients))

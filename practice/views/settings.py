@@ -14,7 +14,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from practice import audit, coverage, signing
@@ -22,7 +22,7 @@ from practice.access import Permission, Role
 from practice.clinical import escalation
 from practice.forms import HouseForm, phone_like, text
 from practice.keys import PURPOSES
-from practice.models import Practice, User
+from practice.models import EmergencyAccess, Practice, User
 from practice.pages import StaffRequest, staff_page
 from practice.views.clients import conflict
 from practice.views.public import write_help_page
@@ -251,6 +251,8 @@ def practice_settings(request: StaffRequest) -> HttpResponse:
         links.append((reverse("audit_log"), _("Audit trail"), _("Who looked at whom, and what they did"), "history"))
         about = _("What left the practice, to whom and why; emergencies first")
         links.append((reverse("disclosures"), _("Disclosures"), about, "send"))
+    if request.user.may(Permission.REVIEW_BREAK_GLASS):
+        links.append((reverse("emergency_list"), _("Emergency access"), _emergencies(request.user), "door-open"))
     done = sum(item.done for item in items)
     context_ = {
         "rows": rows,
@@ -260,6 +262,15 @@ def practice_settings(request: StaffRequest) -> HttpResponse:
         "may_edit": request.user.may(Permission.MANAGE_PRACTICE),
     }
     return render(request, "practice/practice_settings.html", context_)
+
+
+def _emergencies(user: User) -> str:
+    n = EmergencyAccess.objects.visible_to(user, Permission.REVIEW_BREAK_GLASS).filter(reviewed_at=None).count()
+    if not n:
+        return gettext("Charts opened in an emergency; none waits for a review")
+    return ngettext(
+        "{n} chart opened in an emergency waits for a review", "{n} charts opened in an emergency wait for a review", n
+    ).format(n=n)
 
 
 def _value(name: str, field: forms.Field, value: Any) -> str:

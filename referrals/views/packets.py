@@ -14,7 +14,7 @@ from practice import audit
 from practice.access import Permission
 from practice.pages import client_of, record_of, staff_page
 from practice.templatetags.ui import moment
-from practice.views.chart import frame, named, reader
+from practice.views.chart import emergency_words, frame, named, reader
 from referrals import attachments, letters
 from referrals import packet as packets
 from referrals.actions import letters as actions
@@ -49,6 +49,7 @@ def packet(request: HttpRequest, referral: UUID) -> HttpResponse:
         "content": frozen.content if frozen else packets.outgoing(found, timezone.now())[0],
         "versions": list(found.packets.values_list("number", flat=True)) if frozen else [],
         "ready": bool(frozen and frozen.pdf_sha256),
+        "emergency": emergency_words(reader(request), found.client, timezone.now()),
     }
     return render(request, "referrals/packet.html", context)
 

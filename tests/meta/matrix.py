@@ -13,7 +13,17 @@ from intake.models import Assessment, Intake, Invitation, Measure, Signature
 from practice import actions
 from practice.kap.actions import feeds
 from practice.kap.models import ClearanceRequest, DoseClearance, OutsidePrescriber, Plan, Session
-from practice.models import Client, CoverageShift, Job, KeptForm, Note, PsychotherapyNote, SafetyPlan, User
+from practice.models import (
+    Client,
+    CoverageShift,
+    EmergencyAccess,
+    Job,
+    KeptForm,
+    Note,
+    PsychotherapyNote,
+    SafetyPlan,
+    User,
+)
 from referrals import disclosure, letters
 from referrals import packet as packets
 from referrals.actions import releases
@@ -162,11 +172,17 @@ def build(people: dict[str, User | None], client: Client) -> World:
     )
     question_out.renew(now)
     question_out.save()
+    emergency = EmergencyAccess(
+        client=client, by=people.get("colleague") or maya, at=now - timedelta(hours=2), until=now - timedelta(hours=1)
+    )
+    emergency.reason = "Emergency words"
+    emergency.save()
     return World(
         people=people,
         client=client,
         objects={
             "pk": client.pk,
+            "access": emergency.pk,
             "token": live.token,
             "page": "phq-9--1",
             "role": "therapist",
