@@ -24,6 +24,7 @@ from practice.views import (
     rules,
     safety_plan,
     search,
+    sees,
     settings,
     system,
 )
@@ -98,6 +99,7 @@ urlpatterns = [
     path("practice/people/<uuid:pk>/invite/", people.person_invite, name="person_invite"),
     path("practice/people/<uuid:pk>/factor/", people.person_factor, name="person_factor"),
     path("practice/people/<uuid:pk>/leave/", people.person_leave, name="person_leave"),
+    path("practice/people/<uuid:pk>/sees/", sees.person_sees, name="person_sees"),
     path("practice/clinical/", system.clinical_sign, name="clinical_sign"),
     path("practice/drill/", system.drill, name="drill"),
     path("practice/system/", system.system_state, name="system_state"),

@@ -296,6 +296,7 @@ ACTION_WORDS = {
     "emergency.refused": _("Was refused emergency access"),
     "emergency.reviewed": _("Reviewed an emergency access"),
     "read.emergency": _("Opened an emergency access to review it"),
+    "read.sees": _("Looked up what somebody here may do"),
     "read.access": _("Opened the report of who looked at what"),
     "refused": _("Was refused a page"),
 }

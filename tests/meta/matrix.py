@@ -227,6 +227,7 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "person_leave.pk": maya.pk,
             "person_invite.pk": maya.pk,
             "person_factor.pk": maya.pk,
+            "person_sees.pk": maya.pk,
             "kept_discard.pk": kept.pk,
             "job_again.pk": Job.objects.create(kind="tidy", state="dead", created_at=now, run_at=now).pk,
             "mfa_edit_webauthn.pk": 1,
