@@ -39,6 +39,7 @@ def trend(
     response: float | None = None,
     remission_below: float | None = None,
     treatment: Treatment | None = None,
+    marks: Sequence[tuple[date, float, str]] = (),
     size: Size = WIDE,
     chart_id: str = "chart",
     title: str = "",
@@ -46,7 +47,8 @@ def trend(
 ) -> SafeString:
     """Draw totals over time: bands behind, response and remission lines, safety diamonds, treatment lanes below.
 
-    `response` is the highest total that counts as a response to a first score of `baseline`.
+    `response` is the highest total that counts as a response to a first score of `baseline`. `marks` are rings around
+    scores at which something turned: day, total and the number under which the page tells what.
     """
     treatment = treatment or Treatment()
     first, last = _days(points, treatment, start, end, today)
@@ -63,6 +65,7 @@ def trend(
         plot.art.text(gettext("Today"), now + (-4 if left else 4), plot.top + 11, anchor="end" if left else "")
     _line(plot, shown)
     _marks(plot, shown)
+    _rings(plot, marks)
     draw_lanes(plot, treatment)
     return plot.art.told(
         f"chart {size.css}",
@@ -206,6 +209,22 @@ def _marks(plot: Plot, points: Sequence[Point]) -> None:
         y = plot.y(total)
         y = y - 12 if y > plot.top + 24 else y + 20
         plot.art.text(number(total), plot.x(point.on), y, css="st halo", anchor="middle", font=13)
+
+
+def _rings(plot: Plot, marks: Sequence[tuple[date, float, str]]) -> None:
+    """Ring each marked score once, with its numbers below it, or beside it where there is no room below."""
+    places: dict[tuple[date, float], list[str]] = {}
+    for on, total, words in marks:
+        if plot.shows(on):
+            places.setdefault((on, total), []).append(words)
+    for (on, total), words in places.items():
+        x, y = plot.x(on), plot.y(total)
+        plot.art.circle("mk", x, y, 9)
+        has_room = y + 24 < plot.bottom
+        place = (x, y + 22) if has_room else (x + 13, y + 4)
+        plot.art.text(
+            ", ".join(words), *place, css="mkt halo", anchor="middle" if has_room else "", font=plot.size.font
+        )
 
 
 def _said(point: Point) -> str:

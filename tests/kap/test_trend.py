@@ -1,5 +1,6 @@
 """The trend beside the treatment, and the panels of courses and plans (C7, C10, UX 28)."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -44,19 +45,22 @@ def panel_of(as_user: As, user: User, client: Client, query: str = "") -> tuple[
 
 def test_milestones_are_dated(sam: Client) -> None:
     rows = scores(sam, (90, 20), (70, 14), (50, 10), (40, 4), (20, 9), (3, 16))
-    assert trend.milestones(rows) == [
-        "Baseline 20 on Aug 21, 2026.",
-        "Response (half or less of the baseline): 10 on Sep 30, 2026.",
-        "Remission (under 5): 4 on Oct 10, 2026.",
-        "Reliable worsening: 16 on Nov 16, 2026, 12 above the lowest before.",
+    assert [(each.number, each.on, each.total, each.words) for each in trend.milestones(rows)] == [
+        (0, date(2026, 8, 21), 20, "Baseline 20 on Aug 21, 2026."),
+        (1, date(2026, 9, 10), 14, "Reliable improvement: 14 on Sep 10, 2026, 6 below the baseline."),
+        (2, date(2026, 9, 30), 10, "Response (half or less of the baseline): 10 on Sep 30, 2026."),
+        (3, date(2026, 10, 10), 4, "Remission (under 5): 4 on Oct 10, 2026."),
+        (4, date(2026, 11, 16), 16, "Reliable worsening: 16 on Nov 16, 2026, 12 above the lowest before."),
     ]
 
 
 @pytest.mark.parametrize(
     ("totals", "words"),
     [
-        ([(9, 20), (3, 11)], []),
-        ([(9, 20), (3, 10)], ["Response"]),
+        ([(9, 20), (3, 15)], []),
+        ([(9, 20), (3, 14)], ["Reliable improvement"]),
+        ([(9, 20), (3, 11)], ["Reliable improvement"]),
+        ([(9, 20), (3, 10)], ["Reliable improvement", "Response"]),
         ([(9, 8), (3, 5)], []),
         ([(9, 8), (3, 4)], ["Response", "Remission"]),
         ([(9, 4), (3, 3)], []),  # somebody who began in remission has not reached it
@@ -69,16 +73,41 @@ def test_milestones_at_both_sides_of_every_line(
     sam: Client, totals: list[tuple[int, int | None]], words: list[str]
 ) -> None:
     said = trend.milestones(scores(sam, *totals))
-    assert [line.split(" (")[0].split(":")[0] for line in said[1:]] == words
+    assert [each.words.split(" (")[0].split(":")[0] for each in said[1:]] == words
 
 
 def test_each_score_says_what_it_shows(sam: Client) -> None:
     rows = scores(sam, (90, 20), (70, 14), (60, None), (50, 10), (40, 4), (20, 9), (3, 16))
     found = trend.marks(rows)
     assert [found.get(row.pk, "no total") for row in rows] == [
-        "Baseline", "", "no total", "Response", "Response, Remission", "Response", "Reliable worsening",
+        "Baseline", "Reliable improvement", "no total", "Response", "Response, Remission", "Response",
+        "Reliable worsening",
     ]  # fmt: skip
     assert trend.marks([]) == {}
+
+
+def test_chart_rings_each_turn_with_the_number_that_tells_it(as_user: As, maya: User, sam: Client) -> None:
+    """H15: response, remission and reliable change stand on the axis of the doses, and in words for who cannot see."""
+    scores(sam, (90, 20), (70, 14), (50, 4), (3, 16))
+    weekly = Plan.objects.create(client=sam, shape="weekly", planned=2, started_on=date(2026, 9, 1))
+    dose(weekly, 1, (9, 2, 18), "done")
+    page, context = panel_of(as_user, maya, sam)
+    wide, narrow = str(context["wide"]), str(context["narrow"])
+    for chart in (wide, narrow):
+        assert chart.count('class="mk"') == 3  # response and remission are one score: one ring
+        assert re.findall(r'class="mkt halo"[^>]*>([^<]*)<', chart) == ["1", "2, 3", "4"]
+        assert "Remission (under 5): 4 on Sep 30, 2026." in chart[: chart.index("</desc>")]
+        assert 'class="kap"' in chart
+    assert context["legend"]["marks"] is True and "Something turned: the number says what, below" in page
+    assert '<li><b class="num">4</b> Reliable worsening: 16 on Nov 16, 2026, 12 above the lowest before.</li>' in page
+    assert "remission under 5, reliable change from 6 points (NHS Talking Therapies/IAPT manual" in page
+
+
+def test_turn_outside_the_time_shown_is_told_and_not_drawn(as_user: As, maya: User, sam: Client) -> None:
+    scores(sam, (400, 20), (380, 10), (5, 12))
+    _page, context = panel_of(as_user, maya, sam, "?range=3m")
+    assert 'class="mk"' not in str(context["wide"]) and context["legend"]["marks"] is False
+    assert [each.number for each in context["milestones"]] == [0, 1, 2]
 
 
 def test_client_without_a_total_has_no_milestones(sam: Client) -> None:

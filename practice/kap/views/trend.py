@@ -1,6 +1,7 @@
 """How scores moved over time beside the treatment that was given (C7), and when they turned (C10)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from math import floor
 from typing import Any
@@ -15,7 +16,7 @@ from intake.models import Assessment
 from intake.views import reading
 from practice.charts import NARROW, PANEL, WIDE, Point, Treatment, describe, trend
 from practice.clinical.change import compare
-from practice.clinical.instrument import load
+from practice.clinical.instrument import Instrument, load
 from practice.kap.models import Plan, Session
 from practice.kap.views import plans
 from practice.models import Client
@@ -32,6 +33,16 @@ RANGES = {
 DEFAULT_RANGE = "12m"
 MAIN_MEASURE = "phq-9"
 SMALL_MEASURES = ("gad-7", "pcl-5")
+
+
+@dataclass(frozen=True)
+class Milestone:
+    """A score at which something turned; `number` marks it in the chart, 0 is the baseline."""
+
+    number: int
+    on: date
+    total: float
+    words: str
 
 
 def panel(request: HttpRequest, client: Client, at: datetime) -> Panel:
@@ -51,16 +62,18 @@ def panel(request: HttpRequest, client: Client, at: datetime) -> Panel:
             for key, (label, _back) in RANGES.items()
         ],
         "name": load(MAIN_MEASURE).short_name,
-        "milestones": milestones(main),
+        "milestones": (turned := milestones(main)),
+        "lines": lines_words(main[-1].definition) if turned else "",
     }
     shown = [row for row in main if start <= row.taken_on <= end]
     if shown:
         marked = marks(main)
         axis = {"start": start, "end": end, "today": today, "treatment": treatment}
         context |= {
-            "wide": draw(main, WIDE, "phq9-w", axis),
-            "narrow": draw(main, NARROW, "phq9-n", axis),
-            "legend": legend(shown, treatment, start, end),
+            "wide": draw(main, WIDE, "phq9-w", axis, turned),
+            "narrow": draw(main, NARROW, "phq9-n", axis, turned),
+            "legend": legend(shown, treatment, start, end)
+            | {"marks": any(each.number and start <= each.on <= end for each in turned)},
             "columns": [
                 gettext("Date"),
                 gettext("Score"),
@@ -94,10 +107,13 @@ def total_of(row: Assessment) -> float | None:
     return None if row.total is None else float(row.total)
 
 
-def draw(rows: Sequence[Assessment], size: Any, chart_id: str, axis: dict[str, Any]) -> Any:
+def draw(
+    rows: Sequence[Assessment], size: Any, chart_id: str, axis: dict[str, Any], turned: Sequence[Milestone] = ()
+) -> Any:
     definition = rows[-1].definition
     rules = definition.change
     baseline = next((total for row in rows if (total := total_of(row)) is not None), None)
+    later = [each for each in turned if each.number]
     points = [Point(row.taken_on, total_of(row), row.safety, row.imported_at is not None) for row in rows]
     fall = rules.get("response_fall_pct")
     return trend(
@@ -111,36 +127,99 @@ def draw(rows: Sequence[Assessment], size: Any, chart_id: str, axis: dict[str, A
         remission_below=rules.get("remission_below"),
         size=size,
         chart_id=chart_id,
-        description=describe(definition.short_name, points),
+        marks=[(each.on, each.total, str(each.number)) for each in later],
+        description=" ".join([describe(definition.short_name, points), *(each.words for each in later)]),
         **axis,
     )
 
 
-def milestones(rows: Sequence[Assessment]) -> list[str]:
-    """When the scores first showed response and remission, and last a reliable worsening, each with its day."""
-    known = [(row.taken_on, total) for row in rows if (total := total_of(row)) is not None]
+@dataclass(frozen=True)
+class Turn:
+    """What one score shows against the baseline, and against the lowest before it."""
+
+    is_response: bool
+    is_remission: bool
+    is_improvement: bool
+    is_worsening: bool
+    best: float
+    """The lowest total before it."""
+
+
+NOTHING = Turn(False, False, False, False, 0)
+
+
+def turns(rows: Sequence[Assessment]) -> list[tuple[Assessment, float, Turn]]:
+    """Each score that has a total, with what it shows by the instrument's own rules of change."""
+    known = [(row, total) for row in rows if (total := total_of(row)) is not None]
     if not known:
         return []
-    rules, (first_on, baseline) = rows[-1].definition.change, known[0]
-    said = [gettext("Baseline {total} on {day}.").format(total=f"{baseline:g}", day=full_day(first_on))]
-    response = remission = worsening = None
-    best = baseline
-    for on, total in known[1:]:
+    rules, (first, baseline) = rows[-1].definition.change, known[0]
+    found, best = [(first, baseline, NOTHING)], baseline
+    for row, total in known[1:]:
         since_first = compare(rules, baseline, total)
-        if response is None and since_first.response:
-            response = gettext("Response (half or less of the baseline): {total} on {day}.").format(
-                total=f"{total:g}", day=full_day(on)
-            )
-        if remission is None and since_first.remission and baseline >= rules["remission_below"]:
-            remission = gettext("Remission (under {line}): {total} on {day}.").format(
-                line=f"{rules['remission_below']:g}", total=f"{total:g}", day=full_day(on)
-            )
-        if compare(rules, best, total).reliable_worsening:
-            worsening = gettext("Reliable worsening: {total} on {day}, {difference} above the lowest before.").format(
-                total=f"{total:g}", day=full_day(on), difference=f"{total - best:g}"
-            )
+        turn = Turn(
+            is_response=bool(since_first.response),
+            is_remission=bool(since_first.remission) and baseline >= rules["remission_below"],
+            is_improvement=bool(since_first.reliable_improvement),
+            is_worsening=bool(compare(rules, best, total).reliable_worsening),
+            best=best,
+        )
+        found.append((row, total, turn))
         best = min(best, total)
-    return [*said, *(words for words in (response, remission, worsening) if words)]
+    return found
+
+
+def milestones(rows: Sequence[Assessment]) -> list[Milestone]:
+    """When the scores first showed improvement, response and remission, and last a reliable worsening, in time."""
+    known = turns(rows)
+    if not known:
+        return []
+    (first, baseline, _turn), rules = known[0], rows[-1].definition.change
+    firsts = [
+        next((each for each in known if each[2].is_improvement), None),
+        next((each for each in known if each[2].is_response), None),
+        next((each for each in known if each[2].is_remission), None),
+        next((each for each in reversed(known) if each[2].is_worsening), None),
+    ]
+    told = [
+        gettext("Reliable improvement: {total} on {day}, {gain} below the baseline."),
+        gettext("Response (half or less of the baseline): {total} on {day}."),
+        gettext("Remission (under {line}): {total} on {day}."),
+        gettext("Reliable worsening: {total} on {day}, {rise} above the lowest before."),
+    ]
+    said = [
+        (
+            row.taken_on,
+            total,
+            words.format(
+                total=f"{total:g}",
+                day=full_day(row.taken_on),
+                line=f"{rules.get('remission_below', 0):g}",
+                gain=f"{baseline - total:g}",
+                rise=f"{total - turn.best:g}",
+            ),
+        )
+        for words, found in zip(told, firsts, strict=True)
+        if found is not None
+        for row, total, turn in [found]
+    ]
+    began = gettext("Baseline {total} on {day}.").format(total=f"{baseline:g}", day=full_day(first.taken_on))
+    later = [Milestone(n, *each) for n, each in enumerate(sorted(said, key=lambda each: each[0]), 1)]
+    return [Milestone(0, first.taken_on, baseline, began), *later]
+
+
+def lines_words(definition: Instrument) -> str:
+    """The lines by which scores are marked, with their source, from the instrument's own file."""
+    rules = definition.change
+    return gettext(
+        "Marked by the {name}'s own lines: response at half of the first score, remission under {line}, reliable "
+        "change from {points} points ({source})."
+    ).format(
+        name=definition.short_name,
+        line=rules["remission_below"],
+        points=rules["reliable_change"],
+        source=rules["notes"]["reliable_change_source"],
+    )
 
 
 def treatment_of(client: Client) -> Treatment:
@@ -187,25 +266,20 @@ def legend(rows: Sequence[Assessment], treatment: Treatment, start: date, end: d
 
 
 def marks(rows: Sequence[Assessment]) -> dict[Any, str]:
-    """What each score shows against the baseline, and against the lowest before it: words by the row's id."""
-    known = [(row, total) for row in rows if (total := total_of(row)) is not None]
-    if not known:
-        return {}
-    rules, baseline = rows[-1].definition.change, known[0][1]
-    found, best = {known[0][0].pk: gettext("Baseline")}, baseline
-    for row, total in known[1:]:
-        since_first = compare(rules, baseline, total)
+    """What each score shows, in words, by the row's id."""
+    found = {}
+    for row, _total, turn in turns(rows):
         said = [
             words
             for words, is_so in (
-                (gettext("Response"), since_first.response),
-                (gettext("Remission"), since_first.remission and baseline >= rules["remission_below"]),
-                (gettext("Reliable worsening"), compare(rules, best, total).reliable_worsening),
+                (gettext("Response"), turn.is_response),
+                (gettext("Remission"), turn.is_remission),
+                (gettext("Reliable improvement"), turn.is_improvement and not turn.is_response),
+                (gettext("Reliable worsening"), turn.is_worsening),
             )
             if is_so
         ]
-        found[row.pk] = ", ".join(said)
-        best = min(best, total)
+        found[row.pk] = gettext("Baseline") if turn is NOTHING else ", ".join(said)
     return found
 
 
