@@ -1,11 +1,15 @@
 """A dose without integration within seven days (H13): told once, gone when an integration is signed."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
 
 import pytest
+import time_machine
 
 from practice import jobs, schedule
-from practice.kap.actions import integration, room
+from practice.kap.actions import integration, plans, room
 from practice.kap.models import Plan, Session
 from practice.models import AuditEvent, Client, Task, User
 from practice.words import why
@@ -112,3 +116,101 @@ def test_job_runs_once_a_day() -> None:
 
 def test_job_is_registered(db: None) -> None:
     assert jobs.load_kinds()["watch_integration"]("") is None
+
+
+# --- Booked, kept, or spoken of (also by another plan)
+
+
+def at(days: float) -> datetime:
+    return NOW + timedelta(days=days)
+
+
+def opened(plan: Plan, sam: Client, days: float = 0) -> None:
+    Task.open(sam, "kap_integrate", at=at(days), subject_id=plan.pk, due_at=at(days + 3))
+
+
+@pytest.mark.parametrize(
+    ("now", "booked", "finished"),
+    [
+        (1, 2, True),
+        (1, 3, True),
+        (1, 3.1, False),  # there is still time for one within 72 hours
+        (4, 6, True),
+        (4, 8, False),  # the next dose comes first
+        (4, 3.5, False),  # its time has passed, and nobody wrote that it was kept
+    ],
+)
+def test_integration_that_is_booked_before_the_next_dose_finishes_the_item(
+    plan: Plan, sam: Client, now: float, booked: float, finished: bool
+) -> None:
+    dose(plan)
+    dose(plan, number=2, days=7, state=State.PLANNED)
+    opened(plan, sam)
+    other = Plan.objects.create(client=sam, shape="booster", planned=1, started_on=NOW.date())
+    Session.objects.create(plan=other, kind="integration", number=1, starts_at=at(booked))
+    plans.refresh(sam, at(now))
+    assert (open_items(sam) == []) is finished
+
+
+def test_one_that_waits_for_the_prescriber_is_not_booked(plan: Plan, sam: Client) -> None:
+    dose(plan)
+    opened(plan, sam)
+    integrate(plan, 2, State.WAITING)
+    plans.refresh(sam, at(1))
+    assert len(open_items(sam)) == 1
+
+
+def test_integration_kept_in_another_plan_finishes_the_item(plan: Plan, sam: Client, maya: User) -> None:
+    dose(plan)
+    opened(plan, sam)
+    other = Plan.objects.create(client=sam, shape="booster", planned=1, started_on=NOW.date())
+    room.sign(by=maya, session=integrate(other, 2, State.STARTED), words="", at=at(2))
+    (task,) = Task.objects.filter(client=sam, kind="kap_integrate")
+    assert (task.done_at, task.done_by, task.facts) == (at(2), maya, {"booked": False})
+
+
+def test_item_comes_back_when_the_booked_integration_falls_away(plan: Plan, sam: Client, maya: User) -> None:
+    dose(plan)
+    opened(plan, sam)
+    booked = integrate(plan, 2, State.PLANNED)
+    plans.refresh(sam, at(1))
+    assert open_items(sam) == []
+    plans.skip(by=maya, session=booked, said="Ill", at=at(1.5))
+    (task,) = open_items(sam)
+    assert (task.subject_id, task.due_at) == (plan.pk, at(3))
+
+
+def test_late_flag_that_a_booking_cleared_comes_back_when_nobody_kept_it(plan: Plan, sam: Client, maya: User) -> None:
+    dose(plan)
+    assert integration.watch(at=at(7)) == 1
+    booked = integrate(plan, 9, State.PLANNED)
+    plans.refresh(sam, at(7.5))
+    assert open_items(sam) == []
+    assert [integration.watch(at=at(n)) for n in (8, 10, 11)] == [0, 1, 0]
+    assert len(open_items(sam)) == 1
+    Session.objects.filter(pk=booked.pk).update(state=State.STARTED)
+    room.sign(by=maya, session=booked, words="", at=at(11))
+    assert open_items(sam) == []
+
+
+def test_words_of_a_contact_finish_it_for_good(
+    plan: Plan, sam: Client, maya: User, as_user: Callable[[User], Any], post: Callable[..., Any]
+) -> None:
+    dose(plan)
+    integration.watch(at=at(7))
+    (task,) = open_items(sam)
+    with time_machine.travel(at(7.5), tick=False):
+        answer = post(as_user(maya), f"/clients/{sam.pk}/tasks/{task.pk}/", {"words": "Spoke for 20 minutes."})
+    assert answer.status_code == 302
+    assert open_items(sam) == []
+    plans.refresh(sam, at(8))
+    assert (integration.watch(at=at(14)), open_items(sam)) == (0, [])
+
+
+def test_dose_looks_for_integration_in_every_plan(plan: Plan, sam: Client, maya: User) -> None:
+    row = dose(plan, state=State.STARTED)
+    other = Plan.objects.create(client=sam, shape="booster", planned=1, started_on=NOW.date())
+    Session.objects.create(plan=other, kind="integration", number=1, starts_at=at(2))
+    line = {"key": str(uuid4()), "kind": "dose", "facts": {"mg": "100", "route": "sublingual", "given": True}}
+    assert room.record(session=row, sent=[line], at=NOW, by=maya)[0].sentence == ""
+    assert open_items(sam) == []

@@ -16,7 +16,7 @@ from practice.actions import NotNow
 from practice.clinical import kap, planning
 from practice.clinical.planning import Busy, Cleared, Conflict, PlanTemplate, Slot
 from practice.kap import words
-from practice.kap.actions import clearance
+from practice.kap.actions import clearance, integration
 from practice.kap.models import Absence, ClientAbsence, DoseUse, Override, Plan, PlanChange, Session
 from practice.models import AuditEvent, Client, Practice, Task, User
 
@@ -286,8 +286,11 @@ def _tell_waits(plan: Plan, at: datetime) -> None:
     audit.record("plan.waits", by=None, client=plan.client, target=plan, at=at)
 
 
-def refresh(client: Client, at: datetime) -> None:
-    """Put the next session and how far the plan is onto the client, where caseload and home read it (H18)."""
+def refresh(client: Client, at: datetime, by: User | None = None) -> None:
+    """Put the next session and how far the plan is onto the client, where caseload and home read it (H18).
+
+    And finish, or open again, the item of an integration (H13).
+    """
     row = Client.objects.select_for_update().get(pk=client.pk)
     mine = Session.objects.filter(plan__client=row)
     ahead = mine.filter(state=State.PLANNED, starts_at__gt=at).order_by("starts_at").values_list("starts_at", flat=True)
@@ -301,6 +304,7 @@ def refresh(client: Client, at: datetime) -> None:
         row.plan_name, row.plan_note = "", ""
     row.save(update_fields=["next_session_at", "plan_name", "plan_note"])
     client.next_session_at, client.plan_name, client.plan_note = row.next_session_at, row.plan_name, row.plan_note
+    integration.settle(client, at, by)
 
 
 # --- Changing --------------------------------------------------------------------------------------------------------
@@ -416,9 +420,7 @@ def add(
         room=row.room,
         changed_at=at,
     )
-    if kind == Session.Kind.DOSING:
-        row.planned = row.sessions.filter(kind=kind).exclude(state__in=[State.SKIPPED, State.MISSED]).count()
-        row.save(update_fields=["planned"])
+    _count(row, made)
     _settle(row, at, before)
     _note(row, What.ADDED, by, at, session=made, after={"starts_at": starts_at.isoformat()}, said=said)
     audit.record("plan.added", by=by, client=row.client, target=row, at=at, kind=kind)
@@ -426,6 +428,15 @@ def add(
     _tell_waits(row, at)
     made.refresh_from_db()
     return made
+
+
+def _count(plan: Plan, changed: Session) -> None:
+    """How many doses the plan has now (the m of "n of m"), after this session was added or left out."""
+    if changed.kind != Session.Kind.DOSING:
+        return
+    doses = plan.sessions.filter(kind=Session.Kind.DOSING)
+    plan.planned = doses.exclude(state__in=[State.SKIPPED, State.MISSED]).count() or plan.planned
+    plan.save(update_fields=["planned"])
 
 
 @transaction.atomic
@@ -442,6 +453,7 @@ def skip(*, by: User, session: Session, said: str, at: datetime, missed: bool = 
     row.sequence += 1
     row.version += 1
     row.save(update_fields=["state", "changed_at", "sequence", "version"])
+    _count(plan, row)
     _settle(plan, at, before)
     _note(plan, What.MISSED if missed else What.SKIPPED, by, at, session=row, said=said)
     audit.record("plan.skipped", by=by, client=plan.client, target=plan, at=at, missed=missed)

@@ -25,7 +25,7 @@ from practice.actions import NotNow, raise_manual_flag, write_note
 from practice.clinical import room as rules
 from practice.clinical import table
 from practice.clinical.room import Line, Room
-from practice.kap.actions import clearance, plans
+from practice.kap.actions import clearance, integration, plans
 from practice.kap.models import ChaperoneLink, DoseUse, Entry, Route, Session
 from practice.models import Alert, Note, Task, User
 from practice.templatetags.ui import clock, full_day
@@ -36,7 +36,6 @@ EARLIEST = timedelta(hours=12)  # a line that a device says is older than this i
 TEXT = 1000
 CONSENT_GOOD = timedelta(days=365)  # PROTOCOLS booster: consent not older than 12 months
 AFTER_DOSE_DAYS = (1, 7)  # measures on day 1 and day 7 after a dose
-CONTACT_AFTER, CONTACT_BY = timedelta(hours=24), timedelta(hours=72)  # integration proposed at 24-72 h
 LEAST_DBP = 20  # a lower one is a number left out, as 120/8; no rule of care reads this
 SEVERE = 3  # of the grades: an item is opened beside the notice
 
@@ -385,13 +384,10 @@ def _after_dose(session: Session, entry: Entry, by: User | None, at: datetime) -
     client, dose_at = session.plan.client, entry.happened_at
     wanted = [(plans.CHECK_IN, str(Measure.Why.AFTER_DOSE), dose_at + timedelta(days=days)) for days in AFTER_DOSE_DAYS]
     measures.replan(client, session.pk, wanted, at=at)
-    if not session.plan.sessions.filter(
-        kind=Session.Kind.INTEGRATION,
-        state=Session.State.PLANNED,
-        starts_at__gt=dose_at,
-        starts_at__lte=dose_at + CONTACT_BY,
-    ).exists():
-        Task.open(client, "kap_integrate", at=at, subject_id=session.plan_id, due_at=dose_at + CONTACT_BY)
+    contact_by = dose_at + integration.CONTACT_BY
+    booked = Session.objects.filter(plan__client=client, kind=Session.Kind.INTEGRATION, state=Session.State.PLANNED)
+    if not booked.filter(starts_at__gt=dose_at, starts_at__lte=contact_by).exists():
+        Task.open(client, integration.KIND, at=at, subject_id=session.plan_id, due_at=contact_by)
     if (entry.facts or {}).get("against"):
         _tell_prescriber(session, entry, at)
 
@@ -487,9 +483,7 @@ def sign(*, by: User, session: Session, words: str, at: datetime) -> None:
         entry.facts = {"words": _text(words)}
         entry.save(force_insert=True)
     audit.record("session.signed", by=by, client=row.plan.client, target=row, at=at)
-    if row.kind == Session.Kind.INTEGRATION:
-        Task.finish(row.plan.client, "kap_integrate", at=at, by=by, subject_id=row.plan_id)
-    plans.refresh(row.plan.client, at)
+    plans.refresh(row.plan.client, at, by=by)
     session.refresh_from_db()
 
 
