@@ -64,6 +64,7 @@ class Permission(StrEnum):
     READ_AUDIT = "read audit"
     BREAK_GLASS = "break glass"  # open a chart that is not one's own for an hour, in an emergency, with a reason
     REVIEW_BREAK_GLASS = "review emergency access"  # and who looked at what of one client
+    MOVE_CLIENTS = "move clients"  # to another therapist
     SEE_OWN_ACCOUNT = "see own account"
 
 
@@ -89,7 +90,7 @@ GRANTS: dict[str, set[Permission]] = {
     Role.THERAPIST: _EVERYONE | _CLINICAL | {P.SEE_ALERTS, P.INVITE_CLIENT, P.EDIT_CLIENT, P.BREAK_GLASS},
     Role.SUPERVISOR: _EVERYONE
     | _CLINICAL
-    | {P.SEE_ALERTS, P.INVITE_CLIENT, P.EDIT_CLIENT, P.SIGN_CLINICAL, P.BREAK_GLASS, P.REVIEW_BREAK_GLASS},
+    | {P.SEE_ALERTS, P.INVITE_CLIENT, P.EDIT_CLIENT, P.SIGN_CLINICAL, P.BREAK_GLASS, P.REVIEW_BREAK_GLASS, P.MOVE_CLIENTS},
     Role.PRESCRIBER: _EVERYONE
     | {
         P.READ_CHART,
@@ -112,6 +113,7 @@ GRANTS: dict[str, set[Permission]] = {
         P.SEE_PRACTICE,
         P.MANAGE_PRACTICE,
         P.MANAGE_PEOPLE,
+        P.MOVE_CLIENTS,
         P.RUN_DRILL,
         P.READ_AUDIT,
         P.REVIEW_BREAK_GLASS,

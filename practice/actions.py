@@ -236,21 +236,26 @@ def _tell_rung(alert: Alert, rung: int, at: datetime) -> None:
     alert.rung = rung
     alert.climbs_at = escalation.next_climb(alert.severity, alert.raised_at, rung, practice.ladder)
     Alert.objects.filter(pk=alert.pk).update(rung=rung, climbs_at=alert.climbs_at)
-    with timezone.override(practice.zone):
-        told_at, next_at = clock(at), clock(alert.climbs_at)
     for user, why in rung_people(alert, rung, at):
-        AlertNotice.objects.get_or_create(alert=alert, user=user, rung=rung, defaults={"why": why, "told_at": at})
-        _event(alert, Kind.TOLD, at, who=str(user.pk), name=user.name, why=str(why), rung=rung)
-        notices.tell_staff(
-            user,
-            "urgent" if rung == 0 else "climbed",
-            urgent=alert.severity != "routine",
-            link=notices.link(reverse("alert_open", args=[alert.pk])),
-            at=told_at,
-            minutes=int((at - alert.raised_at).total_seconds() // 60),
-            next_at=next_at,
-            drill=alert.is_drill,
-        )
+        tell(alert, user, why, rung, at)
+
+
+def tell(alert: Alert, user: User, why: str, rung: int, at: datetime) -> None:
+    """Tell one person of an alert, by mail and text, and keep that they were told."""
+    with timezone.override(Practice.get().zone):
+        told_at, next_at = clock(at), clock(alert.climbs_at)
+    AlertNotice.objects.get_or_create(alert=alert, user=user, rung=rung, defaults={"why": why, "told_at": at})
+    _event(alert, Kind.TOLD, at, who=str(user.pk), name=user.name, why=str(why), rung=rung)
+    notices.tell_staff(
+        user,
+        "urgent" if rung == 0 else "climbed",
+        urgent=alert.severity != "routine",
+        link=notices.link(reverse("alert_open", args=[alert.pk])),
+        at=told_at,
+        minutes=int((at - alert.raised_at).total_seconds() // 60),
+        next_at=next_at,
+        drill=alert.is_drill,
+    )
 
 
 def climb_alerts(*, at: datetime) -> int:
@@ -269,6 +274,31 @@ def climb_alerts(*, at: datetime) -> int:
             audit.record("alert.climbed", by=None, client=alert.client_id, target=alert, at=at, rung=alert.rung)
             climbed += 1
     return climbed
+
+
+@transaction.atomic
+def hand_on(*, by: User | None, alert: Alert, former: User | None, at: datetime) -> None:
+    """Pass an open flag on from somebody who does not look after this client any more.
+
+    The therapist of now is told. A flag that `former` picked up without a contact goes back on the ladder: whoever is
+    told first has as long as anybody, then it climbs.
+    """
+    alert = Alert.objects.select_for_update().get(pk=alert.pk)
+    if former is not None:
+        alert.notices.filter(user=former, why=Why.THERAPIST).delete()
+    picked_up = former is not None and alert.acknowledged_by_id == former.pk and not alert.contacts.exists()
+    if picked_up:
+        first = escalation.minutes(alert.severity, Practice.get().ladder)[1]
+        alert.acknowledged_at = alert.acknowledged_by = None
+        alert.rung, alert.climbs_at, alert.version = 0, at + timedelta(minutes=first), alert.version + 1
+        alert.save(update_fields=["acknowledged_at", "acknowledged_by", "rung", "climbs_at", "version"])
+        _keep_task(alert, at)
+    therapist = alert.client.therapist if alert.client else None
+    told = rung_people(alert, 0, at) if picked_up else [(therapist, str(Why.THERAPIST))] if therapist else []
+    for user, why in told:
+        if user != former:
+            tell(alert, user, why, 0, at)
+    audit.record("alert.handed_on", by=by, client=alert.client_id, target=alert, at=at, back=picked_up)
 
 
 @transaction.atomic

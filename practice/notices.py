@@ -40,6 +40,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "silent": (Channel.EMAIL,),  # a referral nobody answers, told to the supervisor
     "put_away": (Channel.EMAIL,),  # one that was silent for so long that it left the list
     "system": (Channel.EMAIL,),  # S5
+    "handed_over": (Channel.EMAIL,),  # told to the new therapist: n, link
     "staff_invitation": (Channel.EMAIL,),
     "account": (Channel.EMAIL,),  # what the sign-in pages have to say: reset a password, a factor was changed
     "release": (Channel.EMAIL,),  # a release was signed or taken back, told to staff

@@ -1,20 +1,32 @@
 """Writes about the people who work here and what serves them, in the manner of `practice.actions`."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.db import transaction
+from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext, ngettext
 
 from practice import audit, jobs, notices
 from practice.access import GRANTS, Permission, Role
-from practice.actions import NotNow
+from practice.actions import NotNow, hand_on
 from practice.adapters import password_link
-from practice.models import Client, CoverageShift, Job, Notice, RoleGrant, Site, Task, User
+from practice.handover import change, in_care, prescribed, still_open, transfer
+from practice.models import (
+    Alert,
+    Client,
+    CoverageShift,
+    Job,
+    KeptForm,
+    Notice,
+    RoleGrant,
+    Site,
+    Task,
+    User,
+)
 
 
 @transaction.atomic
@@ -28,9 +40,12 @@ def employ(
     licence: str = "",
     supervisor: User | None = None,
     backup: User | None = None,
+    most_clients: int | None = None,
 ) -> User:
     """Create somebody without a password and mail them the link that sets their first one."""
-    person = User.objects.create_user(email, None, name=name, licence=licence, supervisor=supervisor, backup=backup)
+    person = User.objects.create_user(
+        email, None, name=name, licence=licence, supervisor=supervisor, backup=backup, most_clients=most_clients
+    )
     RoleGrant.objects.bulk_create([RoleGrant(user=person, role=role) for role in sorted(roles)])
     person.sites.set(sites)
     audit.record("person.invited", by=by, target=person, roles=sorted(roles))
@@ -68,6 +83,7 @@ def change_person(
     sites: Iterable[Site],
     supervisor: User | None,
     backup: User | None,
+    most_clients: int | None = None,
 ) -> None:
     """Change who somebody is here. A change of roles ends their sessions. Nobody loses their therapist or admin."""
     person = User.objects.select_for_update().get(pk=person.pk)
@@ -85,7 +101,14 @@ def change_person(
     acts = any(Permission.ACT_ON_ALERT in GRANTS[role] for role in after)
     if not acts and person.shifts.exists():
         raise NotNow(gettext("They are on call for safety flags. Take them off the roster first."))
-    said = {"name": name, "email": email, "licence": licence, "supervisor": supervisor, "backup": backup}
+    said = {
+        "name": name,
+        "email": email,
+        "licence": licence,
+        "supervisor": supervisor,
+        "backup": backup,
+        "most_clients": most_clients,
+    }
     changed = [field for field, value in said.items() if getattr(person, field) != value]
     for field in changed:
         setattr(person, field, said[field])
@@ -114,19 +137,28 @@ def end_sessions(person: User) -> None:
         session.end()
 
 
-def in_care(person: User) -> Any:
-    return Client.objects.filter(therapist=person).exclude(status__in=Client.LEFT)
-
-
-def prescribed(person: User) -> Any:
-    return Client.objects.filter(prescriber=person).exclude(status__in=Client.LEFT)
+# What the apps above end or hand on when somebody leaves: each is called with by, person and at, in the same
+# transaction, after the clients have been handed over.
+GOING: list[Callable[..., object]] = []
+# What they say beforehand of what goes where: a sentence each, "" for nothing.
+GOES: list[Callable[[User], str]] = []
 
 
 @transaction.atomic
-def let_go(*, by: User, person: User, therapist: User | None, prescriber: User | None, at: datetime) -> int:
-    """Close somebody's account and hand their clients and open items over. Returns how many clients moved.
+def let_go(
+    *,
+    by: User,
+    person: User,
+    therapist: User | None,
+    prescriber: User | None,
+    supervisor: User | None,
+    at: datetime,
+    words: str = "",
+) -> int:
+    """Close somebody's account for good and hand on what stood with them. Returns how many clients moved.
 
-    Refused while a client would be left without a therapist or prescriber, or the practice without an admin.
+    Refused while a client would be left without a therapist or prescriber, or the practice without an admin. Signed-in
+    browsers, devices, second factors, calendar address, kept text and mail on its way end with the same transaction.
     """
     person = User.objects.select_for_update().get(pk=person.pk)
     if not person.is_active:
@@ -135,36 +167,64 @@ def let_go(*, by: User, person: User, therapist: User | None, prescriber: User |
         raise NotNow(gettext("You cannot let yourself go. Ask another admin."))
     if _last_admin(person):
         raise NotNow(gettext("They are the last admin. Make somebody else an admin first."))
-    moved = 0
-    for field, clients, successor, role in (
-        ("therapist", in_care(person), therapist, Role.THERAPIST),
-        ("prescriber", prescribed(person), prescriber, Role.PRESCRIBER),
-    ):
-        rows = list(clients.select_for_update())
-        if not rows:
-            continue
-        if successor is None:
-            raise NotNow(gettext("Choose who takes their clients as {role}.").format(role=role.label.lower()))
-        if not (successor.is_active and role in successor.roles and successor != person):
-            raise NotNow(gettext("Choose somebody who works here as {role}.").format(role=role.label.lower()))
-        for client in rows:
-            setattr(client, field, successor)
-            client.version += 1
-            client.save(update_fields=[field, "version"])
-            audit.record(
-                "client.transferred", by=by, client=client, target=client, at=at, to=str(successor.pk), role=field
-            )
-        moved += len(rows)
-    Task.objects.filter(owner=person, done_at=None).update(owner=therapist)
+    team = User.objects.filter(supervisor=person, is_active=True)
+    _check_successor(supervisor, Role.SUPERVISOR, person, needed=False)
     CoverageShift.objects.filter(user=person).delete()
-    User.objects.filter(supervisor=person).update(supervisor=person.supervisor)
+    moved = _hand_clients(by, person, therapist, prescriber, at, words)
+    team.update(supervisor=supervisor)
     User.objects.filter(backup=person).update(backup=None)
+    _pass_tasks(person)
+    for flag in Alert.objects.open().filter(acknowledged_by=person, client__isnull=False):
+        hand_on(by=by, alert=flag, former=person, at=at)
+    for hook in GOING:
+        hook(by=by, person=person, at=at)
     person.is_active, person.left_at = False, at
     person.set_unusable_password()
     person.save()
-    end_sessions(person)
-    audit.record("person.left", by=by, target=person, at=at, clients=moved)
+    ended = _end_everything(person)
+    audit.record("person.left", by=by, target=person, at=at, clients=moved, **ended)
     return moved
+
+
+def _check_successor(successor: User | None, role: Role, person: User, *, needed: bool) -> None:
+    if successor is None and needed:
+        raise NotNow(gettext("Choose who takes their clients as {role}.").format(role=role.label.lower()))
+    if successor and not (successor.is_active and role in successor.roles and successor != person):
+        raise NotNow(gettext("Choose somebody who works here as {role}.").format(role=role.label.lower()))
+
+
+def _hand_clients(
+    by: User, person: User, therapist: User | None, prescriber: User | None, at: datetime, words: str
+) -> int:
+    theirs = [*in_care(person), *still_open(person)]
+    rows = list(prescribed(person).select_for_update(of=("self",)))
+    _check_successor(therapist, Role.THERAPIST, person, needed=bool(theirs))
+    _check_successor(prescriber, Role.PRESCRIBER, person, needed=bool(rows))
+    moved = transfer(by=by, clients=theirs, to=therapist, at=at, words=words) if theirs and therapist else 0
+    for client in rows:
+        client.refresh_from_db(fields=["version", "therapist"])
+        change(client, "prescriber", prescriber, by=by, at=at)  # type: ignore[arg-type]
+    return moved + len(rows)
+
+
+def _pass_tasks(person: User) -> None:
+    """Open items of other people's clients go to whoever treats the client."""
+    theirs = Client.objects.filter(pk=OuterRef("client_id"), therapist__is_active=True).values("therapist")
+    open_items = Task.objects.filter(owner=person, done_at=None)
+    open_items.update(owner=Subquery(theirs[:1]))
+
+
+def _end_everything(person: User) -> dict[str, int]:
+    """End what still works by itself: browsers, second factors and passkeys, kept text, mail that waits."""
+    end_sessions(person)
+    kept, _each = KeptForm.objects.filter(user=person).delete()
+    factors, _each = Authenticator.objects.filter(user=person).delete()
+    waiting = Notice.objects.filter(user=person, state=Notice.State.WAITING)
+    return {
+        "kept": kept,
+        "factors": factors,
+        "messages_stopped": waiting.update(state=Notice.State.STOPPED, words=None),
+    }
 
 
 @transaction.atomic

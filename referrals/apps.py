@@ -6,12 +6,15 @@ class ReferralsConfig(AppConfig):
 
     def ready(self) -> None:
         from intake.signals import assessment_submitted
-        from practice import notices
+        from practice import handover, notices, staff
         from practice.actions import LEAVING
-        from referrals.actions import clocks, delivery
+        from referrals.actions import clocks, delivery, questions
         from referrals.receivers import keep_helped, on_assessment_submitted
 
         assessment_submitted.connect(on_assessment_submitted, dispatch_uid="referrals.suggest")
         assessment_submitted.connect(keep_helped, dispatch_uid="referrals.helped")
         notices.SETTLED.append(delivery.settled)
         LEAVING.append(clocks.on_leaving)
+        handover.HANDING.append(questions.hand_over)
+        staff.GOING.append(questions.let_go)
+        staff.GOES.append(questions.goes)

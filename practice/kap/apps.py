@@ -4,3 +4,11 @@ from django.apps import AppConfig
 class KapConfig(AppConfig):
     name = "practice.kap"
     label = "kap"
+
+    def ready(self) -> None:
+        from practice import handover, staff
+        from practice.kap.actions import leading
+
+        handover.HANDING.append(leading.hand_over)
+        staff.GOING.append(leading.let_go)
+        staff.GOES.append(leading.goes)

@@ -4,6 +4,7 @@ from .alerts import Alert, AlertEvent, AlertNotice, SafetyContact
 from .audit import AuditEvent, AuditHead
 from .clients import Client, ClientRecord, NameStart
 from .emergencies import EmergencyAccess
+from .handovers import Handover
 from .jobs import Job, KeptForm, Notice, SentForm
 from .notes import Note, PsychotherapyNote
 from .people import CoverageShift, RoleGrant, User
@@ -22,6 +23,7 @@ __all__ = [
     "ClinicalSignature",
     "CoverageShift",
     "EmergencyAccess",
+    "Handover",
     "Job",
     "KeptForm",
     "NameStart",

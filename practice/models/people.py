@@ -40,6 +40,7 @@ class User(AbstractBaseUser):
     sites: models.ManyToManyField[Any, Any] = models.ManyToManyField("practice.Site", blank=True, related_name="staff")
     supervisor = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="team")
     backup = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="backs_up")
+    most_clients = models.PositiveSmallIntegerField(_("as many clients as they take"), null=True, blank=True)
     is_active = models.BooleanField(default=True)
     left_at = models.DateTimeField(null=True, blank=True)
     theme = models.CharField(
@@ -68,6 +69,7 @@ class User(AbstractBaseUser):
             "phone",
             "supervisor",
             "backup",
+            "most_clients",
             "is_active",
             "left_at",
             "theme",

@@ -1,5 +1,6 @@
 """One's own account: name, looks, shortcuts, devices; and the text that was kept when a page locked."""
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -16,8 +17,9 @@ from django.utils.translation import gettext_lazy as _
 from practice import audit
 from practice.access import Permission
 from practice.forms import HouseForm, phone_like, text
-from practice.models import KeptForm, User
+from practice.models import Client, ClientRecord, KeptForm, User
 from practice.pages import StaffRequest, staff_page
+from practice.privacy import our_models
 
 SWITCH = [("on", _("On")), ("off", _("Off"))]
 
@@ -92,13 +94,29 @@ def browser(agent: str) -> str:
 
 # --- Text that was typed when a page locked --------------------------------------------------------------------------
 
+IDS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 NOT_SENT = {"kept", "form_key", "csrfmiddlewaretoken"}
 
 
 @staff_page(Permission.SEE_OWN_ACCOUNT)
 def kept(request: StaffRequest) -> HttpResponse:
-    rows = [_kept(row) for row in KeptForm.objects.filter(user=request.user).order_by("-at")]
-    return render(request, "practice/kept.html", {"rows": rows})
+    found = list(KeptForm.objects.filter(user=request.user).order_by("-at"))
+    rows = [row for row in found if _still_theirs(request.user, row)]
+    context = {"rows": [_kept(row) for row in rows], "away": len(found) - len(rows)}
+    return render(request, "practice/kept.html", context)
+
+
+def _still_theirs(user: User, row: KeptForm) -> bool:
+    """Whether whom the text is about is this person's client still. Text about nobody is theirs."""
+    keys = [UUID(found) for found in IDS.findall(row.path)]
+    if not keys:
+        return True
+    about = set(Client.objects.filter(pk__in=keys).values_list("pk", flat=True))
+    for model in our_models():
+        if issubclass(model, ClientRecord):
+            about.update(model.objects.filter(pk__in=keys).values_list(model.client_path, flat=True))
+    about.discard(None)
+    return Client.objects.visible_to(user).filter(pk__in=about).count() == len(about)
 
 
 def _kept(row: KeptForm) -> dict[str, Any]:

@@ -7,21 +7,22 @@ from allauth.mfa.models import Authenticator
 from django import forms
 from django.contrib import messages
 from django.core.validators import validate_email
-from django.db.models import Count, Exists, OuterRef, Prefetch, Q
+from django.db.models import Exists, OuterRef, Prefetch
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from practice import coverage, staff
+from practice import coverage, handover, staff
 from practice.access import Permission, Role
 from practice.actions import NotNow
-from practice.forms import HouseForm, text
-from practice.models import Client, RoleGrant, Site, User
+from practice.forms import HouseForm, text, words_field
+from practice.models import RoleGrant, Site, Task, User
 from practice.pages import StaffRequest, staff_page
 
-IN_CARE = ~Q(clients__status__in=Client.LEFT)
+MOST = 500
+KEPT = ("name", "email", "licence", "supervisor", "backup", "most_clients")
 
 
 class PersonForm(HouseForm):
@@ -56,11 +57,18 @@ class PersonForm(HouseForm):
         empty_label=_("Nobody"),
         help_text=_("Is told when they do not pick up a safety flag in time."),
     )
+    most_clients = forms.IntegerField(
+        label=_("As many clients as they take"),
+        required=False,
+        min_value=1,
+        max_value=MOST,
+        help_text=_("Past it, whoever gives them another client writes why. Leave empty for no limit."),
+    )
 
     def __init__(self, *args: Any, person: User | None = None, **kwargs: Any) -> None:
         if person is not None:
             kwargs["initial"] = {
-                **{name: getattr(person, name) for name in ("name", "email", "licence", "supervisor", "backup")},
+                **{name: getattr(person, name) for name in KEPT},
                 "roles": sorted(person.roles),
                 "sites": person.sites.all(),
             }
@@ -87,9 +95,9 @@ def everybody() -> Any:
     """Everybody, with what the list says of them. One query, and one for the roles."""
     factors = Authenticator.objects.filter(user=OuterRef("pk"), type__in=["totp", "webauthn"])
     return (
-        User.objects.select_related("supervisor", "backup")
+        handover.with_load(User.objects.select_related("supervisor", "backup"))
         .prefetch_related(Prefetch("role_grants", RoleGrant.objects.order_by("pk")), "sites")
-        .annotate(factor=Exists(factors), in_care=Count("clients", filter=IN_CARE, distinct=True))
+        .annotate(factor=Exists(factors))
         .order_by("-is_active", "name")
     )
 
@@ -97,7 +105,14 @@ def everybody() -> Any:
 @staff_page(Permission.MANAGE_PEOPLE)
 def people(request: StaffRequest) -> HttpResponse:
     found = list(everybody())
-    context = {"here": [p for p in found if p.is_active], "left": [p for p in found if not p.is_active]}
+    for person in found:
+        person.load = handover.load_words(person)
+        person.is_over = person.most_clients is not None and person.in_care > person.most_clients
+    context = {
+        "here": [p for p in found if p.is_active],
+        "left": [p for p in found if not p.is_active],
+        "alarms": handover.alarms(),
+    }
     return render(request, "practice/people.html", context)
 
 
@@ -169,8 +184,17 @@ def person_factor(request: StaffRequest, pk: UUID) -> HttpResponse:
 # --- Letting somebody go ---------------------------------------------------------------------------------------------
 
 
+class Taker(forms.ModelChoiceField):
+    """Somebody who takes clients, with how many they have."""
+
+    def label_from_instance(self, person: Any) -> str:
+        return f"{person.name}, {handover.load_words(person)}"
+
+
 class LeaveForm(HouseForm):
-    therapist = forms.ModelChoiceField(
+    """Where everything of somebody who leaves goes. A field is there only when there is something to hand over."""
+
+    therapist = Taker(
         label=_("Who becomes the therapist of their clients"),
         queryset=User.objects.none(),
         required=False,
@@ -182,24 +206,43 @@ class LeaveForm(HouseForm):
         required=False,
         empty_label=_("Choose a prescriber"),
     )
+    supervisor = forms.ModelChoiceField(
+        label=_("Who supervises their team"), queryset=User.objects.none(), required=False, empty_label=_("Nobody yet")
+    )
+    words = words_field(
+        _("Why, when somebody gets more clients than they take"), "", required=False, max_length=400, rows=2
+    )
 
     def __init__(self, *args: Any, person: User, asked: dict[str, bool], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.helper.all_optional = True  # never said as optional: a field is there only when somebody has to be chosen
-        for name, role in (("therapist", Role.THERAPIST), ("prescriber", Role.PRESCRIBER)):
+        self.fields["supervisor"].initial = person.supervisor_id
+        for name, role in SUCCESSORS.items():
             if asked[name]:
-                self.fields[name].queryset = User.objects.with_role(role).exclude(pk=person.pk)  # type: ignore[attr-defined]
+                able = User.objects.with_role(role).exclude(pk=person.pk)
+                able = handover.with_load(able) if role == Role.THERAPIST else able
+                self.fields[name].queryset = able.order_by("name")  # type: ignore[attr-defined]
             else:
                 del self.fields[name]
+        if not asked["therapist"]:
+            del self.fields["words"]
+
+
+SUCCESSORS = {"therapist": Role.THERAPIST, "prescriber": Role.PRESCRIBER, "supervisor": Role.SUPERVISOR}
 
 
 @staff_page(Permission.MANAGE_PEOPLE, fresh=True)
 def person_leave(request: StaffRequest, pk: UUID) -> HttpResponse:
     person = _person(pk)
-    theirs = {"therapist": list(staff.in_care(person)), "prescriber": list(staff.prescribed(person))}
+    theirs = {
+        "therapist": [*handover.in_care(person), *handover.still_open(person)],
+        "prescriber": list(handover.prescribed(person)),
+        "supervisor": list(person.team.filter(is_active=True)),
+    }
     form = LeaveForm(request.POST or None, person=person, asked={name: bool(rows) for name, rows in theirs.items()})
     if request.method == "POST" and form.is_valid():
         said = {name: form.cleaned_data.get(name) for name in theirs}
+        said["words"] = form.cleaned_data.get("words", "")
         try:
             moved = staff.let_go(by=request.user, person=person, at=timezone.now(), **said)
         except NotNow as refusal:
@@ -214,12 +257,15 @@ def person_leave(request: StaffRequest, pk: UUID) -> HttpResponse:
                 ).format(name=person.name, n=moved),
             )
             return redirect("coverage" if coverage.gaps(coverage.shifts()) else "people")
+    tasks = Task.objects.filter(owner=person, done_at=None).count()
     context = {
         "form": form,
         "person": person,
         "clients": sorted({*theirs["therapist"], *theirs["prescriber"]}, key=lambda client: client.number),
-        "team": list(person.team.filter(is_active=True)),
+        "team": theirs["supervisor"],
         "backs": list(person.backs_up.filter(is_active=True)),
         "on_call": person.shifts.exists(),
+        "goes": [words for make in staff.GOES if (words := make(person))],
+        "tasks": tasks,
     }
     return render(request, "practice/person_leave.html", context, status=400 if form.errors else 200)

@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from practice import audit, coverage, signing
+from practice import audit, coverage, handover, signing
 from practice.access import Permission, Role
 from practice.clinical import escalation
 from practice.forms import HouseForm, phone_like, text
@@ -258,6 +258,7 @@ def practice_settings(request: StaffRequest) -> HttpResponse:
         "rows": rows,
         "items": items,
         "left": len(items) - done,
+        "alarms": handover.alarms(),
         "links": links,
         "may_edit": request.user.may(Permission.MANAGE_PRACTICE),
     }

@@ -44,6 +44,7 @@ WORDS: dict[str, dict[str, Any]] = {
     "silent": {"link": "http://testserver/referrals/x/", "reference": "CH-0412-2", "days": 4},
     "put_away": {"link": "http://testserver/referrals/x/", "reference": "CH-0412-2"},
     "system": {"link": "http://testserver/practice/system/", "minutes": 21, "unsent": True},
+    "handed_over": {"n": 3, "link": "http://testserver/caseload/"},
     "staff_invitation": {"link": "http://testserver/account/password/reset/key/1-abc/", "first": "Noor"},
     "account": {"subject": "Password reset", "body": "Open this page to choose a new password.\nhttp://testserver/x/"},
     "agreement": {"link": f"http://testserver/p/{TOKEN}/"},

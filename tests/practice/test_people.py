@@ -35,6 +35,7 @@ def form(person: User | None = None, **changed: Any) -> dict[str, Any]:
         "licence": "",
         "supervisor": "",
         "backup": "",
+        "most_clients": "",
     }
     given |= {"roles": ["therapist"], "sites": [str(site.pk) for site in Site.objects.all()[:1]]}
     if person is not None:
@@ -213,10 +214,14 @@ def test_leaving_hands_everything_over(
     junior = factories.staff("Jun Ior", Role.THERAPIST, supervisor=maya)
     theirs = as_user(maya)
     page = words(as_user(rosa).get(f"{edit(maya)}leave/"))
-    for said in ("1 client to hand over", "Jun Ior is then supervised by Sol Amari.", "Omar Haddad has no backup then.",
-                 "Their hours on call end."):  # fmt: skip
+    for said in (
+        "1 client to hand over",
+        "Jun Ior is in their team. Choose below who supervises them.",
+        "Omar Haddad has no backup then.",
+        "Their hours on call end.",
+    ):
         assert said in page
-    response = post(as_user(rosa), f"{edit(maya)}leave/", {"therapist": str(omar.pk)})
+    response = post(as_user(rosa), f"{edit(maya)}leave/", {"therapist": str(omar.pk), "supervisor": str(sol.pk)})
     assert response["Location"] == "/practice/coverage/"  # the roster has gaps now
     now = User.objects.get(pk=maya.pk)
     assert (now.is_active, now.left_at is not None, now.has_usable_password()) == (False, True, False)
