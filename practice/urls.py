@@ -28,6 +28,7 @@ from practice.views import (
     sees,
     settings,
     system,
+    tasks,
 )
 from referrals.views import courses, decisions, my_referral, permissions, referrals, releases, suggestions
 
@@ -85,6 +86,7 @@ urlpatterns = [
     path("", include("intake.urls")),
     # --- staff: practice
     path("caseload/", caseload.caseload, name="caseload"),
+    path("tasks/", tasks.tasks, name="tasks"),
     path("search/", search.search, name="search"),
     path("clients/<uuid:pk>/edit/", clients.client_edit, name="client_edit"),
     path("account/", account.account, name="account"),

@@ -270,6 +270,7 @@ ACTION_WORDS = {
     "referral.messages": _("Chose whether to get messages about a referral"),
     "read.my_referral": _("Opened the page of their own referral"),
     "task.opened": _("Opened an item to do"),
+    "task.given": _("Gave an item to a colleague"),
     "task.taken_back": _("Took back an item to do"),
     "read.audit": _("Opened the audit log"),
     "read.handovers": _("Opened who looked after the client before whom"),
