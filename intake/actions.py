@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext
 
@@ -655,6 +656,7 @@ def _keep_score(
 
 
 def _note_phq9(client: Client, row: Intake, at: datetime, today: Any) -> None:
+    Task.finish(client, "quiet", at=at, by=None)
     phq9 = row.assessments.filter(instrument="phq-9").first()
     if phq9 is None:
         client.last_heard_at = at
@@ -714,3 +716,8 @@ def _zone(wanted: Packet, place: Mapping[str, Any]) -> str:
     page = wanted.by_slug.get("place")
     choice = page.fields[0].choice(place.get("state")) if page else None
     return choice.zone if choice else ""
+
+
+def begun(since: datetime) -> QuerySet[Intake]:
+    """The clients who answered something since then, finished or not."""
+    return Intake.objects.filter(saved_at__gte=since).values("client")

@@ -6,9 +6,10 @@ class IntakeConfig(AppConfig):
 
     def ready(self) -> None:
         from intake import measures
-        from intake.actions import home_link, withdraw_all
+        from intake.actions import begun, home_link, withdraw_all
         from intake.doors import note_leaving
         from intake.signals import assessment_submitted
+        from practice import quiet
         from practice.actions import LEAVING
         from practice.notices import HOME_LINK
         from practice.pages import LEAVES
@@ -16,4 +17,5 @@ class IntakeConfig(AppConfig):
         LEAVES.append(note_leaving)
         HOME_LINK.append(home_link)
         LEAVING.extend([measures.stop, withdraw_all])
+        quiet.HEARD.append(begun)
         assessment_submitted.connect(measures.on_submitted, dispatch_uid="intake.measures")

@@ -347,6 +347,7 @@ def record_contact(*, by: User, alert: Alert, recorded_at: datetime, **said: Any
     if contact.reached == SafetyContact.Reached.YES:
         Alert.objects.filter(pk=alert.pk).update(call_wanted_at=None)
         Task.finish(alert.client, "call_me", at=recorded_at, by=by)
+        Task.finish(alert.client, "quiet", at=recorded_at, by=by)
     return contact
 
 
@@ -479,6 +480,7 @@ def write_note(*, by: User, client: Client, words: str, at: datetime, about: Not
     note.body = words
     note.save(force_insert=True)
     audit.record("note.added", by=by, client=client, target=note, at=at, addendum=about is not None)
+    Task.finish(client, "quiet", at=at, by=by)
     return note
 
 

@@ -16,6 +16,7 @@ class Periodic:
 PERIODIC = (
     Periodic("climb_alerts", 30),
     Periodic("wake_tasks", 300),
+    Periodic("watch_quiet", 3600),
     Periodic("climb_referrals", 60),
     Periodic("watch_leaving", 60),
     Periodic("chase_intakes", 900),

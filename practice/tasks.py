@@ -9,7 +9,7 @@ from celery import shared_task
 from django.db.models import F
 from django.utils import timezone
 
-from practice import actions, audit, jobs, notices, safety_plan
+from practice import actions, audit, jobs, notices, quiet, safety_plan
 from practice.models import Client, Job, KeptForm, Notice, SentForm, Task
 
 KEEP_FORMS = timedelta(days=2)
@@ -66,6 +66,11 @@ def climb_alerts(ref: str) -> None:
 @jobs.job("wake_tasks")
 def wake_tasks(ref: str) -> None:
     Task.wake(timezone.now())
+
+
+@jobs.job("watch_quiet")
+def watch_quiet(ref: str) -> None:
+    quiet.watch(at=timezone.now())
 
 
 @jobs.job("review_plans")

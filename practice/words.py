@@ -63,6 +63,7 @@ DUE: dict[str, Words] = {
     "unfinished": _("Form"),
     "booster": _("Booster"),
     "todo": _("Task"),
+    "quiet": _("Contact"),
     "care_today": _("Emergency steps"),
     "care_check": _("Check"),
     "hand_off": _("Interim contact"),
@@ -190,6 +191,12 @@ def _kap_integrate(facts: dict[str, Any], opened: datetime) -> list[Words]:
     return [_("A dose was given; no integration within 72 hours is booked.")]
 
 
+def _quiet(facts: dict[str, Any], opened: datetime) -> list[Words]:
+    days = int(facts.get("days") or 0)
+    said = gettext("No answer, no contact and no appointment for {n} days or more.")
+    return [said.format(n=days) if days else _("No answer, no contact and no appointment for a while.")]
+
+
 def _words(*said: Words) -> Reason:
     return lambda facts, opened: list(said)
 
@@ -233,6 +240,7 @@ REASONS: dict[str, Reason] = {
     "reconcile": _words(_("Item 9 is positive and the C-SSRS is all no. Ask which one fits.")),
     "unfinished": _unfinished,
     "booster": _booster,
+    "quiet": _quiet,
     "todo": lambda facts, opened: [ERRANDS.get(facts.get("reason", ""), _("Something to do: see the client's page."))],
 }
 

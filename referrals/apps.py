@@ -6,9 +6,9 @@ class ReferralsConfig(AppConfig):
 
     def ready(self) -> None:
         from intake.signals import assessment_submitted
-        from practice import handover, notices, staff
+        from practice import handover, notices, quiet, staff
         from practice.actions import LEAVING
-        from referrals.actions import clocks, delivery, questions
+        from referrals.actions import clocks, courses, delivery, questions
         from referrals.receivers import keep_helped, on_assessment_submitted
 
         assessment_submitted.connect(on_assessment_submitted, dispatch_uid="referrals.suggest")
@@ -18,3 +18,4 @@ class ReferralsConfig(AppConfig):
         handover.HANDING.append(questions.hand_over)
         staff.GOING.append(questions.let_go)
         staff.GOES.append(questions.goes)
+        quiet.HEARD.append(courses.seen)

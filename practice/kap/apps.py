@@ -6,9 +6,10 @@ class KapConfig(AppConfig):
     label = "kap"
 
     def ready(self) -> None:
-        from practice import handover, staff
+        from practice import handover, quiet, staff
         from practice.kap.actions import leading
 
         handover.HANDING.append(leading.hand_over)
         staff.GOING.append(leading.let_go)
         staff.GOES.append(leading.goes)
+        quiet.HEARD.append(leading.seen)

@@ -6,6 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 from practice.sealed import SealedField
 
+QUIET_DAYS = 14  # OWN: two weeks without a word
+
 
 class Practice(models.Model):
     """The one practice of this installation: its name, its clocks and its clinical settings (a single row)."""
@@ -35,6 +37,7 @@ class Practice(models.Model):
     ladder = models.JSONField(_("minutes until the next person is told"), default=dict, blank=True)
     is_part2 = models.BooleanField(_("this practice is a 42 CFR Part 2 programme"), default=False)
     referral_limits = models.JSONField(_("when a silent referral is chased"), default=dict, blank=True)
+    quiet_days = models.PositiveSmallIntegerField(_("days without a word until a client is quiet"), default=QUIET_DAYS)
     key_canary = SealedField()
     version = models.PositiveIntegerField(default=1)
 
@@ -60,6 +63,7 @@ class Practice(models.Model):
             "ladder",
             "is_part2",
             "referral_limits",
+            "quiet_days",
             "key_canary",
             "version",
         ]

@@ -73,6 +73,7 @@ KINDS: dict[str, Kind] = {
     "unfinished": Kind(WEEK, "watch", "clock", _("Form not back"), _("Open"), "chart"),
     "booster": Kind(WEEK, "watch", "calendar", _("Booster window"), _("Open"), "chart"),
     "todo": Kind(WEEK, "quiet", "list-checks", _("To do"), _("Open"), "chart"),
+    "quiet": Kind(WEEK, "quiet", "clock", _("Quiet client"), _("Get in touch"), "chart"),
 }
 
 

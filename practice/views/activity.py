@@ -43,6 +43,7 @@ BY_WORDS = (
     "back_to_therapy",
     "booster",
     "todo",
+    "quiet",
 )
 
 DONE_WORDS = {
@@ -56,6 +57,7 @@ DONE_WORDS = {
     "unfinished": _("Form came back"),
     "booster": _("Booster booked"),
     "todo": _("Task done"),
+    "quiet": _("In touch again"),
     "care_today": _("Emergency steps recorded"),
     "care_check": _("Check after care today recorded"),
     "hand_off": _("Interim contact recorded"),
@@ -200,6 +202,8 @@ ACTION_WORDS = {
     "copy.downloaded": _("Downloaded the copy of an agreement"),
     "client.updated": _("Changed the client's details"),
     "client.transferred": _("Moved the client to another therapist"),
+    "client.quiet": _("Noted that the client is quiet"),
+    "client.heard": _("Noted that the client is in touch again"),
     "alert.handed_on": _("Passed an open safety flag on"),
     "question.passed": _("Passed a question to another colleague"),
     "client.possible_duplicate": _("Was told that the client may be here already"),

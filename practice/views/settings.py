@@ -111,6 +111,13 @@ class PracticeForm(HouseForm):
             "The form says so above each safety question, so those questions cannot be sent until you confirm it."
         ),
     )
+    quiet_days = forms.IntegerField(
+        label=_("Days without a word until a client is quiet"),
+        min_value=1,
+        max_value=365,
+        help_text=_("No answer, no contact and no appointment for that long becomes a task for their therapist."),
+        error_messages={"required": _("Write how many days.")},
+    )
     clinical_lead = text(_("Clinical lead"), help_text=_("Who reads and signs the clinical rules and texts."))
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1, max_value=2**31 - 1)
 
@@ -154,6 +161,7 @@ COLUMNS = [
     "reads_by",
     "screen_everyone",
     "answer_calls_nobody",
+    "quiet_days",
     "clinical_lead",
     "version",
 ]

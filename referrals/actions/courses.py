@@ -9,7 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext
 
 from intake import measures
@@ -207,3 +207,8 @@ def wanted(course: Course, *, without: CourseSession | None = None) -> list[tupl
 def note_helped(course_id: UUID, answer: str) -> None:
     """Keep on the course how helpful the client says it was."""
     Course.objects.filter(pk=course_id).update(helped=answer)
+
+
+def seen(since: datetime) -> QuerySet[CourseSession]:
+    """The clients with a session at a clinic since then, or one ahead."""
+    return CourseSession.objects.filter(on__gte=since.date(), state__in=[PLANNED, DONE]).values("course__client")
