@@ -52,6 +52,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "desk_link": (Channel.EMAIL,),  # a new link, or one for a colleague: reference, link
     "desk_code": (Channel.EMAIL, Channel.SMS),  # code
     "emergency": (Channel.EMAIL, Channel.SMS),  # emergency access was used: link, at, by
+    "chaperone_link": (Channel.EMAIL, Channel.SMS),  # to the adult in the home, who said yes to it: link
     "session_event": (Channel.EMAIL, Channel.SMS),  # something happened in a session: link, at
     "prescriber_asked": (Channel.EMAIL,),  # link
     "prescriber_code": (Channel.EMAIL,),  # code

@@ -87,6 +87,8 @@ ERRANDS: dict[str, Words] = {
     "referral_closed": _("A referral was put away after a long silence. One press on its page brings it back."),
     "prescriber_answered": _("A prescriber answered a question about doses. Read it on the page of the cleared doses."),
     "history": _("Answers came over from another system with a safety question above no, or left blank. Read them."),
+    "chaperone": _("The adult in the home said that something is wrong. Read the log of the session and grade it."),
+    "chaperone_now": _("The adult in the home asked for help at once. Read the log of the session and grade it."),
     "wrong_codes": _("Somebody typed wrong codes on their link. Call them, and send a new link if it was them."),
 }
 CALLS: dict[str, Words] = {

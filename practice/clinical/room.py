@@ -134,6 +134,12 @@ def events() -> dict[str, dict[str, str]]:
 
 
 @cache
+def sees() -> dict[str, str]:
+    """What an adult in the home may see, in their words; ungraded."""
+    return {code: words for code, words in _data()["sees"].items() if code != "sources"}
+
+
+@cache
 def grades() -> dict[str, str]:
     return dict(_data()["grades"])
 

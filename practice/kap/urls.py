@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from practice.kap.views import asking, clearance, feeds, making, my_plan, plan, plans, prescriber, session
+from practice.kap.views import (
+    asking,
+    chaperone,
+    clearance,
+    feeds,
+    making,
+    my_plan,
+    plan,
+    plans,
+    prescriber,
+    remote_acts,
+    session,
+)
 
 urlpatterns = [
     # --- the client
@@ -15,6 +27,11 @@ urlpatterns = [
     path("x/<str:token>/", prescriber.prescriber_open, name="prescriber_open"),
     path("prescriber/code/", prescriber.prescriber_code, name="prescriber_code"),
     path("prescriber/answer/", prescriber.prescriber_answer, name="prescriber_answer"),
+    # --- the adult in the home of a session by video
+    path("c/<str:token>/", chaperone.chaperone_open, name="chaperone_open"),
+    path("c/<str:token>/news/", chaperone.chaperone_news, name="chaperone_news"),
+    path("chaperone/", chaperone.chaperone, name="chaperone"),
+    path("chaperone/worker.js", chaperone.chaperone_worker, name="chaperone_worker"),
     # --- staff
     path("prescribers/", asking.prescribers, name="prescribers"),
     path("clients/<uuid:pk>/clearance/ask/", asking.clearance_ask, name="clearance_ask"),
@@ -32,6 +49,13 @@ urlpatterns = [
     path("plans/<uuid:plan>/sessions/<uuid:session>/sign/", session.session_sign, name="session_sign"),
     path("plans/<uuid:plan>/sessions/<uuid:session>/note/", session.session_note, name="session_note"),
     path("plans/<uuid:plan>/sessions/<uuid:session>/worker.js", session.session_worker, name="session_worker"),
+    path("plans/<uuid:plan>/sessions/<uuid:session>/place/", remote_acts.session_place, name="session_place"),
+    path("plans/<uuid:plan>/sessions/<uuid:session>/home/", remote_acts.session_chaperone, name="session_chaperone"),
+    path(
+        "plans/<uuid:plan>/sessions/<uuid:session>/home/end/",
+        remote_acts.session_chaperone_end,
+        name="session_chaperone_end",
+    ),
     path("clients/<uuid:pk>/plans/new/", making.plan_new, name="plan_new"),
     path("clients/<uuid:pk>/clearance/", clearance.clearance, name="clearance"),
     path("clients/<uuid:pk>/clearance/add/", clearance.clearance_add, name="clearance_add"),

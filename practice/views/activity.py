@@ -131,6 +131,11 @@ ACTION_WORDS = {
     "session.started": _("Started a session"),
     "session.logged": _("Wrote a line of a session"),
     "session.signed": _("Signed a session"),
+    "session.placed": _("Said where a session takes place"),
+    "session.chaperone_asked": _("Made the link of the adult in the home"),
+    "session.chaperone_agreed": _("The adult in the home said that they are there"),
+    "session.chaperone_wrong_code": _("Typed a code that did not fit on the link of the adult in the home"),
+    "session.chaperone_ended": _("Ended the link of the adult in the home"),
     "clearance.granted": _("Cleared doses"),
     "clearance.withdrawn": _("Took a clearance back"),
     "booster.told": _("Was told about the booster"),
@@ -416,5 +421,6 @@ def actor_words(event: AuditEvent, people: dict[UUID, str]) -> str:
         "client": gettext("The client"),
         "clinic": gettext("The clinic"),
         "outside": gettext("The prescriber"),
+        "home": gettext("The adult in the home"),
         "system": gettext("Waymark itself"),
     }.get(event.actor_kind, gettext("Nobody signed in"))

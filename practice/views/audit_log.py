@@ -90,6 +90,7 @@ def rows_of(events: list[AuditEvent]) -> list[dict[str, Any]]:
         "system": gettext("The system"),
         "clinic": gettext("A clinic"),
         "outside": gettext("A prescriber outside"),
+        "home": gettext("An adult in the home"),
         "nobody": gettext("Somebody not signed in"),
     }
     rows = []

@@ -44,6 +44,8 @@ NO_PAGE = {
     "safety_plan_pdf",
     "safety_plan_worker",
     "session_worker",
+    "chaperone_worker",
+    "chaperone_news",
     "packet_pdf",
     "fax_cover",
     "letter_file",

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from intake.models import Assessment, Intake, Invitation, Measure, Signature
 from practice import actions
-from practice.kap.actions import feeds
+from practice.kap.actions import chaperone, feeds
 from practice.kap.models import ClearanceRequest, DoseClearance, OutsidePrescriber, Plan, Session
 from practice.models import (
     Client,
@@ -160,6 +160,10 @@ def build(people: dict[str, User | None], client: Client) -> World:
     kap_session = Session.objects.create(
         plan=kap_plan, kind="dosing", number=1, starts_at=now + timedelta(days=3), therapist=maya
     )
+    remote = Session.objects.create(
+        plan=kap_plan, kind="dosing", number=2, starts_at=now + timedelta(hours=1), therapist=maya, setting="remote"
+    )
+    home = chaperone.ask(by=maya, session=remote, name="Kim Lee", phone="+1 202 555 0177", at=now)
     cleared = DoseClearance(
         client=client, doses=2, until=(now + timedelta(days=30)).date(), most_mg=100, route="sublingual",
         by=people.get("prescriber") or maya, at=now,
@@ -216,6 +220,10 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "decision": decision.pk,
             "plan": kap_plan.pk,
             "session": kap_session.pk,
+            "session_chaperone.session": remote.pk,
+            "session_chaperone_end.session": remote.pk,
+            "chaperone_open.token": home.token,
+            "chaperone_news.token": home.token,
             "prescriber_open.token": question_out.token,
             "feed.token": feeds.make(by=maya, at=now).token,
             "clearance": cleared.pk,

@@ -48,6 +48,7 @@ WORDS: dict[str, dict[str, Any]] = {
     "staff_invitation": {"link": "http://testserver/account/password/reset/key/1-abc/", "first": "Noor"},
     "account": {"subject": "Password reset", "body": "Open this page to choose a new password.\nhttp://testserver/x/"},
     "agreement": {"link": f"http://testserver/p/{TOKEN}/"},
+    "chaperone_link": {"link": f"http://testserver/c/{TOKEN}/"},
     "session_event": {"link": "http://testserver/plans/x/sessions/y/", "at": "10:00 am"},
     "emergency": {"link": "http://testserver/practice/break-glass/x/", "at": "10:00 am", "by": "Sun Nov 22, 10:00 am"},
     "release": {"link": "http://testserver/releases/x/"},

@@ -40,7 +40,8 @@ LEAST_DBP = 20  # a lower one is a number left out, as 120/8; no rule of care re
 SEVERE = 3  # of the grades: an item is opened beside the notice
 
 
-CHECKS = {"as_expected": _("As expected"), "frightened": _("Frightened"), "attention": _("Needs attention")}
+ALARM = "attention"  # of the checks: told at once when it comes from the home
+CHECKS = {"as_expected": _("As expected"), "frightened": _("Frightened"), ALARM: _("Needs attention")}
 THEN = {"spit": _("spat out"), "swallow": _("swallowed")}
 WHEN = {"before": _("Before the dose"), "during": _("Near the peak"), "after": _("After")}
 
@@ -172,9 +173,8 @@ def _write(
     if kind not in TAKES or not isinstance(facts, Mapping) or (chaperone is not None and kind not in FROM_CHAPERONE):
         raise ValueError(kind)
     happened_at, device_at = _when(line, off, at)
-    if row.signed_at is not None and happened_at > row.signed_at and kind not in (Kind.EVENT, Kind.CORRECT):
-        raise NotNow(gettext("This session is signed. Only a side effect or a correction can be added."))
     kept = TAKES[kind](facts)
+    _is_open(row, kind, kept, happened_at, chaperone)
     entry = Entry(
         session=row,
         key=key,
@@ -194,8 +194,21 @@ def _write(
         raise NotNow(gettext("No dose is recorded yet. Record the dose first."))
     entry.facts = kept
     entry.save(force_insert=True)
-    audit.record("session.logged", by=by or "chaperone", client=row.plan.client, target=row, at=at, kind=kind)
+    audit.record("session.logged", by=by or chaperone, client=row.plan.client, target=row, at=at, kind=kind)
     AFTER.get(kind, _nothing)(row, entry, by, at)
+
+
+def _is_open(
+    row: Session, kind: str, kept: Mapping[str, Any], happened_at: datetime, chaperone: ChaperoneLink | None
+) -> None:
+    """Raise NotNow for what came after the end. That something is wrong can always be told."""
+    ends = [moment for moment in (row.signed_at, chaperone.ended_at if chaperone else None) if moment is not None]
+    if not ends or happened_at <= min(ends):
+        return
+    if chaperone is None and kind not in (Kind.EVENT, Kind.CORRECT):
+        raise NotNow(gettext("This session is signed. Only a side effect or a correction can be added."))
+    if chaperone is not None and kept["state"] != ALARM:
+        raise NotNow(gettext("The session is over. Only that something is wrong can be added."))
 
 
 def _when(line: Mapping[str, Any], off: timedelta, at: datetime) -> tuple[datetime, datetime | None]:
@@ -313,7 +326,10 @@ def _hold(facts: Mapping[str, Any]) -> dict[str, Any]:
 def _check(facts: Mapping[str, Any]) -> dict[str, Any]:
     if facts.get("state") not in CHECKS:
         raise NotNow(gettext("Say how the client is."))
-    return {"state": str(facts["state"]), "words": _text(facts.get("words"))}
+    kept = {"state": str(facts["state"]), "words": _text(facts.get("words"))}
+    if facts.get("sees") in rules.sees():
+        kept["sees"] = str(facts["sees"])
+    return kept | ({"help": "now"} if facts.get("help") == "now" else {})
 
 
 def _needs(name: str, sentence: Any) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
@@ -338,7 +354,7 @@ TAKES: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     Kind.EVENT: _event,
     Kind.CORRECT: _needs("words", _("Write what was wrong.")),
 }
-FROM_CHAPERONE = (Kind.CHECK, Kind.EVENT)
+FROM_CHAPERONE = (Kind.CHECK,)
 
 
 # --- What follows ----------------------------------------------------------------------------------------------------
@@ -402,6 +418,32 @@ def _after_event(session: Session, entry: Entry, by: User | None, at: datetime) 
         Task.open(session.plan.client, "adverse", at=at, subject_id=session.plan_id, due_at=at)
 
 
+def _after_check(session: Session, entry: Entry, by: User | None, at: datetime) -> None:
+    """The adult in the home says that something is wrong: told at once, and left for a clinician to grade (H9)."""
+    if not is_alarm(entry):
+        return
+    _tell_prescriber(session, entry, at)
+    reason = "chaperone_now" if (entry.facts or {}).get("help") else "chaperone"
+    owner = session.therapist or session.plan.client.therapist
+    Task.open(session.plan.client, "todo", at=at, subject_id=session.pk, owner=owner, due_at=at, reason=reason)
+    if (entry.facts or {}).get("sees") == "suicidal":
+        maker = entry.by_chaperone.made_by if entry.by_chaperone else None
+        who = session.therapist or session.plan.client.therapist or maker
+        _flag(session, who, at, gettext("The adult in the home heard talk of dying or self-harm in a session."))
+
+
+def is_alarm(entry: Entry) -> bool:
+    return entry.by_chaperone_id is not None and (entry.facts or {}).get("state") == ALARM
+
+
+def unanswered(entries: Sequence[Entry]) -> list[Entry]:
+    """The alarms from the home after which no member of staff wrote an event or a check, and none is corrected."""
+    gone = {entry.corrects_id for entry in entries}
+    answers = (Kind.EVENT, Kind.CHECK)
+    last = max((e.at for e in entries if e.by_id is not None and e.kind in answers), default=None)
+    return [e for e in entries if is_alarm(e) and e.pk not in gone and (last is None or e.at > last)]
+
+
 def _after_ready(session: Session, entry: Entry, by: User | None, at: datetime) -> None:
     facts = entry.facts or {}
     if facts["item"] == "screener" and facts["answer"] != "no":
@@ -424,7 +466,8 @@ def _flag(session: Session, by: User | None, at: datetime, words: str) -> None:
 
 def _tell_prescriber(session: Session, entry: Entry, at: datetime) -> None:
     client = session.plan.client
-    told = {user.pk: user for user in (client.prescriber, client.therapist) if user is not None and user.is_active}
+    people = (client.prescriber, client.therapist, session.therapist)
+    told = {user.pk: user for user in people if user is not None and user.is_active}
     for user in told.values():
         notices.tell_staff(
             user,
@@ -437,6 +480,7 @@ def _tell_prescriber(session: Session, entry: Entry, at: datetime) -> None:
 
 AFTER: dict[str, Callable[[Session, Entry, User | None, datetime], None]] = {
     Kind.DOSE: _after_dose,
+    Kind.CHECK: _after_check,
     Kind.EVENT: _after_event,
     Kind.READY: _after_ready,
     Kind.LEAVE: _after_leave,
@@ -550,6 +594,15 @@ def _tell_hold(facts: Mapping[str, Any]) -> str:
     )
 
 
+def _tell_check(facts: Mapping[str, Any]) -> str:
+    parts = [f"{CHECKS[facts['state']]}."]
+    if facts.get("help"):
+        parts.append(gettext("Help is needed now."))
+    if facts.get("sees"):
+        parts.append(f"{rules.sees()[facts['sees']]}.")
+    return " ".join([*parts, facts.get("words", "")])
+
+
 TELLS: dict[Kind, Callable[[Mapping[str, Any]], str]] = {
     Kind.READY: _tell_asked("ready"),
     Kind.LEAVE: _tell_asked("leave"),
@@ -559,7 +612,7 @@ TELLS: dict[Kind, Callable[[Mapping[str, Any]], str]] = {
     Kind.DOSE: _tell_dose,
     Kind.SUPPLEMENT: _tell_dose,
     Kind.HOLD: _tell_hold,
-    Kind.CHECK: lambda facts: f"{CHECKS[facts['state']]}. {facts.get('words', '')}",
+    Kind.CHECK: _tell_check,
     Kind.EVENT: _tell_event,
     Kind.CORRECT: lambda facts: str(facts["words"]),
 }

@@ -67,6 +67,8 @@ class ChaperoneLink(ClientRecord):
     session = models.ForeignKey("kap.Session", on_delete=models.CASCADE, related_name="chaperones")
     name = SealedField()
     phone = SealedField()
+    email = SealedField()
+    may_send = models.JSONField(default=list, blank=True)  # channels by which they said the link may be sent to them
     generation = models.PositiveSmallIntegerField(default=1)
     token_digest = models.CharField(max_length=64, unique=True)
     opens_at = models.DateTimeField()
@@ -74,14 +76,18 @@ class ChaperoneLink(ClientRecord):
     opened_at = models.DateTimeField(null=True, blank=True)
     agreed_at = models.DateTimeField(null=True, blank=True)  # "I am an adult, I stay the whole time, ..."
     ended_at = models.DateTimeField(null=True, blank=True)
+    tries = models.PositiveSmallIntegerField(default=0)  # wrong codes; the fifth ends the link
     made_by = models.ForeignKey("practice.User", on_delete=models.PROTECT, related_name="+")
     made_at = models.DateTimeField()
 
+    audit_kind = "home"  # how the audit trail calls who acts by it
+
     class Privacy:
-        identifying = ["name", "phone"]
+        identifying = ["name", "phone", "email"]
         plain = [
             "id",
             "session",
+            "may_send",
             "generation",
             "token_digest",
             "opens_at",
@@ -89,6 +95,7 @@ class ChaperoneLink(ClientRecord):
             "opened_at",
             "agreed_at",
             "ended_at",
+            "tries",
             "made_by",
             "made_at",
         ]
@@ -99,6 +106,11 @@ class ChaperoneLink(ClientRecord):
     @property
     def token(self) -> str:
         return link_token("chaperone", self.pk, self.generation)
+
+    @property
+    def code(self) -> str:
+        """Six digits that staff say aloud: whoever only has the message with the link does not get in."""
+        return f"{int(link_token('chaperone-code', self.pk, self.generation)[:12], 16) % 10**6:06d}"
 
 
 class Intention(ClientRecord):

@@ -24,6 +24,7 @@ from practice.clinical import room as rules
 from practice.clinical.room import MISSING, OK, Asked, Room
 from practice.kap.actions import clearance, plans, room
 from practice.kap.models import Entry, Intention, Route, Session
+from practice.kap.views import remote
 from practice.pages import StaffRequest, public, record_of, staff_page
 from practice.templatetags.ui import clock, moment
 from practice.views.chart import frame
@@ -72,7 +73,7 @@ def page(
 ) -> HttpResponse:
     at = timezone.now()
     client, found = row.plan.client, room.state(row, at)
-    entries = list(row.entries.select_related("by"))
+    entries = list(row.entries.select_related("by", "by_chaperone"))
     gone = {entry.corrects_id for entry in entries if entry.corrects_id}
     is_dosing = row.kind == Session.Kind.DOSING
     against = room.against_start(row, at) if is_dosing and row.state == State.PLANNED else []
@@ -84,6 +85,7 @@ def page(
         "when": moment(row.starts_at),
         "place": ", ".join(str(part) for part in (row.room or row.get_setting_display(), row.therapist) if part),
         "is_dosing": is_dosing,
+        "remote": remote.panel(row, entries, at) if is_dosing else None,
         "is_open": row.state in (State.PLANNED, State.STARTED),
         "state": {"tone": "good" if row.state == State.DONE else "watch", "text": row.get_state_display()},
         "ready": [asked_row(asked) for asked in found.ready],
@@ -216,7 +218,7 @@ def log_row(entry: Entry, gone: set[UUID]) -> dict[str, Any]:
         "label": entry.get_kind_display(),
         "at": clock(entry.happened_at),
         "said": room.said(entry),
-        "who": str(entry.by or gettext("Chaperone")),
+        "who": str(entry.by) if entry.by else remote.named(entry.by_chaperone),
         "gone": entry.pk in gone,
         "late": entry.at - entry.happened_at > room.FRESH,
     }
@@ -305,9 +307,9 @@ def session_note(request: StaffRequest, plan: UUID, session: UUID) -> HttpRespon
 @public
 def session_worker(request: HttpRequest, plan: UUID, session: UUID) -> HttpResponse:
     """The script that opens the page while the network is gone. Its address is its reach: this one page."""
-    return HttpResponse(_worker(), content_type="text/javascript; charset=utf-8")
+    return HttpResponse(worker_text(), content_type="text/javascript; charset=utf-8")
 
 
 @cache
-def _worker() -> str:
+def worker_text() -> str:
     return WORKER.read_text(encoding="utf-8")
