@@ -51,6 +51,15 @@ def sentence(conflict: Conflict) -> str:
     )
 
 
+def named(conflict: Conflict) -> str:
+    """One conflict of one session: "Dosing 2, Sun Jul 19, 9:00 am: less than 48 hours after another dose"."""
+    return gettext("{session}, {when}: {what}").format(
+        session=f"{Session.Kind(conflict.slot.kind).label} {conflict.slot.number}",
+        when=moment(conflict.slot.starts),
+        what=what(conflict),
+    )
+
+
 def alone(conflict: Conflict) -> str:
     """The same beside its session: "Less than 48 hours after another dose. A prescriber's ... clears it."."""
     said = what(conflict)

@@ -124,6 +124,7 @@ ACTION_WORDS = {
     "plan.skipped": _("Left a session of a plan out"),
     "plan.booked": _("Booked what waited in a plan"),
     "plan.overridden": _("Lifted a limit for a plan, in words"),
+    "plan.limit_kept": _("Left a limit of a plan as it is, in words"),
     "plan.ended": _("Ended a plan"),
     "plan.waits": _("Told the prescriber that a plan waits"),
     "plan.recorded": _("Recorded a plan"),

@@ -17,7 +17,16 @@ from practice.clinical import kap, planning
 from practice.clinical.planning import Busy, Cleared, Conflict, PlanTemplate, Slot
 from practice.kap import words
 from practice.kap.actions import clearance, integration
-from practice.kap.models import Absence, ClientAbsence, DoseUse, Override, Plan, PlanChange, Session
+from practice.kap.models import (
+    Absence,
+    ClearanceRequest,
+    ClientAbsence,
+    DoseUse,
+    Override,
+    Plan,
+    PlanChange,
+    Session,
+)
 from practice.models import AuditEvent, Client, Practice, Task, User
 
 What = PlanChange.What
@@ -252,15 +261,18 @@ def make(
 def _note(
     plan: Plan,
     what: str,
-    by: User,
+    by: User | None,
     at: datetime,
     *,
     session: Session | None = None,
     before: dict[str, object] | None = None,
     after: dict[str, object] | None = None,
     said: str = "",
+    request: ClearanceRequest | None = None,
 ) -> None:
-    row = PlanChange(plan=plan, session=session, what=what, before=before or {}, after=after or {}, by=by, at=at)
+    row = PlanChange(
+        plan=plan, session=session, what=what, before=before or {}, after=after or {}, by=by, by_request=request, at=at
+    )
     row.words = said
     row.save(force_insert=True)
 
@@ -502,23 +514,57 @@ def book_more(*, by: User, plan: Plan, at: datetime, seen: int | None = None) ->
 
 @transaction.atomic
 def override(
-    *, by: User, plan: Plan, codes: Sequence[str], said: str, at: datetime, seen: int | None = None
+    *,
+    by: User | None,
+    plan: Plan,
+    codes: Sequence[str],
+    said: str,
+    at: datetime,
+    seen: int | None = None,
+    request: ClearanceRequest | None = None,
+    licence: str = "",
 ) -> Override:
-    """A prescriber lifts a limit for this plan, with a reason; what waited only for that is booked (H5)."""
+    """A prescriber lifts a limit for this plan, with a reason; what waited only for that is booked (H5).
+
+    By one of the practice, or by the answer to a `request` of one without an account, who gives a licence.
+    """
     wrong = [code for code in codes if planning.CLEARED_BY.get(code) != "override"]
     if wrong or not codes:
         raise NotNow(gettext("Choose the limit that is lifted."))
     if not said.strip():
         raise NotNow(gettext("Write the reason."))
     row = _mine(plan, seen)
-    made = Override(plan=row, codes=sorted(set(codes)), by=by, at=at)
+    made = Override(plan=row, codes=sorted(set(codes)), by=by, by_request=request, at=at)
     made.words = said
     made.save(force_insert=True)
     _settle(row, at, weigh(row, list(slots_ahead(row)), today_of(row, at)).stopping)
-    _note(row, What.OVERRIDDEN, by, at, after={"codes": made.codes}, said=said)
-    audit.record("plan.overridden", by=by, client=row.client, target=row, at=at)
+    after = {"codes": made.codes} | _signed(request, licence)
+    _note(row, What.OVERRIDDEN, by, at, after=after, said=said, request=request)
+    audit.record("plan.overridden", by=by or request, client=row.client, target=row, at=at)
     follow(row, at)
     return made
+
+
+def _signed(request: ClearanceRequest | None, licence: str) -> dict[str, object]:
+    return {"name": request.to.name, "licence": licence} if request is not None else {}
+
+
+@transaction.atomic
+def keep_limit(
+    *,
+    plan: Plan,
+    codes: Sequence[str],
+    said: str,
+    at: datetime,
+    request: ClearanceRequest,
+    licence: str,
+    seen: int | None = None,
+) -> None:
+    """A prescriber without an account leaves a limit as it is, with words; what waits for it goes on waiting."""
+    row = _mine(plan, seen)
+    after = {"codes": sorted(set(codes))} | _signed(request, licence)
+    _note(row, What.KEPT, None, at, after=after, said=said, request=request)
+    audit.record("plan.limit_kept", by=request, client=row.client, target=row, at=at)
 
 
 @transaction.atomic

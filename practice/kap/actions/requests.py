@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -13,6 +14,8 @@ from django.utils.translation import gettext
 
 from practice import audit, notices
 from practice.actions import NotNow
+from practice.clinical.planning import Conflict
+from practice.kap.actions import plans
 from practice.kap.models import ClearanceRequest, OutsidePrescriber, Plan
 from practice.kap.models.clearance import REQUEST_LIFE
 from practice.models import Client, Task, User
@@ -146,6 +149,38 @@ def claim(*, request: ClearanceRequest, at: datetime, answer: str = "") -> Clear
         audit.record("clearance.declined", by=row, client=row.client_id, target=row, at=at)
     answered(request=row, at=at)
     return row
+
+
+def conflicts(request: ClearanceRequest, at: datetime, cleared_by: str = "override") -> list[Conflict]:
+    """What stands against the doses of the plan that was asked about, and yields to a prescriber."""
+    plan = request.plan
+    if plan is None or plan.state != Plan.State.UNDER_WAY:
+        return []
+    found = plans.weigh(plan, list(plans.slots_ahead(plan)), plans.today_of(plan, at))
+    return [conflict for conflict in found.conflicts if conflict.cleared_by == cleared_by]
+
+
+@transaction.atomic
+def answer_limit(
+    *, request: ClearanceRequest, codes: Sequence[str], said: str, licence: str, seen: int | None, at: datetime
+) -> None:
+    """Lift the limits with these codes for the plan, or leave them with none: with words, and once for a question.
+
+    `seen`: the version of the plan whose dates they read. Doses may still be asked about after it.
+    """
+    rows = ClearanceRequest.objects.select_for_update(of=("self",)).select_related("plan", "to", "client", "asked_by")
+    row = rows.get(pk=request.pk)
+    if row.taken_back_at is not None or row.plan is None or row.changes.exists():
+        raise NotNow(gettext("This question was answered or taken back already."))
+    if codes:
+        plans.override(by=None, plan=row.plan, codes=codes, said=said, at=at, seen=seen, request=row, licence=licence)
+    else:
+        kept = [conflict.code for conflict in conflicts(row, at)]
+        plans.keep_limit(plan=row.plan, codes=kept, said=said, at=at, request=row, licence=licence, seen=seen)
+    if row.answered_at is None and not conflicts(row, at, "clearance"):
+        row.answered_at = at
+        row.save(update_fields=["answered_at"])
+    answered(request=row, at=at)
 
 
 def answered(*, request: ClearanceRequest, at: datetime) -> None:

@@ -169,6 +169,7 @@ class PlanChange(ClientRecord):
         SKIPPED = "skipped", _("Session skipped")
         MISSED = "missed", _("Session missed")
         OVERRIDDEN = "overridden", _("Limit lifted by the prescriber")
+        KEPT = "kept", _("Limit kept by the prescriber")
         COMPLETED = "completed", _("Plan completed")
         STOPPED = "stopped", _("Plan stopped")
 
@@ -180,15 +181,23 @@ class PlanChange(ClientRecord):
     before = models.JSONField(default=dict, blank=True)
     after = models.JSONField(default=dict, blank=True)
     words = SealedField()
-    by = models.ForeignKey("practice.User", on_delete=models.PROTECT, related_name="+")
+    by = models.ForeignKey("practice.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    by_request = models.ForeignKey(
+        "kap.ClearanceRequest", on_delete=models.PROTECT, null=True, blank=True, related_name="changes"
+    )  # when the prescriber has no account; name and licence as they were stand in `after`
     at = models.DateTimeField()
 
     class Privacy:
         clinical = ["what", "before", "after", "words"]
-        plain = ["id", "plan", "session", "by", "at"]
+        plain = ["id", "plan", "session", "by", "by_request", "at"]
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(by__isnull=False) | Q(by_request__isnull=False), name="plan_change_by_somebody"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_what_display()} {self.at:%Y-%m-%d}"

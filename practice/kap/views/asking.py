@@ -17,7 +17,7 @@ from practice.access import Permission
 from practice.actions import NotNow
 from practice.forms import HouseForm, phone_like, text, words_field
 from practice.kap.actions import requests as actions
-from practice.kap.models import ClearanceRequest, OutsidePrescriber, Plan
+from practice.kap.models import ClearanceRequest, OutsidePrescriber, Plan, Session
 from practice.models import Client
 from practice.pages import StaffRequest, client_of, staff_page
 from practice.templatetags.ui import day, moment
@@ -53,7 +53,8 @@ def clearance_ask(request: HttpRequest, pk: UUID) -> HttpResponse:
         return _take_back(request, client)
     form = AskForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        plan = Plan.objects.filter(client=client, state=Plan.State.UNDER_WAY).order_by("started_on").first()
+        open_ones = Plan.objects.filter(client=client, state=Plan.State.UNDER_WAY).order_by("started_on")
+        plan = open_ones.filter(sessions__state=Session.State.WAITING).first() or open_ones.first()
         try:
             with transaction.atomic():
                 actions.ask(by=reader(request), client=client, plan=plan, at=at, **form.cleaned_data)
@@ -64,7 +65,7 @@ def clearance_ask(request: HttpRequest, pk: UUID) -> HttpResponse:
             return redirect("clearance_ask", pk)
     if request.method != "POST":
         audit.seen(request, client, "clearance_questions")
-    rows = ClearanceRequest.objects.filter(client=client).select_related("to", "asked_by")
+    rows = ClearanceRequest.objects.filter(client=client).select_related("to", "asked_by").prefetch_related("changes")
     context = {
         **frame(request, client, at),
         "form": form,
@@ -92,7 +93,10 @@ def _take_back(request: HttpRequest, client: Client) -> HttpResponse:
 
 def _row(row: ClearanceRequest, at: Any) -> dict[str, Any]:
     is_open = row.answered_at is None and row.taken_back_at is None and row.expires_at > at
-    if row.answered_at and row.answer:
+    limit = next(iter(row.changes.all()), None)
+    if row.answered_at and limit is not None and limit.at == row.answered_at:
+        state = gettext("{what}, {when}").format(what=limit.get_what_display(), when=moment(row.answered_at))
+    elif row.answered_at and row.answer:
         state = gettext("No dose cleared, {when}").format(when=moment(row.answered_at))
     elif row.answered_at:
         state = gettext("Cleared doses, {when}").format(when=moment(row.answered_at))
@@ -102,7 +106,15 @@ def _row(row: ClearanceRequest, at: Any) -> dict[str, Any]:
         state = gettext("Waits for the answer until {day}").format(day=day(row.expires_at))
     else:
         state = gettext("Not answered; the link ended {day}").format(day=day(row.expires_at))
-    return {"row": row, "id": f"q-{row.pk}", "state": state, "is_open": is_open, "asked": moment(row.asked_at)}
+    return {
+        "row": row,
+        "id": f"q-{row.pk}",
+        "state": state,
+        "is_open": is_open,
+        "asked": moment(row.asked_at),
+        "limit": limit.get_what_display() if limit else "",
+        "limit_words": limit.words if limit else "",
+    }
 
 
 # --- The list of prescribers -----------------------------------------------------------------------------------------

@@ -271,9 +271,17 @@ def change_row(change: PlanChange, user: Any, zone: ZoneInfo) -> dict[str, Any]:
         "session": str(change.session) if change.session else "",
         "detail": _detail(change, zone),
         "when": moment(change.at),
-        "who": named(change.by, user),
+        "who": named(change.by, user) if change.by else outside_words(change),
         "words": change.words,
     }
+
+
+def outside_words(change: PlanChange) -> str:
+    """A prescriber without an account, as they signed."""
+    after = change.after or {}
+    return gettext("{name}, licence {licence}, by a link").format(
+        name=after.get("name", ""), licence=after.get("licence", "")
+    )
 
 
 def _detail(change: PlanChange, zone: ZoneInfo) -> str:

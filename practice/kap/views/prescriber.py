@@ -26,6 +26,7 @@ from practice.forms import HouseForm, words_field
 from practice.kap.actions import clearance, requests
 from practice.kap.actions.plans import zone_of
 from practice.kap.models import ClearanceRequest, DoseClearance, Entry, Session
+from practice.kap.views import limits
 from practice.kap.views.clearance import ClearForm, WithdrawForm, line_facts
 from practice.middleware import kept_fields
 from practice.models import Client, Practice
@@ -163,7 +164,9 @@ def prescriber_answer(request: HttpRequest, row: ClearanceRequest) -> HttpRespon
     if request.method != "POST":
         return _page(request, row)
     at, client = timezone.now(), row.client
-    act = {"clear": _clear, "none": _none, "withdraw": _withdraw}.get(request.POST.get("act", ""))
+    act = {"clear": _clear, "none": _none, "withdraw": _withdraw, "lift": limits.lift, "keep": limits.keep}.get(
+        request.POST.get("act", "")
+    )
     if act is None:
         return _page(request, row)
     with timezone.override(zone_of(client)):
@@ -239,6 +242,7 @@ def _page(
                 }
                 for own in _own(row)
             ],
+            "limit": limits.panel(row, timezone.now(), wrong, typed),
             "wrong": wrong,
             "locked_url": reverse("prescriber_code"),
             "idle_s": settings.SESSION_IDLE_S,
