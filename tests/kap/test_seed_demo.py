@@ -19,7 +19,19 @@ from practice import audit, coverage
 from practice.access import Role
 from practice.kap.demo import answers, story
 from practice.kap.models import Plan, Session
-from practice.models import Alert, AlertEvent, Client, Job, Note, Notice, Practice, PsychotherapyNote, Task, User
+from practice.models import (
+    Alert,
+    AlertEvent,
+    Client,
+    EmergencyAccess,
+    Job,
+    Note,
+    Notice,
+    Practice,
+    PsychotherapyNote,
+    Task,
+    User,
+)
 from practice.models.clients import LAST
 from practice.models.tasks import KINDS
 from referrals.models import Course, CourseSession, Suggestion
@@ -195,6 +207,11 @@ def test_demo_treatments_are_in_every_state(cedar: int) -> None:
 def test_demo_notes_are_of_both_kinds(cedar: int) -> None:
     assert [note.by.name for note in Note.objects.all()] == ["Maya Torres"]
     assert [note.by.name for note in PsychotherapyNote.objects.all()] == ["Maya Torres"]
+
+
+def test_demo_has_an_emergency_that_waits_and_one_that_was_reviewed(cedar: int) -> None:
+    rows = [(row.by.name, row.reviewed_by and row.reviewed_by.name) for row in EmergencyAccess.objects.order_by("at")]
+    assert rows == [("Ines Duarte", "Sol Amari"), ("Omar Haddad", None)]
 
 
 def test_demo_charts_open_for_their_therapist(cedar: int) -> None:

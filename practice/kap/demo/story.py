@@ -18,7 +18,7 @@ from django.db import transaction
 from intake import actions as intake
 from intake import agreement, flow, packet
 from intake.models import Answer, Assessment, Intake, Invitation
-from practice import actions, audit, coverage
+from practice import actions, audit, coverage, emergencies
 from practice.clinical import escalation
 from practice.kap.demo import referring, treatment
 from practice.kap.demo.answers import Reply, Sitting, give
@@ -27,6 +27,7 @@ from practice.models import (
     AlertEvent,
     Client,
     CoverageShift,
+    EmergencyAccess,
     Job,
     Notice,
     Practice,
@@ -126,6 +127,8 @@ class Story:
         drill = self.when("12d 10:00")
         self.do(drill, actions.run_drill, by=self.staff["rosa"], at=drill)
         self.do(drill + timedelta(minutes=4), self._end_drill, drill + timedelta(minutes=4))
+        for row in self.data["emergencies"]:
+            self._plan_emergency(row)
 
     def _hire(self, row: Mapping[str, Any], number: int) -> User:
         user = User.objects.create_user(
@@ -143,6 +146,31 @@ class Story:
     def _end_drill(self, at: datetime) -> None:
         alert = Alert.objects.get(is_drill=True)
         actions.acknowledge(by=alert.notices.order_by("told_at")[0].user, alert=alert, at=at)
+
+    def _plan_emergency(self, row: Mapping[str, Any]) -> None:
+        """Somebody opened the chart of a colleague's client; what they looked at, when they ended it, the review."""
+        at, by = self.when(row["at"]), self.staff[row["by"]]
+        ended = at + timedelta(minutes=row["ended_min"])
+
+        def broken() -> EmergencyAccess:
+            return EmergencyAccess.objects.get(by=by, at=at)
+
+        def open_it() -> None:
+            client = self.clients[row["client"]]
+            emergencies.open_chart(by=by, client=client, reason=row["reason"], at=at)
+
+        def look(page: str, when: datetime) -> None:
+            audit.record(f"read.{page}", by=by, client=self.clients[row["client"]], at=when)
+
+        self.do(at, open_it)
+        for minutes, page in ((1, "chart"), (3, "safety_plan"), (6, "notes")):
+            when = at + timedelta(minutes=minutes)
+            self.do(when, look, page, when)
+        self.do(ended, lambda: emergencies.end(by=by, access=broken(), at=ended))
+        if "reviewed" in row:
+            said, who, words = row["reviewed"]
+            when = self.when(said)
+            self.do(when, lambda: emergencies.review(by=self.staff[who], access=broken(), words=words, at=when))
 
     # --- A person
 
