@@ -33,7 +33,7 @@ COLUMNS = {
 
 class AccessForm(FilterForm):
     client = None  # type: ignore[assignment]  # the page is about one
-    action = forms.ChoiceField(label=_("What"), required=False)
+    action = forms.ChoiceField(label=_("What"), required=False)  # type: ignore[assignment]  # those that happened
     sort = forms.ChoiceField(
         required=False,
         widget=forms.HiddenInput,

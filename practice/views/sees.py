@@ -1,7 +1,7 @@
 """What somebody here may do and whom they reach, worked out from the rules themselves; nobody is impersonated."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
@@ -85,7 +85,7 @@ def pages() -> dict[Permission, list[str]]:
     found: dict[Permission, list[str]] = {}
     for name, door in doors(root):
         if door.permission is not None:
-            ((address, arguments), *_rest), *_others = root.reverse_dict[name]
+            ((address, arguments), *_rest), *_others = cast(Any, root.reverse_dict)[name]
             found.setdefault(door.permission, []).append("/" + address % dict.fromkeys(arguments, "…"))
     return {permission: sorted(set(addresses)) for permission, addresses in found.items()}
 

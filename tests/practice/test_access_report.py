@@ -126,7 +126,7 @@ def test_report_is_sorted_by_each_column(
     names = {user.pk: user.name for user in (sol, maya, rosa)}
     keys: dict[str, Callable[[AuditEvent], Any]] = {
         "when": lambda e: e.seq,
-        "who": lambda e: names.get(e.actor_id, e.actor_kind),
+        "who": lambda e: names[e.actor_id] if e.actor_id else e.actor_kind,
         "what": lambda e: e.action,
         "result": lambda e: e.outcome,
         "from": lambda e: e.origin,

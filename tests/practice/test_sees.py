@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import time_machine
 from django.test import Client as Browser
-from django.urls import reverse
+from django.urls import get_resolver, reverse
 
 from practice.access import Permission
 from practice.models import AuditEvent, Client, User
@@ -57,10 +57,11 @@ def test_pages_that_open_are_those_that_answer(
     page = as_user(rosa).get(url(maya))
     opens = {address for row in page.context["may"] for address in row["pages"]}
     says_no = {address for row in page.context["may_not"] for address in row["pages"]}
-    theirs, answers = as_user(maya), {}
-    for name, door in sees.doors(sees.get_resolver()):
+    theirs = as_user(maya)
+    answers: dict[str, int] = {}
+    for name, door in sees.doors(get_resolver()):
         if door.permission is not None:
-            ((address, wanted), *_rest), *_others = sees.get_resolver().reverse_dict[name]
+            ((address, wanted), *_rest), *_others = cast(Any, get_resolver().reverse_dict)[name]
             shown = "/" + address % dict.fromkeys(wanted, "…")
             answers.setdefault(shown, theirs.get(reverse(name, kwargs=world.arguments(name, list(wanted)))).status_code)
     assert set(answers) == opens | says_no
