@@ -34,7 +34,8 @@ def load_words(person: Any) -> str:
     """Return "12 of 20 clients" or "12 clients" of somebody from `with_load`."""
     if person.most_clients is None:
         return ngettext("{n} client", "{n} clients", person.in_care).format(n=person.in_care)
-    return gettext("{n} of {most} clients").format(n=person.in_care, most=person.most_clients)
+    said = ngettext("{n} of {most} client", "{n} of {most} clients", person.most_clients)
+    return said.format(n=person.in_care, most=person.most_clients)
 
 
 def is_over(person: User, more: int = 0) -> bool:
@@ -43,9 +44,13 @@ def is_over(person: User, more: int = 0) -> bool:
 
 
 def over_words(person: User) -> str:
-    return gettext("{name} takes {most} clients and would have more then. Write why, or choose somebody else.").format(
-        name=person.name, most=person.most_clients
+    most = person.most_clients or 0
+    said = ngettext(
+        "{name} takes {n} client and would have more then. Write why, or choose somebody else.",
+        "{name} takes {n} clients and would have more then. Write why, or choose somebody else.",
+        most,
     )
+    return said.format(name=person.name, n=most)
 
 
 def in_care(person: User) -> QuerySet[Client]:
@@ -119,6 +124,13 @@ def change(client: Client, role: str, to: User, *, by: User | None, at: datetime
     client.version += 1
     client.save(update_fields=[role, "version"])
     audit.record("client.transferred", by=by, client=client, target=client, at=at, to=str(to.pk), role=role)
+
+
+def began(client: Client, *, by: User, at: datetime, words: str) -> None:
+    """Keep why a new client was given to a therapist who has as many as they take."""
+    row = Handover(client=client, role=Handover.Role.THERAPIST, to=client.therapist, by=by, at=at)
+    row.words = words.strip()
+    row.save(force_insert=True)
 
 
 # --- What nobody looks after -----------------------------------------------------------------------------------------

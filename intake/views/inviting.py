@@ -18,16 +18,17 @@ from django.utils.translation import gettext_lazy as _
 from intake import actions, doors, packet
 from intake.models import Invitation
 from intake.models.packets import HOME
-from practice import audit, notices
+from practice import audit, handover, notices
 from practice.access import GRANTS, REACH, Permission, Reach, Role
 from practice.actions import NotNow, admit
-from practice.forms import HouseForm
+from practice.forms import HouseForm, words_field
 from practice.models import Client, Notice, Practice, Site, User
 from practice.pages import StaffRequest, client_of, record_of, staff_page
 from practice.sealed import blind
 from practice.templatetags.ui import day, moment
 from practice.views.chart import SIDE, Panel, allowed
 from practice.views.clients import PersonForm, back_to
+from practice.views.people import Taker
 
 ON_CHART = 4
 LISTED = 50
@@ -52,7 +53,7 @@ class PacketForm(HouseForm):
 
 class NewClientForm(PersonForm):
     language = forms.ChoiceField(label=_("Language of the forms and messages"), choices=settings.LANGUAGES)
-    therapist = forms.ModelChoiceField(
+    therapist = Taker(
         label=_("Therapist"),
         queryset=User.objects.none(),
         empty_label=_("Choose a therapist"),
@@ -64,6 +65,9 @@ class NewClientForm(PersonForm):
         empty_label=_("Choose a site"),
         error_messages={"required": _("Choose the site.")},
     )
+    over = words_field(
+        _("Why, though they have as many clients as they take"), "", required=False, max_length=400, rows=2
+    )
     packet = forms.ChoiceField(label=_("What to send"), choices=packets, widget=forms.RadioSelect)
     another = forms.BooleanField(
         label=_("This is another person. Invite them too."), required=False, widget=forms.HiddenInput
@@ -72,8 +76,8 @@ class NewClientForm(PersonForm):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user, self.same = user, Client.objects.none()
-        able = therapists(user)
-        self.fields["therapist"].queryset = able  # type: ignore[attr-defined]
+        self.fields["therapist"].queryset = handover.with_load(therapists(user))  # type: ignore[attr-defined]
+        self.fields["over"].widget = forms.HiddenInput()
         self.fields["site"].queryset = sites(user)  # type: ignore[attr-defined]
         self.fields["packet"].initial = packets()[0][0]
         for name in ("therapist", "site"):
@@ -91,6 +95,10 @@ class NewClientForm(PersonForm):
         therapist, site = said.get("therapist"), said.get("site")
         if therapist and site and not therapist.sites.filter(pk=site.pk).exists():
             self.add_error("site", gettext("{name} does not work at this site.").format(name=therapist.name))
+        if therapist and handover.is_over(therapist, 1):
+            self.fields["over"].widget = forms.Textarea({"rows": 2})
+            if not said.get("over"):
+                self.add_error("over", handover.over_words(therapist))
         self.same = Client.objects.visible_to(self.user).filter(alike(said))
         if self.same.exists():
             self.fields["another"].widget = forms.CheckboxInput()
@@ -176,6 +184,8 @@ def _admit_and_invite(user: User, form: NewClientForm, at: datetime) -> Client:
         reach=form.reach(),
         language=said["language"],
     )
+    if said["over"]:
+        handover.began(client, by=user, at=at, words=said["over"])
     if elsewhere:
         audit.record("client.possible_duplicate", by=user, client=client, target=client, others=elsewhere)
     actions.invite(by=user, client=client, key=said["packet"], at=at)

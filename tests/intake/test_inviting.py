@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from intake import actions
 from intake.models import Invitation
-from practice.models import AuditEvent, Client, Notice, Practice, Site, User
+from practice.models import AuditEvent, Client, Handover, Notice, Practice, Site, User
 from tests import factories
 from tests.factories import NOW
 
@@ -60,6 +60,33 @@ def test_invitation_admits_sends_and_shows_what_was_sent(as_user: As, post: Post
     page = words(browser.get(response["Location"]))
     assert "Your first forms Sent Sent Thu Nov 19." in page
     assert "Goes out by e-mail and text message, as they said is safe." in page
+
+
+@pytest.mark.parametrize(("most", "others"), [(None, 3), (2, 1)])
+def test_therapist_with_room_takes_another_client_without_a_word(
+    as_user: As, post: Post, maya: User, on_call: User, most: int | None, others: int
+) -> None:
+    User.objects.filter(pk=maya.pk).update(most_clients=most)
+    for n in range(others):
+        factories.client(maya, f"Ada {n}", email=f"a{n}@example.net", phone="")
+    assert post(as_user(maya), NEW, form(maya)).status_code == 302
+    assert Handover.objects.count() == 0
+
+
+def test_therapist_with_as_many_as_they_take_gets_another_only_with_a_reason(
+    as_user: As, post: Post, maya: User, on_call: User
+) -> None:
+    User.objects.filter(pk=maya.pk).update(most_clients=1)
+    factories.client(maya, "Ada One", email="a@example.net", phone="")
+    browser = as_user(maya)
+    assert "Maya Torres, 1 of 1 client" in words(browser.get(NEW))
+    refused = post(browser, NEW, form(maya))
+    assert refused.status_code == 400
+    assert "Maya Torres takes 1 client and would have more then." in words(refused)
+    assert Client.objects.count() == 1
+    assert post(browser, NEW, form(maya, over="Her sister is here too")).status_code == 302
+    row = Handover.objects.get()
+    assert (row.client.name, row.former, row.to, row.words) == ("Noor", None, maya, "Her sister is here too")
 
 
 def test_second_press_invites_once(as_user: As, post: Post, maya: User, on_call: User) -> None:

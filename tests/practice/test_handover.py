@@ -293,14 +293,14 @@ def test_more_than_a_therapist_takes_needs_a_reason(
 ) -> None:
     User.objects.filter(pk=omar.pk).update(most_clients=1)
     browser, said = as_user(rosa), {"client": str(sam.pk), "to": str(omar.pk)}
-    assert "Omar Haddad, 1 of 1 clients" in words(browser.get(MOVE))
+    assert "Omar Haddad, 1 of 1 client" in words(browser.get(MOVE))
     refused = post(browser, MOVE, said)
     assert refused.status_code == 400
-    assert "Omar Haddad takes 1 clients and would have more then. Write why" in words(refused)
+    assert "Omar Haddad takes 1 client and would have more then. Write why" in words(refused)
     assert Client.objects.get(pk=sam.pk).therapist != omar
     assert post(browser, MOVE, said | {"words": "They know each other"}).status_code == 302
     assert (Client.objects.get(pk=sam.pk).therapist, Handover.objects.get().words) == (omar, "They know each other")
-    assert "2 of 1 clients" in words(browser.get("/practice/people/"))
+    assert "2 of 1 client" in words(browser.get("/practice/people/"))
 
 
 @pytest.mark.parametrize(("most", "over"), [(None, False), (2, False), (1, True)])
@@ -447,7 +447,7 @@ def test_leaving_past_the_limit_of_the_successor_needs_a_reason(
     browser, url = as_user(rosa), f"/practice/people/{maya.pk}/leave/"
     refused = post(browser, url, {"therapist": str(omar.pk)})
     assert (refused.status_code, User.objects.get(pk=maya.pk).is_active) == (400, True)
-    assert "Omar Haddad takes 1 clients" in words(refused)
+    assert "Omar Haddad takes 1 client" in words(refused)
     assert post(browser, url, {"therapist": str(omar.pk), "words": "Until January"}).status_code == 302
     assert Handover.objects.get().words == "Until January"
 
