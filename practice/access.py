@@ -53,6 +53,7 @@ class Permission(StrEnum):
     RUN_SESSION = "run a session"
     CLEAR_DOSES = "clear doses"  # a prescriber's: clear, take back, lift a limit with a reason
     SEE_PLANS = "see plans"  # dates, n of m; never doses, vitals or words
+    KEEP_ABSENCES = "keep absences"  # when other people of the practice are away; one's own is one's own
     INVITE_CLIENT = "invite client"
     EDIT_CLIENT = "edit client"
     SEE_ALERTS = "see alerts"
@@ -90,7 +91,7 @@ GRANTS: dict[str, set[Permission]] = {
     Role.THERAPIST: _EVERYONE | _CLINICAL | {P.SEE_ALERTS, P.INVITE_CLIENT, P.EDIT_CLIENT, P.BREAK_GLASS},
     Role.SUPERVISOR: _EVERYONE
     | _CLINICAL
-    | {P.SEE_ALERTS, P.INVITE_CLIENT, P.EDIT_CLIENT, P.SIGN_CLINICAL, P.BREAK_GLASS, P.REVIEW_BREAK_GLASS, P.MOVE_CLIENTS},
+    | {P.SEE_ALERTS, P.INVITE_CLIENT, P.EDIT_CLIENT, P.KEEP_ABSENCES, P.SIGN_CLINICAL, P.BREAK_GLASS, P.REVIEW_BREAK_GLASS, P.MOVE_CLIENTS},
     Role.PRESCRIBER: _EVERYONE
     | {
         P.READ_CHART,
@@ -113,6 +114,7 @@ GRANTS: dict[str, set[Permission]] = {
         P.SEE_PRACTICE,
         P.MANAGE_PRACTICE,
         P.MANAGE_PEOPLE,
+        P.KEEP_ABSENCES,
         P.MOVE_CLIENTS,
         P.RUN_DRILL,
         P.READ_AUDIT,

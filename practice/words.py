@@ -89,6 +89,8 @@ ERRANDS: dict[str, Words] = {
     "history": _("Answers came over from another system with a safety question above no, or left blank. Read them."),
     "chaperone": _("The adult in the home said that something is wrong. Read the log of the session and grade it."),
     "chaperone_now": _("The adult in the home asked for help at once. Read the log of the session and grade it."),
+    "client_away": _("The client told of days on which they cannot come. Plan around them."),
+    "client_away_booked": _("The client cannot come on a day that is booked. Find another day with them."),
     "wrong_codes": _("Somebody typed wrong codes on their link. Call them, and send a new link if it was them."),
 }
 CALLS: dict[str, Words] = {

@@ -3,11 +3,13 @@
 from django.urls import path
 
 from practice.kap.views import (
+    absences,
     asking,
     chaperone,
     clearance,
     feeds,
     making,
+    my_away,
     my_plan,
     plan,
     plans,
@@ -20,6 +22,8 @@ urlpatterns = [
     # --- the client
     path("my/plan/", my_plan.my_plan, name="my_plan"),
     path("my/plan/<uuid:session>/", my_plan.my_intention, name="my_intention"),
+    path("my/plan/away/", my_away.my_away, name="my_away"),
+    path("my/plan/away/<uuid:absence>/remove/", my_away.my_away_remove, name="my_away_remove"),
     # --- calendar programs, and whose calendar it is
     path("feed/<str:token>.ics", feeds.feed, name="feed"),
     path("account/calendar/", feeds.feed_new, name="feed_new"),
@@ -36,6 +40,8 @@ urlpatterns = [
     path("prescribers/", asking.prescribers, name="prescribers"),
     path("clients/<uuid:pk>/clearance/ask/", asking.clearance_ask, name="clearance_ask"),
     path("plans/", plans.plans, name="plans"),
+    path("plans/absences/", absences.absences, name="absences"),
+    path("plans/absences/<int:pk>/remove/", absences.absence_remove, name="absence_remove"),
     path("plans/<uuid:plan>/", plan.plan, name="plan"),
     path("plans/<uuid:plan>/move/", plan.plan_move, name="plan_move"),
     path("plans/<uuid:plan>/add/", plan.plan_add, name="plan_add"),
@@ -57,6 +63,12 @@ urlpatterns = [
         name="session_chaperone_end",
     ),
     path("clients/<uuid:pk>/plans/new/", making.plan_new, name="plan_new"),
+    path("clients/<uuid:pk>/absences/", absences.client_absences, name="client_absences"),
+    path(
+        "clients/<uuid:pk>/absences/<uuid:absence>/remove/",
+        absences.client_absence_remove,
+        name="client_absence_remove",
+    ),
     path("clients/<uuid:pk>/clearance/", clearance.clearance, name="clearance"),
     path("clients/<uuid:pk>/clearance/add/", clearance.clearance_add, name="clearance_add"),
     path(

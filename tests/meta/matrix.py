@@ -12,7 +12,15 @@ from django.utils import timezone
 from intake.models import Assessment, Intake, Invitation, Measure, Signature
 from practice import actions
 from practice.kap.actions import chaperone, feeds
-from practice.kap.models import ClearanceRequest, DoseClearance, OutsidePrescriber, Plan, Session
+from practice.kap.models import (
+    Absence,
+    ClearanceRequest,
+    ClientAbsence,
+    DoseClearance,
+    OutsidePrescriber,
+    Plan,
+    Session,
+)
 from practice.models import (
     Client,
     CoverageShift,
@@ -227,6 +235,8 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "prescriber_open.token": question_out.token,
             "feed.token": feeds.make(by=maya, at=now).token,
             "clearance": cleared.pk,
+            "absence": ClientAbsence.objects.create(client=client, first_on=now.date(), last_on=now.date()).pk,
+            "absence_remove.pk": Absence.objects.create(user=maya, first_on=now.date(), last_on=now.date()).pk,
             "question": question.pk,
             "person": maya.pk,
             "rule": "SR-03",

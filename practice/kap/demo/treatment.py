@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from practice import audit
 from practice.clinical import infusion, kap, planning
 from practice.clinical.planning import Slot
-from practice.kap.actions import clearance
+from practice.kap.actions import absences, clearance
 from practice.kap.actions.plans import last_dose_on, zone_of
 from practice.kap.models import DoseUse, Entry, Override, Plan, PlanChange, Route, Session
 from practice.models import Client, Task, User
@@ -33,7 +33,19 @@ def record(client: Client, person: Mapping[str, Any], story: "Story") -> tuple[s
         said = _course(client, row, story)
     for row in person.get("plans", ()):
         said = _plan(client, row, story)
+    if "away" in person:
+        _away(client, *person["away"], story)
     return said
+
+
+def _away(client: Client, first: int, last: int, story: "Story") -> None:
+    """Days ahead on which the client cannot come, as they said themselves, and their therapist's days off after them."""
+    today = story.at.astimezone(story.zone).date()
+    days = {"first_on": today + timedelta(days=first), "last_on": today + timedelta(days=last)}
+    absences.add_for(by=client, client=client, at=story.at, **days)
+    if client.therapist is not None:
+        later = {name: day + WEEK for name, day in days.items()}
+        absences.add(by=client.therapist, user=client.therapist, at=story.at, **later)
 
 
 def short(day: date) -> str:

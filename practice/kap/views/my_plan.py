@@ -24,8 +24,10 @@ from practice import audit
 from practice.clinical import kap
 from practice.forms import HouseForm, words_field
 from practice.kap import intentions
+from practice.kap.actions import absences
 from practice.kap.actions.plans import zone_of
 from practice.kap.models import Intention, Plan, Session
+from practice.kap.views.absences import days_words
 from practice.models import Client
 from practice.templatetags.ui import full_day, moment
 
@@ -107,6 +109,7 @@ def my_plan(request: HttpRequest) -> HttpResponse:
             "behind": [card(row) for row in reversed(rows) if row.state == State.DONE],
             "waits": sum(row.state == State.WAITING for row in plan.sessions.all()),
             "booster": booster_words(client, plan, rows, at.astimezone(zone).date()),
+            "away": [{"days": days_words(row)} for row in absences.ahead(client, at.astimezone(zone).date())],
             "zone": "" if zone.key == link.practice.zone else zone.key.rpartition("/")[2].replace("_", " "),
             "forms": home.forms_line(link, at),
             "driver": (client.contact("support") or {}).get("name", ""),

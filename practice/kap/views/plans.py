@@ -150,6 +150,7 @@ def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
             "prescriber": client.prescriber,
             "change_url": under_way[-1].get_absolute_url() if under_way and plans_it else "",
             "new_url": reverse("plan_new", args=[client.pk]) if plans_it else "",
+            "away_url": reverse("client_absences", args=[client.pk]),
             "clearance_url": reverse("clearance", args=[client.pk]),
         },
     )
