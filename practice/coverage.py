@@ -1,13 +1,14 @@
 """Who is on call, and when somebody reads: computed from the coverage roster, so that what we tell a client is true."""
 
-from collections.abc import Iterable
-from datetime import datetime, time, timedelta
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from practice.clinical import escalation
 from practice.models import CoverageShift, Practice, User
 
 WEEKEND = (5, 6)
+MOST_ABSENCES = 40  # one after another; a person has fewer
 
 
 def local(at: datetime, practice: Practice) -> datetime:
@@ -34,9 +35,30 @@ def next_opening(at: datetime, practice: Practice) -> datetime:
     return _next(at, practice, practice.opens_at)
 
 
-def read_by(at: datetime, practice: Practice) -> datetime:
-    """The moment by which answers sent at `at` are read: the next `reads_by` clock of a workday."""
-    return _next(at, practice, practice.reads_by)
+# What the apps above know of who is away: each gives the last day of the absence that this day lies in, or None.
+AWAY: list[Callable[[User, date], date | None]] = []
+
+
+def away_until(person: User | None, day: date) -> date | None:
+    """The last day on which this person is away, when they are away on this day."""
+    if person is None:
+        return None
+    return max((until for known in AWAY if (until := known(person, day))), default=None)
+
+
+def read_by(at: datetime, practice: Practice, reader: User | None = None) -> datetime:
+    """The moment by which answers sent at `at` are read: the next `reads_by` clock of a workday.
+
+    With `reader`: of a workday on which they are not away, so that nobody is promised what cannot be kept.
+    """
+    then = _next(at, practice, practice.reads_by)
+    for _ in range(MOST_ABSENCES):
+        until = away_until(reader, local(then, practice).date())
+        if until is None:
+            break
+        over = datetime.combine(until + timedelta(days=1), time(0), tzinfo=ZoneInfo(practice.zone))
+        then = _next(over, practice, practice.reads_by)
+    return then
 
 
 def routine_by(at: datetime, practice: Practice) -> datetime:

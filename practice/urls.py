@@ -4,7 +4,7 @@ from allauth.account.urls import urlpatterns as allauth_urls
 from django.urls import include, path
 
 from intake.views import home, inviting, measures, my_safety_plan, reading
-from practice.kap.views import my_plan, plans, trend
+from practice.kap.views import my_cover, my_plan, plans, trend
 from practice.views import (
     access_report,
     account,
@@ -59,6 +59,7 @@ PANELS = (
 # The lines of a client's own page, in order.
 HOME_LINES = (
     home.forms_line,
+    my_cover.line,
     my_plan.line,
     my_referral.line,
     my_safety_plan.line,

@@ -173,7 +173,7 @@ def my_start(request: HttpRequest) -> HttpResponse:
         {
             "minutes": flow.minutes_left(wanted, shown, replies),
             "sections": [section for section in wanted.sections if section.key in keys],
-            "read_by": coverage.read_by(at, practice),
+            "read_by": coverage.read_by(at, practice, link.client.therapist),
             "code": actions.return_code(link.intake) if link.intake else "",
             "started": bool(replies),
             "until": link.invitation.expires_at,

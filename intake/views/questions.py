@@ -120,6 +120,7 @@ def _frame(request: HttpRequest, here: Sitting, form: Any) -> dict[str, Any]:
 def _show(request: HttpRequest, here: Sitting, form: Any) -> HttpResponse:
     page = here.page
     reply = here.replies.get(page.slug)
+    writes = any(each.type == "words" for each in page.fields)
     return show(
         request,
         "intake/question.html",
@@ -131,8 +132,8 @@ def _show(request: HttpRequest, here: Sitting, form: Any) -> HttpResponse:
             "asks_safety": page.safety,
             "calls_nobody": here.practice.answer_calls_nobody,
             "everyone": bool(page.slug == "phq-9--9" or page.positive or here.practice.screen_everyone),
-            "writes": any(each.type == "words" for each in page.fields),
-            "read_by": coverage.read_by(here.at, here.practice),
+            "writes": writes,
+            "read_by": coverage.read_by(here.at, here.practice, here.link.client.therapist) if writes else None,
             "until": here.link.invitation.expires_at,
         },
     )

@@ -42,7 +42,7 @@ def my_check(request: HttpRequest) -> HttpResponse:
             ],
             "lacking": [{"text": page.missing or page.text, "href": _change(page)} for page in lacking],
             "number": len(keys) + 1,
-            "read_by": coverage.read_by(at, practice),
+            "read_by": coverage.read_by(at, practice, link.client.therapist),
             "last_url": reverse("my_page", args=[shown[-1].slug]),
         },
     )
@@ -90,7 +90,7 @@ def my_done(request: HttpRequest) -> HttpResponse:
         {
             "therapist": called(link.client, practice),
             "sent_at": sitting.submitted_at,
-            "read_by": coverage.read_by(sitting.submitted_at, practice),
+            "read_by": coverage.read_by(sitting.submitted_at, practice, link.client.therapist),
             "copies": [
                 {"url": reverse("my_copy", args=[row.pk]), "title": agreement.load(row.document, row.version).title}
                 for row in signed

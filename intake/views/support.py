@@ -117,7 +117,7 @@ def truths(client: Client, practice: Practice, alert: Alert, at: datetime) -> li
     if not watching and not coverage.in_hours(at, practice):
         opens = moment(coverage.next_opening(at, practice))
         found.append(gettext("The practice opens again on %(when)s.") % {"when": opens})
-    by = moment(coverage.read_by(at, practice))
+    by = moment(coverage.read_by(at, practice, client.therapist))
     found.append(gettext("%(name)s reads your answers by %(when)s.") % {"name": name, "when": by})
     if practice.answer_calls_nobody:
         found.append(gettext("This form does not call the police or an ambulance."))

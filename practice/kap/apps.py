@@ -6,10 +6,11 @@ class KapConfig(AppConfig):
     label = "kap"
 
     def ready(self) -> None:
-        from practice import handover, quiet, staff
-        from practice.kap.actions import leading
+        from practice import coverage, handover, quiet, staff
+        from practice.kap.actions import cover, leading
 
         handover.HANDING.append(leading.hand_over)
         staff.GOING.append(leading.let_go)
         staff.GOES.append(leading.goes)
         quiet.HEARD.append(leading.seen)
+        coverage.AWAY.append(cover.away_until)
