@@ -66,6 +66,7 @@ class Permission(StrEnum):
     BREAK_GLASS = "break glass"  # open a chart that is not one's own for an hour, in an emergency, with a reason
     REVIEW_BREAK_GLASS = "review emergency access"  # and who looked at what of one client
     MOVE_CLIENTS = "move clients"  # to another therapist
+    IMPORT_CLIENTS = "import clients"
     SEE_OWN_ACCOUNT = "see own account"
 
 
@@ -119,6 +120,7 @@ GRANTS: dict[str, set[Permission]] = {
         P.RUN_DRILL,
         P.READ_AUDIT,
         P.REVIEW_BREAK_GLASS,
+        P.IMPORT_CLIENTS,
         P.TRACK_REFERRAL,
         P.ASK_RELEASE,
         P.EDIT_DIRECTORY,

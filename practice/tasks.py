@@ -4,12 +4,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from celery import shared_task
 from django.db.models import F
 from django.utils import timezone
 
-from practice import actions, audit, jobs, notices, quiet, safety_plan
+from practice import actions, audit, jobs, notices, quiet, safety_plan, taking_in
 from practice.models import Client, Job, KeptForm, Notice, SentForm, Task
 
 KEEP_FORMS = timedelta(days=2)
@@ -88,6 +89,11 @@ def watch_system(ref: str) -> None:
     actions.watch_system(at=timezone.now())
 
 
+@jobs.job("import_clients")
+def import_clients(ref: str) -> Callable[[], None]:
+    return partial(taking_in.take_next, UUID(ref), at=timezone.now())
+
+
 @jobs.job("tidy")
 def tidy(ref: str) -> None:
     """Throw away what has served: form keys, kept text nobody came back for, finished jobs, dead sessions."""
@@ -98,3 +104,4 @@ def tidy(ref: str) -> None:
     KeptForm.objects.filter(at__lt=now - KEEP_FORMS).delete()
     Job.objects.filter(state=Job.State.DONE, done_at__lt=now - KEEP_JOBS).delete()
     Session.objects.filter(expire_date__lt=now).delete()
+    taking_in.forget(now)

@@ -5,6 +5,7 @@ from .audit import AuditEvent, AuditHead
 from .clients import Client, ClientRecord, NameStart
 from .emergencies import EmergencyAccess
 from .handovers import Handover
+from .imports import ClientImport
 from .jobs import Job, KeptForm, Notice, SentForm
 from .notes import Note, PsychotherapyNote
 from .people import CoverageShift, RoleGrant, User
@@ -19,6 +20,7 @@ __all__ = [
     "AuditEvent",
     "AuditHead",
     "Client",
+    "ClientImport",
     "ClientRecord",
     "ClinicalSignature",
     "CoverageShift",

@@ -10,7 +10,7 @@ from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
 from intake.models import Assessment, Intake, Invitation, Measure, Signature
-from practice import actions
+from practice import actions, taking_in
 from practice.kap.actions import chaperone, feeds
 from practice.kap.models import (
     Absence,
@@ -240,6 +240,9 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "question": question.pk,
             "person": maya.pk,
             "rule": "SR-03",
+            "client_import.pk": taking_in.keep(
+                by=people["admin"] or maya, body=b"Name,Mail\nAda Vale,ada@example.org\n", encoding="", at=now
+            ).pk,
             "coverage_remove.pk": CoverageShift.objects.create(user=maya, weekday=0, starts=time(8), ends=time(17)).pk,
             "person_edit.pk": maya.pk,
             "person_leave.pk": maya.pk,
