@@ -11,6 +11,7 @@ from practice.kap.models import ChaperoneLink, Entry, Session
 from practice.templatetags.ui import clock
 
 State = Session.State
+MOST_ALARMS = 3  # the newest; the log has all of them
 
 
 def panel(row: Session, entries: list[Entry], at: datetime) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def panel(row: Session, entries: list[Entry], at: datetime) -> dict[str, Any]:
         "told": sum(entry.by_chaperone_id is not None for entry in entries),
         "alarms": [
             {"at": clock(entry.happened_at), "said": room.said(entry), "who": named(entry.by_chaperone)}
-            for entry in room.unanswered(entries)
+            for entry in room.unanswered(entries)[-MOST_ALARMS:]
         ],
         "place_url": reverse("session_place", args=address),
         "ask_url": reverse("session_chaperone", args=address),
