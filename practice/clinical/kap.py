@@ -5,7 +5,7 @@ Sources: docs/clinical-sources.md, by the tag beside each number.
 """
 
 import calendar
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -27,6 +27,10 @@ PHQ9_BACK_TO = 10  # OWN
 PHQ9_UP = 5  # OWN
 PCL5_UP = 10  # OWN
 END_WITHIN_DAYS = 14  # OWN: a score this soon after the last dose is the one at the end of the course
+
+RESCREEN_WITHIN_DAYS = 30  # OWN: an answer this long before a booster still counts for it
+RESCREEN = ("phq-9", "gad-7", "cssrs-screener-recent", "pc-ptsd-5", "meds", "pregnancy", "cystitis")  # OWN
+TRAUMA_SCREEN, TRAUMA_MEASURE = "pc-ptsd-5", "pcl-5"  # OWN: the second is asked when the first is positive
 
 SEED_ABSORBED_PCT = (35, 45)  # SEED
 LITERATURE_ABSORBED_PCT = (27, 31)  # ROLAN-2014
@@ -150,6 +154,16 @@ def booster(
         remind_on=tuple(due - timedelta(days=days) for days in BOOSTER_REMIND_DAYS),
         early_triggers=tuple(name for name, holds in triggers.items() if holds),
     )
+
+
+def rescreen(answered: Mapping[str, date], dose_on: date, *, trauma: bool) -> tuple[str, ...]:
+    """Return what has to be asked anew before a booster on `dose_on`: the codes whose newest answer is too old.
+
+    Blood pressure is measured that day, the prescriber's clearance and the agreement are held by rules of their own.
+    """
+    wanted = (*RESCREEN, TRAUMA_MEASURE) if trauma else RESCREEN
+    first = dose_on - timedelta(days=RESCREEN_WITHIN_DAYS)
+    return tuple(code for code in wanted if code not in answered or answered[code] < first)
 
 
 def bp_gate(

@@ -15,6 +15,7 @@ from practice.kap.views import (
     plans,
     prescriber,
     remote_acts,
+    rescreening,
     session,
 )
 
@@ -47,6 +48,7 @@ urlpatterns = [
     path("plans/<uuid:plan>/add/", plan.plan_add, name="plan_add"),
     path("plans/<uuid:plan>/skip/", plan.plan_skip, name="plan_skip"),
     path("plans/<uuid:plan>/book-more/", plan.plan_book_more, name="plan_book_more"),
+    path("plans/<uuid:plan>/rescreen/", rescreening.plan_rescreen, name="plan_rescreen"),
     path("plans/<uuid:plan>/end/", plan.plan_end, name="plan_end"),
     path("plans/<uuid:plan>/override/", plan.plan_override, name="plan_override"),
     path("plans/<uuid:plan>/sessions/<uuid:session>/", session.session, name="session"),

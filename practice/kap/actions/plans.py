@@ -16,7 +16,7 @@ from practice.actions import NotNow
 from practice.clinical import kap, planning
 from practice.clinical.planning import Busy, Cleared, Conflict, PlanTemplate, Slot
 from practice.kap import words
-from practice.kap.actions import clearance, integration
+from practice.kap.actions import clearance, integration, rescreen
 from practice.kap.models import (
     Absence,
     ClearanceRequest,
@@ -281,7 +281,7 @@ def follow(plan: Plan, at: datetime) -> None:
     """What follows from the sessions as they are now: the client's next session, n of m, and measures before doses."""
     ahead = plan.sessions.filter(state=State.PLANNED, kind=Session.Kind.DOSING, starts_at__gt=at)
     wanted = [(CHECK_IN, str(Measure.Why.PLAN), row.starts_at - BEFORE_DOSE) for row in ahead]
-    measures.replan(plan.client, plan.pk, wanted, at=at)
+    measures.replan(plan.client, plan.pk, [*wanted, *rescreen.wanted(plan)], at=at)
     refresh(plan.client, at)
 
 

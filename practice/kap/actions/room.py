@@ -25,7 +25,7 @@ from practice.actions import NotNow, raise_manual_flag, write_note
 from practice.clinical import room as rules
 from practice.clinical import table
 from practice.clinical.room import Line, Room
-from practice.kap.actions import clearance, integration, plans
+from practice.kap.actions import clearance, integration, plans, rescreen
 from practice.kap.models import ChaperoneLink, DoseUse, Entry, Route, Session
 from practice.models import Alert, Note, Task, User
 from practice.templatetags.ui import clock, full_day
@@ -85,6 +85,8 @@ def against_start(session: Session, now: datetime) -> list[str]:
             said.append(sentence)
     if not has_consent(session, now):
         said.append(gettext("The ketamine agreement is not signed, or older than 12 months."))
+    if sentence := rescreen.against(session, plans.today_of(session.plan, now)):
+        said.append(sentence)
     for code in found.open_before:
         said.append(_pressure_words(found) if code == "bp" else _ready_words(asks[code]))
     return said

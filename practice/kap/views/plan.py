@@ -26,7 +26,7 @@ from practice.forms import HouseForm, Moment, words_field
 from practice.kap import lists, words
 from practice.kap.actions import boosters, clearance, plans
 from practice.kap.models import Plan, PlanChange, Route, Session
-from practice.kap.views import absences
+from practice.kap.views import absences, rescreening
 from practice.kap.views.making import TITLES, OneOf, other_zone
 from practice.models import Client
 from practice.pages import StaffRequest, record_of, staff_page
@@ -170,6 +170,7 @@ def page(request: StaffRequest, row: Plan, at: datetime, wrong: HouseForm | None
         "may_plan": plans_it,
         "facts": facts(row, charted, zone, at),
         "away": absences.ahead_words(client, row.therapist, at),
+        "rescreen": rescreening.panel(row, at, may),
         "may_edit": P.EDIT_CLIENT in may,
         "before": row.follows,
         "after": list(row.followed_by.select_related("client")),
