@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext
 
@@ -23,7 +23,9 @@ from practice import audit, coverage, notices
 from practice.actions import NotNow, client_did, raise_alert
 from practice.clinical import risk
 from practice.clinical.scoring import Score
+from practice.language import HOUSE, said_in
 from practice.models import Alert, AlertEvent, Client, Practice, Task, User
+from practice.templatetags.ui import moment
 
 Kind = AlertEvent.Kind
 State = Invitation.State
@@ -512,14 +514,26 @@ def sign_consent(
 
 
 @transaction.atomic
-def ask_for_call(*, by: Client, sitting: Intake, wanted: bool, when: str, at: datetime) -> None:
+def choose_language(*, by: Client, language: str, at: datetime) -> None:
+    """The client's own choice: of their pages, and of the messages they get from now on."""
+    if by.language == language:
+        return
+    by.language = language
+    Client.objects.filter(pk=by.pk).update(language=language, version=F("version") + 1)
+    audit.record("client.updated", by=by, client=by, target=by, at=at, fields=["language"])
+
+
+@transaction.atomic
+def ask_for_call(*, by: Client, sitting: Intake, wanted: bool, call_by: datetime, at: datetime) -> None:
     """The client asks to be called, or takes that back. Stands on the caseload, and on the flag when there is one."""
     alert = alert_of(sitting)
     if alert is not None and alert.is_open:
-        client_did(client=by, alert=alert, kind=Kind.CALL_WANTED if wanted else Kind.CALL_UNWANTED, at=at, when=when)
+        when = said_in(HOUSE, moment, call_by)
+        kind = Kind.CALL_WANTED if wanted else Kind.CALL_UNWANTED
+        client_did(client=by, alert=alert, kind=kind, at=at, call_by=call_by, when=when)
     elif wanted:
         Task.open(by, "call_me", at=at, due_at=coverage.next_opening(at, Practice.get()))
-        notices.tell_client(by, "call_me", channels=("sms",), when=when)
+        notices.tell_client(by, "call_me", channels=("sms",), call_by=call_by.isoformat())
         audit.record("client.call_wanted", by=by, client=by, target=sitting, at=at)
     else:
         Task.finish(by, "call_me", at=at, by=None)

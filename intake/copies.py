@@ -1,6 +1,7 @@
 """The copy of a signed agreement that a client may keep."""
 
 from django.http import HttpResponse
+from django.utils import translation
 from django.utils.text import slugify
 
 from intake import agreement
@@ -11,7 +12,8 @@ from practice.models import Practice
 
 def download(signature: Signature) -> HttpResponse:
     """Return the copy as a file to keep. Its name says nothing of the client."""
-    response = HttpResponse(agreement_copy(signature), content_type="application/pdf")
+    with translation.override(agreement.load(signature.document, signature.version).language):
+        response = HttpResponse(agreement_copy(signature), content_type="application/pdf")
     response["Content-Disposition"] = f'attachment; filename="agreement-{slugify(signature.document)}.pdf"'
     return response
 

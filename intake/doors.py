@@ -8,6 +8,7 @@ The client's own page ("home") has its own door and its own place in the session
 "since", "locked"}. Its link shows nothing before a one-time code, or the birth date, opened it in this browser.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
@@ -17,10 +18,11 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from intake.models import Intake, Invitation
-from intake.models.packets import HOME
+from intake.models.packets import HOME, digest
+from practice import language
 from practice.middleware import kept_fields
 from practice.models import Client, Practice
 from practice.pages import View, client_door, once
@@ -79,11 +81,13 @@ def home_page(view: View) -> View:
         if link is not None and request.POST.get("locking"):  # the page locks itself, with words on it
             lock(request)
             link.locked = True
-        if link is None or link.locked:
-            return _who_is_it(request, link)
-        request.link = link  # type: ignore[attr-defined]
-        with timezone.override(link.practice.zone):
-            return inner(request, *args, **kwargs)
+        with speaking(link.client if link else None):
+            if link is None or link.locked:
+                return _who_is_it(request, link)
+            request.link = link  # type: ignore[attr-defined]
+            with timezone.override(link.practice.zone):
+                response = inner(request, *args, **kwargs)
+        return language.remember(request, response, language.checked(link.client.language))
 
     return client_door(guarded, "client")
 
@@ -103,7 +107,7 @@ def link_page(view: View) -> View:
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        with timezone.override(Practice.get().zone):
+        with speaking(known(request, kwargs.get("token", ""))), timezone.override(Practice.get().zone):
             return taken_once(request, *args, **kwargs)
 
     return client_door(guarded, "link")
@@ -118,13 +122,35 @@ def _door(view: View, *, keeps: bool, twice: bool) -> View:
         if link is None or (link.locked and not (keeps and request.method == "POST" and link.intake)):
             return HttpResponse(status=423) if twice else see_other("my_locked", query=_lost(request))
         request.link = link  # type: ignore[attr-defined]
-        with timezone.override(link.practice.zone):
+        with speaking(link.client), timezone.override(link.practice.zone):
             response = inner(request, *args, **kwargs)
         if link.locked:
             return HttpResponse(status=423) if twice else see_other("my_locked")
-        return response
+        return language.remember(request, response, language.checked(link.client.language))
 
     return client_door(guarded, "client")
+
+
+def speaking(client: Client | None) -> AbstractContextManager[Any]:
+    """In the client's own language; where no client is known, the device's goes on."""
+    return translation.override(language.checked(client.language)) if client else nullcontext()
+
+
+def known(request: HttpRequest, token: str = "") -> Client | None:
+    """Whose page this is: the client of the link that was followed, or of what this browser holds, locked or not."""
+    invitation = followed(token, timezone.now()) if token else held(request) or home_held(request)
+    return invitation.client if invitation else None
+
+
+def followed(token: str, at: datetime) -> Invitation | None:
+    """The invitation of this link while it works; None for one that does not, whatever the reason."""
+    found: Invitation | None = (
+        Invitation.objects.select_related("client__therapist").filter(token_digest=digest(token)).first()
+    )
+    if found is None:
+        return None
+    works = opens_home(found, at) if found.packet == HOME else found.is_live(at)
+    return found if works else None
 
 
 def _lost(request: HttpRequest) -> str:

@@ -127,7 +127,7 @@ def place(packet: Packet, shown: Sequence[Page], page: Page) -> Place:
     return Place(
         section=keys.index(page.section) + 1,
         sections=len(keys) + 1,
-        title=packet.section(page.section).title,
+        title=gettext(packet.section(page.section).title),
         question=here.index(page.slug) + 1,
         questions=len(here),
     )

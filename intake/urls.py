@@ -2,11 +2,23 @@
 
 from django.urls import URLPattern, path
 
-from intake.views import home, inviting, measures, my_safety_plan, opening, questions, reading, sending, support
+from intake.views import (
+    home,
+    inviting,
+    language,
+    measures,
+    my_safety_plan,
+    opening,
+    questions,
+    reading,
+    sending,
+    support,
+)
 
 urlpatterns: list[URLPattern] = [
     # --- the client
     path("p/<str:token>/", opening.link_open, name="link_open"),
+    path("lang/", language.language, name="language"),
     path("my/code/", opening.link_code, name="link_code"),
     path("my/new-link/", opening.link_new, name="link_new"),
     path("my/locked/", opening.my_locked, name="my_locked"),

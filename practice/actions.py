@@ -407,8 +407,10 @@ def finish_next_check(*, by: User, alert: Alert, words: str, at: datetime) -> No
 
 
 @transaction.atomic
-def client_did(*, client: Client, alert: Alert, kind: str, at: datetime, **facts: Any) -> None:
-    """Record what the client saw or tapped after a safety answer. Codes only."""
+def client_did(
+    *, client: Client, alert: Alert, kind: str, at: datetime, call_by: datetime | None = None, **facts: Any
+) -> None:
+    """Record what the client saw or tapped after a safety answer. Codes only. `call_by`: of a call that was wanted."""
     alert = Alert.objects.select_for_update().get(pk=alert.pk)
     if kind == Kind.LEFT and (alert.left_at or not alert.is_open):
         return
@@ -421,7 +423,7 @@ def client_did(*, client: Client, alert: Alert, kind: str, at: datetime, **facts
     if kind == Kind.CALL_WANTED:
         Alert.objects.filter(pk=alert.pk).update(call_wanted_at=at)
         Task.open(client, "call_me", at=at, due_at=coverage.next_opening(at, Practice.get()))
-        notices.tell_client(client, "call_me", channels=("sms",), when=facts.get("when", ""))
+        notices.tell_client(client, "call_me", channels=("sms",), call_by=call_by.isoformat() if call_by else "")
     if kind == Kind.CALL_UNWANTED:
         Alert.objects.filter(pk=alert.pk).update(call_wanted_at=None)
         Task.finish(client, "call_me", at=at, by=None)

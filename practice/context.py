@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
-from practice import jobs, signing
+from practice import jobs, language, signing
 from practice.access import Permission
 from practice.models import Client, Practice
 
@@ -29,6 +29,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "practice": getattr(request, "practice", None) or SimpleLazyObject(Practice.get),
         "demo": settings.DEMO,
     }
+        "others": language.others(request),
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return context

@@ -13,10 +13,10 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import resolve, reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.http import urlencode
 
-from practice import audit
+from practice import audit, language
 from practice.models import KeptForm
 
 Answer = Callable[[HttpRequest], HttpResponse]
@@ -104,6 +104,23 @@ def kept_back(text: str, under: str) -> dict[str, Any] | None:
     return {"path": path.path, "fields": fields}
 
 
+class Language:
+    """Pages for clients are in the language of the device until the client is known (intake.doors), others in ours."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        translation.activate(language.checked(request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")))
+        response = self.get_response(request)
+        translation.activate(language.HOUSE)
+        return response
+
+    def process_view(self, request: HttpRequest, view: Answer, args: Any, kwargs: Any) -> None:
+        ours = language.is_for_clients(request.resolver_match)
+        translation.activate(language.of_device(request) if ours else language.HOUSE)
+
+
 class DatabaseTrouble:
     """A database that is away, full or read-only gives 503 with the typed text kept on the page, never 500."""
 
@@ -114,7 +131,8 @@ class DatabaseTrouble:
         if request.path == reverse("help_now"):  # before the session: that is in the database, too
             from practice.views.public import help_html
 
-            return HttpResponse(help_html())
+            with translation.override(language.checked(request.GET.get("language") or language.of_device(request))):
+                return HttpResponse(help_html())
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:

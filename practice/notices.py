@@ -13,9 +13,10 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db.models import QuerySet
 from django.template.loader import render_to_string
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from practice import jobs
+from practice.language import HOUSE, checked
 from practice.models import Client, Practice, User
 from practice.models.jobs import Notice
 from practice.sms import gateway
@@ -63,6 +64,9 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
 
 
 # What the packages above note when a message was taken, or refused for good, by the mail server.
+# To clients, in the client's own language.
+TO_CLIENTS = ("invitation", "code", "reminder", "check_in", "news", "home", "call_me", "agreement")
+
 SETTLED: list[Callable[[Notice], None]] = []
 
 
@@ -139,23 +143,35 @@ def _queue(
     return notice
 
 
-def render(template: str, channel: str, words: dict[str, Any], practice: Practice) -> tuple[str, str]:
-    """Return (subject, text); a text message has an empty subject."""
+def render(
+    template: str, channel: str, words: dict[str, Any], practice: Practice, language: str = HOUSE
+) -> tuple[str, str]:
+    """Return (subject, text); a text message has an empty subject. In `language` where it is to clients, else in ours.
+
+    What clients get in another language stands in a file of its own: templates/emails/<language>/<template>.txt.
+    """
+    language = checked(language) if template in TO_CLIENTS else HOUSE
+    home = "emails/" if language == HOUSE else f"emails/{language}/"
     context = {**words, "practice": practice}
-    if channel == Channel.SMS:
-        return "", " ".join(render_to_string(f"emails/{template}.sms.txt", context).split())
-    subject, _, body = render_to_string(f"emails/{template}.txt", context).partition("\n")
+    if words.get("call_by"):
+        context["call_by"] = datetime.fromisoformat(words["call_by"])
+    with translation.override(language), timezone.override(practice.zone):
+        if channel == Channel.SMS:
+            return "", " ".join(render_to_string(f"{home}{template}.sms.txt", context).split())
+        subject, _, body = render_to_string(f"{home}{template}.txt", context).partition("\n")
     return subject.strip(), body.strip() + "\n"
 
 
 def deliver(notice: Notice) -> None:
     """Hand the message to the mail server or the gateway. Raises OSError (and kin) when that did not work."""
-    subject, text = render(notice.template, notice.channel, notice.words or {}, Practice.get())
+    language = notice.client.language if notice.client else HOUSE
+    subject, text = render(notice.template, notice.channel, notice.words or {}, Practice.get(), language)
     if notice.channel == Channel.SMS:
         gateway().send(to=notice.address, text=text, key=str(notice.pk))
         return
     mail = EmailMultiAlternatives(
         subject, text, settings.DEFAULT_FROM_EMAIL, [notice.address], headers={"Message-ID": f"<{notice.pk}@waymark>"}
     )
-    mail.attach_alternative(render_to_string("emails/frame.html", {"text": text}), "text/html")
+    frame = {"text": text, "language": language if notice.template in TO_CLIENTS else HOUSE}
+    mail.attach_alternative(render_to_string("emails/frame.html", frame), "text/html")
     mail.send()

@@ -17,10 +17,12 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, F, Max, OuterRef, Q
 from django.http import HttpResponse
-from django.utils.translation import gettext
+from django.utils import translation
+from django.utils.translation import gettext, pgettext
 
 from practice import audit, coverage, notices, pdf
 from practice.actions import NotNow
+from practice.language import checked
 from practice.models import Alert, Client, Practice, SafetyPlan, Task, User
 from practice.templatetags.ui import full_day, tel
 
@@ -108,7 +110,8 @@ def shown(steps: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, An
         rows = [_row(section, row) for row in steps.get(section.code, ())]
         has_calls = any(row["call"] for row in rows)
         if rows:
-            found.append({"code": section.code, "prompt": section.prompt, "rows": rows, "has_calls": has_calls})
+            prompt = gettext(section.prompt)
+            found.append({"code": section.code, "prompt": prompt, "rows": rows, "has_calls": has_calls})
     return found
 
 
@@ -136,20 +139,26 @@ def together(theirs: Steps, mine: Steps) -> Steps:
     }
 
 
-def download(plan: SafetyPlan, practice: Practice) -> HttpResponse:
-    """The plan as a file. Neither its name nor its text names the client: it may hang on a wall."""
-    words = pdf.render(
-        "safety_plan",
-        {
-            "title": form().title,
-            "practice": practice.display_name,
+def plan_pdf(plan: SafetyPlan, practice: Practice | None = None) -> bytes:
+    """The plan on paper, in the client's language. Its text does not name the client: it may hang on a wall."""
+    with translation.override(checked(plan.client.language)):
+        said = {
+            "title": gettext(form().title),
+            "practice": (practice or Practice.get()).display_name,
             "made": gettext("Made {day}").format(day=full_day(plan.finished_at)),
             "review": gettext("We look at it again by {day}").format(day=full_day(plan.review_on)),
             "sections": shown(plan.steps),
-            "language": plan.client.language,
-        },
-    )
-    response = HttpResponse(words, content_type="application/pdf")
+            "language": translation.get_language(),
+            "crisis": gettext("Call or text 988, day or night. If you are hurt or in danger, call 911."),
+            "done": gettext("done"),
+            "of": pgettext("page 1 of 2", "of"),
+        }
+    return pdf.render("safety_plan", said)
+
+
+def download(plan: SafetyPlan, practice: Practice) -> HttpResponse:
+    """The plan as a file, under a name that says nothing of the client."""
+    response = HttpResponse(plan_pdf(plan, practice), content_type="application/pdf")
     response["Content-Disposition"] = 'attachment; filename="plan.pdf"'
     return response
 
@@ -173,7 +182,8 @@ def begin(*, by: User, client: Client, at: datetime) -> SafetyPlan:
     last = SafetyPlan.current(client)
     number = SafetyPlan.objects.filter(client=client).aggregate(n=Max("number"))["n"] or 0
     plan = SafetyPlan(client=client, number=number + 1, started_at=at, started_by=by)
-    plan.steps = last.steps if last else prefilled(client, Practice.get())
+    with translation.override(checked(client.language)):
+        plan.steps = last.steps if last else prefilled(client, Practice.get())
     plan.save(force_insert=True)
     audit.record("safety_plan.begun", by=by, client=client, target=plan, at=at)
     return plan

@@ -61,10 +61,10 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "practice.middleware.SecurityHeaders",
+    "practice.middleware.Language",
     "practice.middleware.DatabaseTrouble",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -195,7 +195,11 @@ LEAVE_URL = env("LEAVE_URL", default="https://www.weather.gov/")
 
 # --- Language, time --------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English")]
+LANGUAGES = [("en", "English"), ("es", "Español")]  # of the client side; staff pages are in English
+LANGUAGE_COOKIE_NAME = "language"
+LANGUAGE_COOKIE_SECURE = HTTPS
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 LOCALE_PATHS = [ROOT / "locale"]
 USE_TZ = True
 TIME_ZONE = "UTC"  # pages show the practice's own zone

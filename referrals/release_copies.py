@@ -1,6 +1,7 @@
 """The copy of a release: for the client to keep, and as the sheet to sign on while it is not signed."""
 
 from django.http import HttpResponse
+from django.utils import translation
 
 from intake.models import Signature
 from practice import coverage, pdf
@@ -12,9 +13,15 @@ from referrals.models import Release
 
 def download(release: Release) -> HttpResponse:
     """Return the copy as a file to keep. Its name says nothing of the client or the clinic."""
-    response = HttpResponse(release_copy(release), content_type="application/pdf")
+    with translation.override(release.language):
+        response = HttpResponse(release_copy(release), content_type="application/pdf")
     response["Content-Disposition"] = 'attachment; filename="permission-to-share.pdf"'
     return response
+
+
+def signed_copy(release: Release) -> bytes | None:
+    """The copy of a release that was signed; None for one that was not."""
+    return release_copy(release) if release.signed_at else None
 
 
 def release_copy(release: Release) -> bytes:

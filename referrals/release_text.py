@@ -12,6 +12,8 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from django.utils import translation
+
 from intake import agreement
 from intake.agreement import Agreement, Part, Point
 from practice.clinical.shelf import Shelf
@@ -40,7 +42,8 @@ def details(version: str | None = None) -> dict[str, str]:
 def texts(release: Release) -> list[Agreement]:
     """The texts of this release as they read for it: the authorization, and the consent of 42 CFR 2.31 if it has it."""
     keys = [ROI, PART2] if release.part2 else [ROI]
-    return [_filled(load(key, release.document_version), release) for key in keys]
+    with translation.override(release.language):  # of the text, whoever reads it
+        return [_filled(load(key, release.document_version), release) for key in keys]
 
 
 def _filled(text: Agreement, release: Release) -> Agreement:

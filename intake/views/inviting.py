@@ -163,7 +163,7 @@ def client_new(request: StaffRequest) -> HttpResponse:
     context = {
         "form": form,
         "same": list(form.same[:5]),
-        "previews": previews(request.practice, form["packet"].value()),
+        "previews": previews(request.practice, form["packet"].value(), form["language"].value()),
     }
     return render(request, "intake/client_new.html", context, status=400 if form.errors else 200)
 
@@ -192,14 +192,14 @@ def _admit_and_invite(user: User, form: NewClientForm, at: datetime) -> Client:
     return client
 
 
-def previews(practice: Practice, key: str) -> list[dict[str, str]]:
+def previews(practice: Practice, key: str, language: str) -> list[dict[str, str]]:
     """What the client will read, word for word, with the place where the link stands."""
     offered = [each for each in packet.all_packets() if not each.by_plan]
     minutes = next((each for each in offered if each.key == key), offered[0]).minutes
     link = notices.link("/p/…/")
     shown = []
     for channel in notices.TEMPLATES["invitation"]:
-        subject, body = notices.render("invitation", channel, {"link": link, "minutes": minutes}, practice)
+        subject, body = notices.render("invitation", channel, {"link": link, "minutes": minutes}, practice, language)
         shown.append({"channel": str(Notice.Channel(channel).label), "subject": subject, "body": body})
     return shown
 
@@ -229,7 +229,7 @@ def client_invite(request: StaffRequest, pk: UUID) -> HttpResponse:
         "rows": rows(client, at, LISTED),
         "home": _home(client, at),
         "ways": _ways(client),
-        "previews": previews(request.practice, form["packet"].value()),
+        "previews": previews(request.practice, form["packet"].value(), client.language),
         "back": back_to(request.user, client),
     }
     return render(request, "intake/client_invite.html", context, status=400 if form.errors else 200)

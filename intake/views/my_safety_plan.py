@@ -52,7 +52,7 @@ def my_safety_plan(request: HttpRequest) -> HttpResponse:
 def _shown(plan: SafetyPlan) -> dict[str, object]:
     return {
         "plan": plan,
-        "title": safety_plan.form().title,
+        "title": gettext(safety_plan.form().title),
         "sections": safety_plan.shown(plan.steps),
         "whose": blind("kept plan", str(plan.client_id)),  # tells two clients on one phone apart, and nothing else
     }

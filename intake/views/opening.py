@@ -5,16 +5,17 @@ from datetime import datetime
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext
 
 from intake import actions, doors, flow
 from intake.doors import Link, client_page, link_page, see_other, show
 from intake.models import Intake, Invitation
 from intake.models.packets import HOME, digest
-from intake.views import support
+from intake.views import language, support
 from practice import coverage
 from practice.actions import NotNow
+from practice.language import CODES
 from practice.models import Practice
 from practice.templatetags.ui import clock
 
@@ -23,12 +24,16 @@ from practice.templatetags.ui import clock
 def link_open(request: HttpRequest, token: str) -> HttpResponse:
     """The address in a message. Looking at it does nothing; its button opens it in this browser."""
     at = timezone.now()
-    invitation = Invitation.objects.select_related("client__therapist").filter(token_digest=digest(token)).first()
-    is_home = invitation is not None and invitation.packet == HOME
-    if invitation is None or not (doors.opens_home(invitation, at) if is_home else invitation.is_live(at)):
+    invitation = doors.followed(token, at)
+    if invitation is None:
         return show(request, "intake/link_old.html", {"token": token}, status=404)
+    is_home = invitation.packet == HOME
     if request.method != "POST":
         return show(request, "intake/link_open.html", {"token": token, "is_home": is_home})
+    if (chosen := request.POST.get("speak")) in CODES:
+        with translation.override(chosen):
+            page = show(request, "intake/link_open.html", {"token": token, "is_home": is_home})
+        return language.switch(request, page, invitation.client, chosen)
     actions.open_link(invitation=invitation, at=at)
     if is_home:
         return _to_home(request, invitation)

@@ -5,16 +5,18 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from intake import actions, agreement, flow, signs
 from intake.doors import Link, autosave, keeping_page, see_other, show
 from intake.forms import SignForm, form_for
 from intake.packet import Packet, Page
-from intake.views import support
+from intake.spoken import of_text, said, spoken
+from intake.views import language, support
 from practice import coverage
 from practice.actions import NotNow
 from practice.clinical.risk import CSSRS
+from practice.language import CODES
 from practice.models import Alert
 from practice.pages import device_of
 
@@ -82,6 +84,8 @@ def _late(request: HttpRequest, here: Sitting) -> HttpResponse:
 def _answer(request: HttpRequest, here: Sitting) -> HttpResponse:
     if not here.is_shown:
         return onward(here)
+    if (chosen := request.POST.get("speak")) in CODES:
+        return _switch(request, here, chosen)
     if here.page.kind == "agreement":
         return _agreement(request, here)
     if request.method != "POST":
@@ -94,9 +98,25 @@ def _answer(request: HttpRequest, here: Sitting) -> HttpResponse:
     return _after(request, here, here.keep(form.answer()))
 
 
+def _switch(request: HttpRequest, here: Sitting, chosen: str) -> HttpResponse:
+    """The same page in another language; what stands on it is kept as a draft, or shown again with what is wrong."""
+    query = "?from=check" if request.POST.get("from") == "check" else ""
+    response: HttpResponse = see_other("my_page", here.page.slug, query=query)
+    with translation.override(chosen):
+        if here.page.kind == "agreement":
+            response = _agreement(request, here, typed=True)
+        else:
+            form = _form(here, data=request.POST, draft=True)
+            if not form.is_valid():
+                response = _show(request, here, form)
+            elif (value := form.answer()) is not None:  # an answer is changed by the switch, never taken out
+                here.keep(value)
+    return language.switch(request, response, here.link.client, chosen)
+
+
 def _form(here: Sitting, **how: Any) -> Any:
     value = flow.value_of(here.replies, here.page.slug) if how.get("data") is None else None
-    return form_for(here.page, today=here.today, value=value, **how)
+    return form_for(spoken(here.page), today=here.today, value=value, **how)
 
 
 def _frame(request: HttpRequest, here: Sitting, form: Any) -> dict[str, Any]:
@@ -106,11 +126,12 @@ def _frame(request: HttpRequest, here: Sitting, form: Any) -> dict[str, Any]:
     from_check = (request.POST.get("from") or request.GET.get("from", "")) == "check"
     back = reverse("my_page", args=[before.slug]) if before else reverse("my_start")
     return {
-        "page": page,
+        "page": spoken(page),
+        "text_language": of_text(page),
         "form": form,
         "wrong": form.is_bound and not form.is_valid(),
         "place": flow.place(here.packet, here.shown, page),
-        "why": section.why,
+        "why": said(section.why),
         "why_open": section.pages[0].slug == page.slug,
         "back_url": reverse("my_check") if from_check else back,
         "from_check": from_check,
@@ -196,13 +217,16 @@ def my_save(request: HttpRequest, page: str) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-def _agreement(request: HttpRequest, here: Sitting) -> HttpResponse:
+def _agreement(request: HttpRequest, here: Sitting, *, typed: bool = False) -> HttpResponse:
+    """`typed`: show what was typed again, sign nothing."""
     text = agreement.load(here.page.agreement, here.page.version)
     signed = here.intake.signatures.filter(document=text.key, version=text.version).first()
-    if request.method == "POST" and "skip" in request.POST and not here.page.required and signed is None:
+    if "skip" in request.POST and not typed and not here.page.required and signed is None:
         return _after(request, here, here.keep(None, skipped=True), skipped=True)
-    form = SignForm(text, request.POST if request.method == "POST" and signed is None else None)
-    if request.method == "POST" and (signed is not None or form.is_valid()):
+    form = SignForm(text, request.POST if request.method == "POST" and signed is None and not typed else None)
+    if typed:
+        form.initial = request.POST.dict()
+    elif request.method == "POST" and (signed is not None or form.is_valid()):
         if signed is None:
             actions.sign_consent(
                 by=here.link.client,

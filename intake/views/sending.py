@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from intake import actions, agreement, copies, flow
 from intake.doors import Link, called, client_page, is_at_home, see_other, show
 from intake.packet import Page
+from intake.spoken import of_text, spoken
 from practice import audit, coverage
 from practice.actions import NotNow
 
@@ -37,10 +38,13 @@ def my_check(request: HttpRequest) -> HttpResponse:
         "intake/check.html",
         {
             "groups": [
-                (wanted.section(key).title, [_row(page, replies) for page in shown if page.section == key])
+                (gettext(wanted.section(key).title), [_row(page, replies) for page in shown if page.section == key])
                 for key in keys
             ],
-            "lacking": [{"text": page.missing or page.text, "href": _change(page)} for page in lacking],
+            "lacking": [
+                {"text": page.missing or page.text, "href": _change(page), "language": of_text(page)}
+                for page in map(spoken, lacking)
+            ],
             "number": len(keys) + 1,
             "read_by": coverage.read_by(at, practice, link.client.therapist),
             "last_url": reverse("my_page", args=[shown[-1].slug]),
@@ -53,11 +57,13 @@ def _change(page: Page) -> str:
 
 
 def _row(page: Page, replies: flow.Replies) -> dict[str, Any]:
-    reply = replies.get(page.slug)
+    reply, page = replies.get(page.slug), spoken(page)
     said = flow.words(page, flow.value_of(replies, page.slug))
     return {
         "label": page.text,
+        "language": of_text(page),
         "value": str(SKIPPED) if reply is not None and reply.skipped else "\n".join(said),
+        "ours": page.kind == "agreement" or (reply is not None and reply.skipped),
         "url": _change(page),
         "link": gettext("Read") if page.kind == "agreement" and said else "",  # a signature stays as it is
     }

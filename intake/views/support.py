@@ -161,7 +161,7 @@ def my_call_me(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         wanted = request.POST.get("wanted") == "1"
         if wanted != _is_wanted(link.client):
-            actions.ask_for_call(by=link.client, sitting=sitting, wanted=wanted, when=moment(call_by), at=at)
+            actions.ask_for_call(by=link.client, sitting=sitting, wanted=wanted, call_by=call_by, at=at)
         if not wanted:
             messages.info(request, gettext("We took back your request for a call."))
         return see_other("my_call_me")

@@ -203,7 +203,7 @@ def test_a_call_can_be_asked_for_and_taken_back(check_in: Phone, sam: Client) ->
     assert "Cancel request" in text_of(check_in.browser.get("/my/support/"))
     assert alert_of(check_in).call_wanted_at == NOW
     assert Task.objects.filter(client=sam, kind="call_me", done_at=None).count() == 1
-    assert [n.words for n in Notice.objects.filter(template="call_me")] == [{"when": "Thu Nov 19, 12:00 pm"}]
+    assert [n.words for n in Notice.objects.filter(template="call_me")] == [{"call_by": "2026-11-19T12:00:00-05:00"}]
     check_in.post("/my/call-me/", {"wanted": "0"})
     assert alert_of(check_in).call_wanted_at is None
     assert Task.objects.filter(client=sam, kind="call_me", done_at=None).count() == 0

@@ -25,7 +25,7 @@ WORDS: dict[str, dict[str, Any]] = {
     "reminder": {"link": f"http://testserver/p/{TOKEN}/", "minutes": 3},
     "news": {"link": f"http://testserver/p/{TOKEN}/"},
     "home": {"link": f"http://testserver/p/{TOKEN}/"},
-    "call_me": {"when": "Friday by noon"},
+    "call_me": {"call_by": "2026-11-20T12:00:00-05:00"},
     "urgent": {
         "link": "http://testserver/alerts/open/x/",
         "at": "10:00 am",

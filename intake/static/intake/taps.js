@@ -7,7 +7,7 @@
   document.addEventListener('click', function (e) {
     var a = e.target.closest && e.target.closest('a.call, a[href^="tel:"], a[href^="sms:"]'), what, body;
     if (!a) return;
-    what = codes[a.getAttribute('href')] || (/^tel:/.test(a.getAttribute('href')) ? 'support_call' : /^sms:/.test(a.getAttribute('href')) ? 'support_text' : '');
+    what = codes[a.getAttribute('href').split('?')[0]] || (/^tel:/.test(a.getAttribute('href')) ? 'support_call' : /^sms:/.test(a.getAttribute('href')) ? 'support_text' : '');
     if (!what) return;
     body = new URLSearchParams(new FormData(form));
     body.set('what', what);

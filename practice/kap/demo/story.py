@@ -37,7 +37,6 @@ from practice.models import (
     Task,
     User,
 )
-from practice.templatetags.ui import moment
 from referrals.actions import suggestions as referrals
 from referrals.models import Suggestion
 
@@ -466,8 +465,8 @@ class Story:
     def _call_me(self, person: Person, at: datetime) -> None:
         client = self._client(person)
         sitting = Intake.objects.filter(client=client).latest("started_at")
-        when = moment(coverage.read_by(at, Practice.get()))
-        intake.ask_for_call(by=client, sitting=sitting, wanted=True, when=when, at=at)
+        call_by = coverage.read_by(at, Practice.get())
+        intake.ask_for_call(by=client, sitting=sitting, wanted=True, call_by=call_by, at=at)
 
     def _acknowledge(self, person: Person, at: datetime) -> None:
         actions.acknowledge(by=self.staff[person["therapist"]], alert=self._alert(person), at=at)

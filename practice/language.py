@@ -1,0 +1,61 @@
+"""Which language a page or a message is in: the client side in the client's own, everything else in English.
+
+A client's language is a field of the client. Where no client is known (help now, a link that does not work), the choice
+made on this device counts, kept in a cookie until the browser is closed; without one, what the browser prefers.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.urls import ResolverMatch
+from django.utils import translation
+
+HOUSE = settings.LANGUAGE_CODE
+CODES = [code for code, _name in settings.LANGUAGES]
+DOORS = ("public", "client", "link")
+# Public pages that are not for clients.
+FOR_STAFF = {"demo_sign_in", "session_worker", "chaperone_worker", "feed", "healthz"}
+
+
+def checked(code: str) -> str:
+    """This language if we speak it, else the one of the house."""
+    return code if code in CODES else HOUSE
+
+
+def is_for_clients(match: ResolverMatch | None) -> bool:
+    door = getattr(match.func, "door", None) if match else None
+    return door is not None and door.kind in DOORS and match.url_name not in FOR_STAFF  # type: ignore[union-attr]
+
+
+def of_device(request: HttpRequest) -> str:
+    """What was chosen on this device, else what its browser prefers."""
+    return checked(translation.get_language_from_request(request))
+
+
+def remember(request: HttpRequest, response: HttpResponse, code: str) -> HttpResponse:
+    """Keep the language on this device, for pages that do not know who is there."""
+    if request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME) != code:
+        response.set_cookie(
+            settings.LANGUAGE_COOKIE_NAME,
+            code,
+            secure=settings.LANGUAGE_COOKIE_SECURE,
+            httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
+            samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+        )
+    return response
+
+
+def others(request: HttpRequest) -> list[dict[str, str]]:
+    """The languages this page can be switched to, each by its own name; none on a page that is not for clients."""
+    if not is_for_clients(request.resolver_match):
+        return []
+    now = translation.get_language()
+    return [{"code": code, "name": str(name)} for code, name in settings.LANGUAGES if code != now]
+
+
+def said_in(code: str, say: Callable[..., Any], *args: Any) -> str:
+    """What `say` answers, in this language: for words that are kept, or read by somebody else."""
+    with translation.override(checked(code)):
+        return str(say(*args))
