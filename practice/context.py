@@ -28,8 +28,8 @@ def page(request: HttpRequest) -> dict[str, Any]:
     context: dict[str, Any] = {
         "practice": getattr(request, "practice", None) or SimpleLazyObject(Practice.get),
         "demo": settings.DEMO,
-    }
         "others": language.others(request),
+    }
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return context

@@ -63,10 +63,10 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
 }
 
 
-# What the packages above note when a message was taken, or refused for good, by the mail server.
 # To clients, in the client's own language.
 TO_CLIENTS = ("invitation", "code", "reminder", "check_in", "news", "home", "call_me", "agreement")
 
+# What the packages above note when a message was taken, or refused for good, by the mail server.
 SETTLED: list[Callable[[Notice], None]] = []
 
 
