@@ -45,6 +45,7 @@ class MoveForm(HouseForm):
 
     def __init__(self, *args: Any, by: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.helper.all_optional = True  # the words are needed when the therapist has as many as they take
         self.fields["to"].queryset = handover.takers(by)  # type: ignore[attr-defined]
 
 

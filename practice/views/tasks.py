@@ -53,6 +53,7 @@ class ActForm(HouseForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.helper.all_optional = True  # which one is needed is said by the button that is pressed
         self.fields["to"].queryset = able()  # type: ignore[attr-defined]
 
 

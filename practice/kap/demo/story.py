@@ -18,7 +18,7 @@ from django.db import transaction
 from intake import actions as intake
 from intake import agreement, flow, packet
 from intake.models import Answer, Assessment, Intake, Invitation
-from practice import actions, audit, coverage, emergencies
+from practice import actions, audit, coverage, emergencies, quiet
 from practice.clinical import escalation
 from practice.kap.demo import referring, treatment
 from practice.kap.demo.answers import Reply, Sitting, give
@@ -61,6 +61,7 @@ def tell(at: datetime) -> int:
         story.plan_person(person, number)
     referring.plan(story)
     story.play()
+    quiet.watch(at=at)
     Notice.objects.all().delete()
     Job.objects.exclude(pk__in=before).delete()
     return len(story.data["people"])
