@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from practice import audit
 from practice.clinical import infusion, kap, planning
 from practice.clinical.planning import Slot
-from practice.kap.actions import absences, clearance
+from practice.kap.actions import absences, chaperone, clearance
 from practice.kap.actions.plans import last_dose_on, zone_of
 from practice.kap.models import DoseUse, Entry, Override, Plan, PlanChange, Route, Session
 from practice.models import Client, Task, User
@@ -110,6 +110,8 @@ def _plan(client: Client, row: Mapping[str, Any], story: "Story") -> tuple[str, 
     _note(plan, PlanChange.What.MADE, client.therapist, made_at, after={"template": key, "doses": row["planned"]})
     _clear(plan, made_at, story, until=due)
     _after(plan, row)
+    if "home" in row:
+        _by_video(plan, row["home"], story)
     if done:
         _end(plan)
     audit.record("plan.recorded", by=None, client=client, target=plan, at=story.at)
@@ -118,6 +120,14 @@ def _plan(client: Client, row: Mapping[str, Any], story: "Story") -> tuple[str, 
     if row["shape"] == "weekly":
         return "KAP weekly", "done" if done else f"{row['given']} of {row['planned']}"
     return "KAP intensive", f"done {short(first + timedelta(days=1))}"
+
+
+def _by_video(plan: Plan, home: Mapping[str, str], story: "Story") -> None:
+    """The next dose is by video, and the adult in the home has a link."""
+    ahead = plan.sessions.filter(kind=Session.Kind.DOSING, state=Session.State.PLANNED).first()
+    if ahead is not None and plan.therapist is not None:
+        chaperone.place(by=plan.therapist, session=ahead, setting=Session.Setting.REMOTE, at=story.at)
+        chaperone.ask(by=plan.therapist, session=ahead, name=home["name"], phone=home["phone"], at=story.at)
 
 
 def _booster(client: Client, row: Mapping[str, Any], story: "Story") -> tuple[date | None, date | None]:
