@@ -41,6 +41,10 @@ class BreakGlassForm(HouseForm):
         help_text=_("The people who review it read this. Leave out what the client told you."),
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.helper.all_optional = True  # number, or name and day: neither is optional, one of them is enough
+
     def clean_reason(self) -> str:
         reason: str = self.cleaned_data["reason"]
         if len(reason.split()) < FEWEST_WORDS:

@@ -1,5 +1,7 @@
 """Who looked at what of one client: the audit report against a scripted ground truth. Security check 45."""
 
+import csv
+import io
 import random
 import re
 from collections.abc import Callable
@@ -196,3 +198,35 @@ def test_report_asks_the_database_the_same_for_any_number(as_user: As, rosa: Use
             browser.get(url(sam))
         asked.append(len(caught))
     assert asked == [asked[0]] * 3
+
+
+def test_file_holds_the_lines_of_the_page(as_user: As, rosa: User, maya: User, sam: Client) -> None:
+    audit.set_origin("203.0.113.5")
+    audit.record("read.chart", by=maya, client=sam)
+    audit.record("read.notes", by=rosa, client=sam, outcome="refused")
+    browser, query = as_user(rosa), "?sort=when"
+    shown_rows = browser.get(url(sam, query)).context["rows"]
+    answer = browser.get(f"/clients/{sam.pk}/access.csv{query}")
+    lines = list(csv.DictReader(io.StringIO(b"".join(answer).decode("utf-8-sig"))))
+    seen = [(int(line["Line"]), line["Who"], line["Action"]) for line in lines]
+    assert seen == [*((row["seq"], row["who"], row["action"]) for row in shown_rows), (4, "Rosa Bell", "read.access")]
+    assert lines[1] == {
+        "Line": "2", "When": "2026-11-19 10:00:00-05:00", "Who": "Maya Torres", "What": "Opened the chart",
+        "Result": "done", "From": "203.0.113.5", "Action": "read.chart", "More": "",
+    }  # fmt: skip
+    assert lines[2]["Result"] == "refused"
+    event = AuditEvent.objects.get(action="read.access_file")
+    assert (event.client_id, event.facts) == (sam.pk, {"filters": [], "rows": 4})
+
+
+def test_file_is_refused_like_the_page_and_asks_again_after_five_minutes(
+    as_user: As, rosa: User, maya: User, sol: User, sam: Client, kit: Client
+) -> None:
+    """Security check 30: an export."""
+    assert as_user(maya).get(f"/clients/{sam.pk}/access.csv").status_code == 403
+    assert as_user(sol).get(f"/clients/{kit.pk}/access.csv").status_code == 404
+    browser = as_user(rosa)
+    assert browser.get(f"/clients/{sam.pk}/access.csv?sort=hash").status_code == 400
+    with time_machine.travel(NOW + timedelta(minutes=5, seconds=1), tick=False):
+        answer = browser.get(f"/clients/{sam.pk}/access.csv")
+    assert answer["Location"].startswith("/account/reauthenticate/")
