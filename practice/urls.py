@@ -119,6 +119,7 @@ urlpatterns = [
     # --- staff: chart, alerts, notes
     path("clients/<uuid:pk>/", chart.page, {"panels": PANELS}, name="chart"),
     path("clients/<uuid:pk>/access/", access_report.client_access, name="client_access"),
+    path("clients/<uuid:pk>/access.csv", access_report.client_access_file, name="client_access_file"),
     path("break-glass/", break_glass.break_glass, name="break_glass"),
     path("break-glass/<uuid:access>/end/", break_glass.break_glass_end, name="break_glass_end"),
     path("clients/<uuid:pk>/alerts/<uuid:alert>/", alerts.alert, name="alert"),

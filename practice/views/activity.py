@@ -323,6 +323,7 @@ ACTION_WORDS = {
     "read.emergency": _("Opened an emergency access to review it"),
     "read.sees": _("Looked up what somebody here may do"),
     "read.access": _("Opened the report of who looked at what"),
+    "read.access_file": _("Downloaded the report of who looked at what"),
     "refused": _("Was refused a page"),
 }
 

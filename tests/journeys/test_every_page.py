@@ -50,6 +50,7 @@ NO_PAGE = {
     "fax_cover",
     "letter_file",
     "feed",
+    "client_access_file",
 }
 HTML_KB = {"client": 8, "staff": 20}
 CSS_KB = {"client": 6, "staff": 10}
