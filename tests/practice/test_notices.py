@@ -1,6 +1,7 @@
 """No message says anything about a client or about health (ux section 8; security check 59)."""
 
 import re
+import string
 from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
@@ -71,10 +72,17 @@ WORDS: dict[str, dict[str, Any]] = {
     "prescriber_answered": {"link": "http://testserver/clients/x/clearance/"},
 }
 EACH = [(template, str(channel)) for template, channels in notices.TEMPLATES.items() for channel in channels]
+SPOKEN = [
+    *((template, channel, "en") for template, channel in EACH),
+    *((template, channel, "es") for template, channel in EACH if template in notices.TO_CLIENTS),
+]
+# Of text messages (GSM 7-bit, 3GPP TS 23.038), as far as our words need it.
+TEXT_ALPHABET = set(string.ascii_letters + string.digits + " @_!#$%&'()*+,-./:;<=>?¡¿ÉÑÜñüéèùìòàäöåÄÖÅ")
 # Words that tell what kind of care this is, how somebody is, or what they answered.
 TELLING = re.compile(
     r"ketamin|infusion|depress|suicid|phq|gad-?7|c-?ssrs|mental|therap|psych|\bkap\b|scor(?:e|ing)|symptom|diagnos"
-    r"|medic(?!are)|clinic|patient|severe|risk|\bflag\b",
+    r"|medic(?!are)|clinic|patient|severe|risk|\bflag\b"
+    r"|deprim|terap|psic|puntaje|sintoma|síntoma|clínic|pacient|grave|riesgo|receta|tratamient|sesi[oó]n|salud",
     re.IGNORECASE,
 )
 
@@ -84,41 +92,44 @@ def quiet(db: None) -> Practice:
     return factories.practice(name="Cedar House", phone="555 0110", hours_text="weekdays 8 am to 5 pm")
 
 
-def said(template: str, channel: str, practice: Practice, **more: Any) -> tuple[str, str]:
-    return notices.render(template, channel, WORDS[template] | more, practice)
+def said(template: str, channel: str, practice: Practice, language: str = "en", **more: Any) -> tuple[str, str]:
+    return notices.render(template, channel, WORDS[template] | more, practice, language)
 
 
 def test_every_template_has_its_words_here() -> None:
     assert sorted(WORDS) == sorted(notices.TEMPLATES)
 
 
-@pytest.mark.parametrize(("template", "channel"), EACH)
-def test_notice_tells_nothing(template: str, channel: str, quiet: Practice) -> None:
-    subject, text = said(template, channel, quiet)
+@pytest.mark.parametrize(("template", "channel", "language"), SPOKEN)
+def test_notice_tells_nothing(template: str, channel: str, language: str, quiet: Practice) -> None:
+    subject, text = said(template, channel, quiet, language)
     assert TELLING.findall(f"{subject}\n{text}") == []
     assert text.strip()
 
 
-@pytest.mark.parametrize(("template", "channel"), [(t, c) for t, c in EACH if c == "email"])
-def test_subject_fits_a_locked_phone(template: str, channel: str, quiet: Practice) -> None:
-    subject, text = said(template, channel, quiet)
+@pytest.mark.parametrize(("template", "channel", "language"), [each for each in SPOKEN if each[1] == "email"])
+def test_subject_fits_a_locked_phone(template: str, channel: str, language: str, quiet: Practice) -> None:
+    subject, text = said(template, channel, quiet, language)
     assert 0 < len(subject) <= 60
     assert len(subject.split()) <= 9
     assert subject not in text.splitlines()[0]
 
 
-@pytest.mark.parametrize(("template", "channel"), [(t, c) for t, c in EACH if c == "sms"])
-def test_text_message_fits_two_parts(template: str, channel: str, quiet: Practice) -> None:
-    subject, text = said(template, channel, quiet)
+@pytest.mark.parametrize(("template", "channel", "language"), [each for each in SPOKEN if each[1] == "sms"])
+def test_text_message_fits_two_parts(template: str, channel: str, language: str, quiet: Practice) -> None:
+    """A letter outside the alphabet of text messages, such as an accented o, makes each part 67 letters long."""
+    subject, text = said(template, channel, quiet, language)
     assert subject == ""
     assert "\n" not in text
-    assert len(text) <= 306
+    assert len(text) <= (306 if set(text) <= TEXT_ALPHABET else 134)
 
 
-@pytest.mark.parametrize(("template", "channel"), EACH)
-def test_notice_holds_the_one_link_or_code_it_is_about(template: str, channel: str, quiet: Practice) -> None:
+@pytest.mark.parametrize(("template", "channel", "language"), SPOKEN)
+def test_notice_holds_the_one_link_or_code_it_is_about(
+    template: str, channel: str, language: str, quiet: Practice
+) -> None:
     words = WORDS[template]
-    _, text = said(template, channel, quiet)
+    _, text = said(template, channel, quiet, language)
     links = re.findall(r"https?://\S+", text)
     expected = [words["link"]] if "link" in words else re.findall(r"https?://\S+", words.get("body", ""))
     assert [link.rstrip(".") for link in links] == expected
