@@ -67,6 +67,8 @@ class Permission(StrEnum):
     REVIEW_BREAK_GLASS = "review emergency access"  # and who looked at what of one client
     MOVE_CLIENTS = "move clients"  # to another therapist
     IMPORT_CLIENTS = "import clients"
+    EXPORT_CLIENT = "export client"  # a copy of one client's record, and their requests for one
+    EXPORT_PRACTICE = "export practice"  # a copy of everything
     SEE_OWN_ACCOUNT = "see own account"
 
 
@@ -85,6 +87,7 @@ _CLINICAL = {
     P.EDIT_DIRECTORY,
     P.PLAN_KAP,
     P.RUN_SESSION,
+    P.EXPORT_CLIENT,
 }
 _EVERYONE = {P.SEE_CASELOAD, P.SEE_CLIENT, P.SEE_OWN_ACCOUNT, P.SEE_REFERRALS, P.SEE_PLANS}
 
@@ -121,6 +124,8 @@ GRANTS: dict[str, set[Permission]] = {
         P.READ_AUDIT,
         P.REVIEW_BREAK_GLASS,
         P.IMPORT_CLIENTS,
+        P.EXPORT_CLIENT,
+        P.EXPORT_PRACTICE,
         P.TRACK_REFERRAL,
         P.ASK_RELEASE,
         P.EDIT_DIRECTORY,

@@ -59,6 +59,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "prescriber_code": (Channel.EMAIL,),  # code
     "prescriber_answered": (Channel.EMAIL,),  # told to staff: link
     "plan_waits": (Channel.EMAIL,),  # told to the prescriber on staff: link
+    "export_ready": (Channel.EMAIL,),  # told to who asked for a copy: link
     "question": (Channel.EMAIL,),  # a colleague asks, or answered
 }
 

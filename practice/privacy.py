@@ -10,10 +10,52 @@ from collections.abc import Iterator
 
 from django.apps import apps
 from django.db import models
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from practice.sealed import SealedField
 
 OURS = ("practice", "intake", "referrals", "kap")
+
+# What an export leaves out, and the reason that it gives for it. Everything that is not named here is exported.
+LEFT_OUT: dict[str, str | Promise] = {
+    "practice.PsychotherapyNote": _("Psychotherapy notes are kept apart from the record by law (45 CFR 164.501)."),
+    "practice.NameStart": _("An index made from the names, with a key that stays here."),
+    "practice.Job": _("Work waiting to be done; it says nothing that the record does not."),
+    "practice.Notice": _("How messages travelled; their words are emptied once they are sent."),
+    "practice.SentForm": _("Keys that stop a form from being taken twice."),
+    "practice.KeptForm": _("What somebody on staff was typing when their page locked; it is theirs."),
+    "practice.ClientImport": _("A file of clients while it is being taken in; the clients themselves are in the copy."),
+    "practice.AuditEvent": _("The trail of who looked at what. It has its own page, and a backup carries it."),
+    "practice.AuditHead": _("The end of that trail."),
+    "practice.Export": _("A note that this copy, or one like it, was made."),
+    "practice.ExportFile": _("The table of contents of such a copy."),
+    "kap.Feed": _("Secret addresses of calendars; they are made anew."),
+}
+# Secrets, and values that mean nothing without a key that stays here.
+LEFT_OUT_COLUMNS = frozenset(
+    {
+        "password",
+        "token_digest",
+        "return_digest",
+        "code_digest",
+        "email_index",
+        "phone_index",
+        "other_id_index",
+        "key_canary",
+    }
+)
+# Rows that are their writer's alone until they hand them over: what must hold for them to be exported, and the reason.
+THEIRS_UNTIL: dict[str, tuple[dict[str, bool], str | Promise]] = {
+    "intake.Answer": (
+        {"intake__submitted_at__isnull": False},
+        _("Answers that the client has typed but not sent yet."),
+    ),
+    "kap.Intention": (
+        {"shared_at__isnull": False},
+        _("What the client wrote for themselves and has not shared."),
+    ),
+}
 
 
 def our_models() -> list[type[models.Model]]:

@@ -10,8 +10,8 @@ from celery import shared_task
 from django.db.models import F
 from django.utils import timezone
 
-from practice import actions, audit, jobs, notices, quiet, safety_plan, taking_in
-from practice.models import Client, Job, KeptForm, Notice, SentForm, Task
+from practice import actions, audit, exports, jobs, notices, quiet, safety_plan, taking_in
+from practice.models import Client, Export, Job, KeptForm, Notice, SentForm, Task
 
 KEEP_FORMS = timedelta(days=2)
 KEEP_JOBS = timedelta(days=30)
@@ -94,6 +94,12 @@ def import_clients(ref: str) -> Callable[[], None]:
     return partial(taking_in.take_next, UUID(ref), at=timezone.now())
 
 
+@jobs.job("make_export")
+def make_export(ref: str) -> Callable[[], None] | None:
+    export = Export.objects.filter(pk=ref).first()
+    return exports.make_slice(export, at=timezone.now()) if export else None
+
+
 @jobs.job("tidy")
 def tidy(ref: str) -> None:
     """Throw away what has served: form keys, kept text nobody came back for, finished jobs, dead sessions."""
@@ -105,3 +111,4 @@ def tidy(ref: str) -> None:
     Job.objects.filter(state=Job.State.DONE, done_at__lt=now - KEEP_JOBS).delete()
     Session.objects.filter(expire_date__lt=now).delete()
     taking_in.forget(now)
+    exports.throw_away(now)

@@ -3,7 +3,7 @@
 from allauth.account.urls import urlpatterns as allauth_urls
 from django.urls import include, path
 
-from intake.views import home, inviting, measures, my_safety_plan, reading
+from intake.views import home, inviting, measures, my_record, my_safety_plan, reading
 from practice.kap.views import my_cover, my_plan, plans, trend
 from practice.views import (
     access_report,
@@ -15,6 +15,7 @@ from practice.views import (
     caseload,
     chart,
     clients,
+    copies,
     coverage,
     demo,
     discharge,
@@ -55,6 +56,7 @@ PANELS = (
     inviting.panel,
     notes.panel,
     activity.panel,
+    copies.panel,
 )
 
 # The lines of a client's own page, in order.
@@ -67,6 +69,7 @@ HOME_LINES = (
     permissions.waiting_line,
     permissions.line,
     home.copies_line,
+    my_record.line,
 )
 
 # Where flags are told and passwords are reset is for an admin to change (people), not for a browser left open.
@@ -115,6 +118,11 @@ urlpatterns = [
     path("practice/audit/", audit_log.audit_log, name="audit_log"),
     path("practice/break-glass/", break_glass.emergency_list, name="emergency_list"),
     path("practice/break-glass/<uuid:access>/", break_glass.emergency, name="emergency"),
+    path("practice/export/", copies.practice_export, name="practice_export"),
+    path("exports/<uuid:export>/", copies.export_file, name="export_file"),
+    path("copies/", copies.record_copies, name="record_copies"),
+    path("clients/<uuid:pk>/copy/", copies.record_copy, name="record_copy"),
+    path("clients/<uuid:pk>/copy/make/", copies.record_copy_make, name="record_copy_make"),
     path("demo/<slug:role>/", demo.demo_sign_in, name="demo_sign_in"),
     # --- staff: chart, alerts, notes
     path("clients/<uuid:pk>/", chart.page, {"panels": PANELS}, name="chart"),

@@ -81,6 +81,7 @@ DUE: dict[str, Words] = {
     "recheck": _("Recheck"),
     "plan_review": _("Safety plan review"),
     "release": _("Release"),
+    "record_copy": _("Copy"),
 }
 ERRANDS: dict[str, Words] = {
     "not_sent": _("A form that was planned could not be sent: nobody on call, or no safe way. Ask them yourself."),
@@ -201,6 +202,13 @@ def _quiet(facts: dict[str, Any], opened: datetime) -> list[Words]:
     return [said.format(n=days) if days else _("No answer, no contact and no appointment for a while.")]
 
 
+def _record_copy(facts: dict[str, Any], opened: datetime) -> list[Words]:
+    if not facts.get("due"):
+        return [_("The client asked for a copy of their record.")]
+    due = full_day(date.fromisoformat(facts["due"]))
+    return [gettext("The client asked for a copy of their record. By law they have it by {day}.").format(day=due)]
+
+
 def _words(*said: Words) -> Reason:
     return lambda facts, opened: list(said)
 
@@ -239,6 +247,7 @@ REASONS: dict[str, Reason] = {
         if facts.get("reason") == "flag"
         else _("The safety plan is due for a review.")
     ],
+    "record_copy": _record_copy,
     "release": lambda facts, opened: [RELEASES.get(facts.get("reason", ""), RELEASES["ends"])],
     "new_intake": lambda facts, opened: [gettext("Intake finished {day}, not read yet.").format(day=day(opened))],
     "reconcile": _words(_("Item 9 is positive and the C-SSRS is all no. Ask which one fits.")),

@@ -8,6 +8,8 @@ class ReferralsConfig(AppConfig):
         from intake.signals import assessment_submitted
         from practice import handover, notices, quiet, staff
         from practice.actions import LEAVING
+        from practice.record import DOCUMENTS
+        from referrals import release_copies
         from referrals.actions import clocks, courses, delivery, questions
         from referrals.receivers import keep_helped, on_assessment_submitted
 
@@ -19,3 +21,4 @@ class ReferralsConfig(AppConfig):
         staff.GOING.append(questions.let_go)
         staff.GOES.append(questions.goes)
         quiet.HEARD.append(courses.seen)
+        DOCUMENTS["referrals.Release"] = release_copies.signed_copy

@@ -4,6 +4,7 @@ from .alerts import Alert, AlertEvent, AlertNotice, SafetyContact
 from .audit import AuditEvent, AuditHead
 from .clients import Client, ClientRecord, NameStart
 from .emergencies import EmergencyAccess
+from .exports import AccessRequest, Export, ExportFile
 from .handovers import Handover
 from .imports import ClientImport
 from .jobs import Job, KeptForm, Notice, SentForm
@@ -14,6 +15,7 @@ from .sites import ClinicalSignature, Practice, Site
 from .tasks import Task
 
 __all__ = [
+    "AccessRequest",
     "Alert",
     "AlertEvent",
     "AlertNotice",
@@ -25,6 +27,8 @@ __all__ = [
     "ClinicalSignature",
     "CoverageShift",
     "EmergencyAccess",
+    "Export",
+    "ExportFile",
     "Handover",
     "Job",
     "KeptForm",

@@ -67,6 +67,7 @@ KINDS: dict[str, Kind] = {
     "letter": Kind(WEEK, "watch", "file-text", _("Letter from the clinic"), _("Read letter"), "referral", True, True),
     "recheck": Kind(WEEK, "watch", "clock", _("Recheck"), _("Open"), "decision", True),
     "plan_review": Kind(WEEK, "watch", "shield", _("Safety plan review"), _("Review"), "safety_plan"),
+    "record_copy": Kind(WEEK, "watch", "download", _("Copy of the record"), _("Open"), "record_copy"),
     "release": Kind(WEEK, "watch", "file-text", _("Release of information"), _("Open"), "releases"),
     "new_intake": Kind(WEEK, "watch", "file-text", _("New intake"), _("Read intake"), "intake_read", True),
     "reconcile": Kind(WEEK, "watch", "circle-help", _("Two answers differ"), _("Reconcile"), "chart"),

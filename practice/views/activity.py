@@ -75,6 +75,7 @@ DONE_WORDS = {
     "recheck": _("Rechecked"),
     "plan_review": _("Safety plan reviewed"),
     "release": _("Release looked after"),
+    "record_copy": _("Copy of the record given"),
 }
 REPLACED = _("Suggestion replaced by a newer one")  # nobody reviewed it
 TOLD_ON_CHART = {
@@ -86,6 +87,19 @@ TOLD_ON_CHART = {
 
 # What the audit trail says, in words. An action that is not here shows its code.
 ACTION_WORDS = {
+    "export.asked": _("Had a copy made"),
+    "export.made": _("A copy was made"),
+    "export.written": _("Wrote a copy of everything, at the server"),
+    "export.fetched": _("Fetched a copy"),
+    "export.stopped": _("A copy was not made: the right to it was gone"),
+    "export.deleted": _("A copy was deleted"),
+    "read.my_record": _("Opened the page of a copy of their record"),
+    "read.record_copy": _("Opened the page of copies"),
+    "read.record_copies": _("Opened the list of copies asked for"),
+    "access_request.asked": _("Asked for a copy of the record, or noted that the client did"),
+    "access_request.extended": _("Put off a copy of the record, in words"),
+    "access_request.given": _("Gave the client a copy of their record"),
+    "access_request.withdrawn": _("Noted that the client wants no copy any more"),
     "decision.made": _("Wrote a decision"),
     "decision.added": _("Added to a decision"),
     "decision.review_came": _("A decision is to be looked at again"),

@@ -116,6 +116,7 @@ ASKED = (
     Permission.READ_CHART,
     Permission.INVITE_CLIENT,
     Permission.EDIT_CLIENT,
+    Permission.EXPORT_CLIENT,
 )
 
 

@@ -258,6 +258,12 @@ def practice_settings(request: StaffRequest) -> HttpResponse:
     if request.user.may(Permission.SIGN_CLINICAL):
         about = _("What your clinical lead has read and signed")
         links.append((reverse("clinical_sign"), _("Clinical signature"), about, "shield-check"))
+    if request.user.may(Permission.EXPORT_CLIENT):
+        about = _("Which clients asked for a copy of their record, and by when they have it")
+        links.append((reverse("record_copies"), _("Copies asked for"), about, "file-text"))
+    if request.user.may(Permission.EXPORT_PRACTICE):
+        about = _("Everything you keep here, as open files")
+        links.append((reverse("practice_export"), _("Copy of everything"), about, "download"))
     if request.user.may(Permission.READ_AUDIT):
         links.append((reverse("audit_log"), _("Audit trail"), _("Who looked at whom, and what they did"), "history"))
         about = _("What left the practice, to whom and why; emergencies first")

@@ -49,6 +49,7 @@ NO_PAGE = {
     "packet_pdf",
     "fax_cover",
     "letter_file",
+    "export_file",
     "feed",
     "client_access_file",
 }

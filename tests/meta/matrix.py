@@ -10,7 +10,7 @@ from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
 from intake.models import Assessment, Intake, Invitation, Measure, Signature
-from practice import actions, taking_in
+from practice import actions, exports, taking_in
 from practice.kap.actions import chaperone, feeds
 from practice.kap.models import (
     Absence,
@@ -25,6 +25,7 @@ from practice.models import (
     Client,
     CoverageShift,
     EmergencyAccess,
+    Export,
     Job,
     KeptForm,
     Note,
@@ -189,6 +190,8 @@ def build(people: dict[str, User | None], client: Client) -> World:
     )
     emergency.reason = "Emergency words"
     emergency.save()
+    copy = Export.objects.create(client=client, asked_by=maya, asked_at=now, state=Export.State.READY, ready_at=now)
+    exports.folder(copy).mkdir(parents=True, exist_ok=True)
     return World(
         people=people,
         client=client,
@@ -238,6 +241,7 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "absence": ClientAbsence.objects.create(client=client, first_on=now.date(), last_on=now.date()).pk,
             "absence_remove.pk": Absence.objects.create(user=maya, first_on=now.date(), last_on=now.date()).pk,
             "question": question.pk,
+            "export": copy.pk,
             "person": maya.pk,
             "rule": "SR-03",
             "client_import.pk": taking_in.keep(

@@ -40,6 +40,7 @@ OTHERS = """
 | KEYS_PATH or KEYS_FILE | the key ring | 0600, apart from the data and from its backups |
 | DATA_DIR/audit-anchors.log | head, length and time of the audit chain | no names |
 | DATA_DIR/practice-card.json | name, phone and hours of the practice | public on the help page |
+| DATA_DIR/exports | copies of records that somebody asked for | sealed with the key ring; deleted after 7 days |
 | DATA_DIR/mail, DATA_DIR/sms | messages, when no mail server or gateway is set | addresses, links: for trials only |
 | broker | ids of jobs | not written to disk |
 | logs | events of the system | no paths with tokens, no names, no typed text |
