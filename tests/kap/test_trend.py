@@ -100,7 +100,7 @@ def test_chart_rings_each_turn_with_the_number_that_tells_it(as_user: As, maya: 
         assert 'class="kap"' in chart
     assert context["legend"]["marks"] is True and "Something turned: the number says what, below" in page
     assert '<li><b class="num">4</b> Reliable worsening: 16 on Nov 16, 2026, 12 above the lowest before.</li>' in page
-    assert "remission under 5, reliable change from 6 points (NHS Talking Therapies/IAPT manual" in page
+    assert "remission under 5, reliable change from 6 points (NHS Talking Therapies/IAPT manual)." in page
 
 
 def test_turn_outside_the_time_shown_is_told_and_not_drawn(as_user: As, maya: User, sam: Client) -> None:

@@ -218,7 +218,7 @@ def lines_words(definition: Instrument) -> str:
         name=definition.short_name,
         line=rules["remission_below"],
         points=rules["reliable_change"],
-        source=rules["notes"]["reliable_change_source"],
+        source=rules["notes"]["reliable_change_source"].partition(" (")[0],
     )
 
 
