@@ -8,9 +8,11 @@ import pytest
 import time_machine
 from django.test import Client as Browser
 
+from intake import actions as intake
 from practice import coverage
 from practice.kap.models import Absence
 from practice.models import Client, Practice, User
+from tests.conftest import send
 from tests.factories import NOW
 from tests.homes import at_home
 
@@ -84,3 +86,16 @@ def test_nobody_is_named_as_cover_who_does_not_cover(maya: User, omar: User, sam
         away(user, THURSDAY, THURSDAY + timedelta(days=8))
     page = home(sam)
     assert ("Maya is away until Nov 27, 2026" in page, "covers" in page) == (True, False)
+
+
+def test_page_before_the_questions_promises_the_day_after_the_absence(
+    maya: User, on_call: User, sam: Client, house: Practice
+) -> None:
+    invitation = intake.invite(by=maya, client=sam, key="check-in", at=NOW)
+    browser = Browser()
+    send(browser, invitation.path)
+    before = " ".join(browser.get("/my/").content.decode().split())
+    away(maya, THURSDAY, THURSDAY + timedelta(days=8))
+    after = " ".join(browser.get("/my/").content.decode().split())
+    assert "If you send them now, that is by Thu Nov 19, 12:00 pm." in before
+    assert "If you send them now, that is by Mon Nov 30, 12:00 pm." in after

@@ -12,6 +12,7 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 
 from practice import actions, caseload
+from practice.access import Role
 from practice.models import Client, SafetyContact, Site, Task, User
 from practice.models.clients import LAST
 from practice.models.tasks import KINDS
@@ -265,6 +266,29 @@ def test_person_told_of_a_flag_sees_that_client_until_it_is_closed(
     assert shown(as_user(on_call).get("/caseload/")) == []
 
 
+def test_supervisor_who_treats_switches_between_own_clients_and_the_team(
+    as_user: As, north: Site, maya: User, sam: Client
+) -> None:
+    """Feature I4: one switch, the same number of queries however many clients each side has."""
+    both = factories.staff("Bo Both", Role.THERAPIST, Role.SUPERVISOR, sites=(north,))
+    User.objects.filter(pk=maya.pk).update(supervisor=both)
+    factories.client(both, "Own Client")
+    browser, asked = as_user(both), {}
+    assert shown(browser.get("/caseload/")) == ["Own Client"]
+    assert shown(browser.get("/caseload/?who=team")) == ["Sam Whitehorse", "Own Client"]
+    page = words(browser.get("/caseload/"))
+    assert "My clients My team" in page
+    for count in (1, 3):
+        for n in range(count - 1):
+            factories.client(maya, f"Ada {n}")
+            factories.client(both, f"Ben {n}")
+        for who in ("me", "team"):
+            with CaptureQueriesContext(connection) as caught:
+                browser.get(f"/caseload/?who={who}")
+            asked.setdefault(who, set()).add(len(caught))
+    assert {who: len(counts) for who, counts in asked.items()} == {"me": 1, "team": 1}
+
+
 def test_supervisor_sees_the_team_and_no_other_team(as_user: As, sol: User, sam: Client, kit: Client) -> None:
     factories.client(sol, "Own Client")
     assert shown(as_user(sol).get("/caseload/?who=team")) == shown(as_user(sol).get("/caseload/"))
@@ -311,8 +335,6 @@ def test_front_desk_sees_its_sites_only(as_user: As, fay: User, sam: Client, ine
 
 
 def test_somebody_with_two_roles_can_choose_the_list(as_user: As, north: Site, sam: Client) -> None:
-    from practice.access import Role
-
     both = factories.staff("Bo Both", Role.THERAPIST, Role.ADMIN, sites=(north,))
     factories.client(both, "Own Client")
     browser = as_user(both)

@@ -155,6 +155,18 @@ def test_last_admin_cannot_be_removed(as_user: As, post: Post, rosa: User) -> No
     assert User.objects.get(pk=rosa.pk).roles == {"admin"}
 
 
+def test_limit_of_clients_is_set_and_taken_away(as_user: As, post: Post, rosa: User, maya: User, sam: Client) -> None:
+    browser = as_user(rosa)
+    assert post(browser, edit(maya), form(maya, most_clients="20")).status_code == 302
+    assert User.objects.get(pk=maya.pk).most_clients == 20
+    assert AuditEvent.objects.get(action="person.edited").facts["fields"] == ["most_clients"]
+    assert "1 of 20 clients" in words(browser.get(PEOPLE))
+    for wrong in ("0", "-3", "501", "many"):
+        assert post(browser, edit(maya), form(maya, most_clients=wrong)).status_code == 400
+    assert post(browser, edit(maya), form(maya, most_clients="")).status_code == 302
+    assert User.objects.get(pk=maya.pk).most_clients is None
+
+
 def test_second_admin_may_step_down(as_user: As, post: Post, rosa: User, north: Site) -> None:
     factories.staff("Bo Second", Role.ADMIN, sites=(north,))
     assert post(as_user(rosa), edit(rosa), form(rosa, roles=["front_desk"])).status_code == 302

@@ -137,6 +137,7 @@ class Story:
             name=row["name"],
             licence=row.get("licence", ""),
             phone=row.get("phone", ""),
+            most_clients=row.get("most_clients"),
             is_demo=True,
         )
         RoleGrant.objects.bulk_create([RoleGrant(user=user, role=role) for role in row["roles"]])
