@@ -8,6 +8,7 @@ import smtplib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -67,6 +68,9 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
 # To clients, in the client's own language.
 TO_CLIENTS = ("invitation", "code", "reminder", "check_in", "news", "home", "call_me", "agreement")
 
+# To clients, and nobody waits for them: they go out in the client's daytime (Practice.messages_from, J1).
+CAN_WAIT = ("reminder", "check_in", "news", "agreement")
+
 # What the packages above note when a message was taken, or refused for good, by the mail server.
 SETTLED: list[Callable[[Notice], None]] = []
 
@@ -76,6 +80,15 @@ def is_refusal(trouble: Exception) -> bool:
     if not isinstance(trouble, smtplib.SMTPRecipientsRefused):
         return False
     return all(NO_MORE <= code < NO_MORE + 100 for code, _words in trouble.recipients.values())
+
+
+def is_stopped(notice: Notice) -> bool:
+    """Whether the reason is gone: the client left, or has said since that this way is not safe (check 75, R33)."""
+    client = notice.client
+    if client is None:
+        return False
+    theirs = notice.template in TO_CLIENTS
+    return client.status in Client.LEFT or (theirs and not client.may_reach_by(notice.channel))
 
 
 def unsent(at: datetime) -> QuerySet[Notice]:
@@ -95,13 +108,26 @@ def tell_staff(user: User, template: str, *, urgent: bool = False, **words: Any)
         _queue(template, Channel.SMS, user.phone, user=user, urgent=urgent, words=words)
 
 
+def daytime(at: datetime, client: Client, practice: Practice) -> datetime:
+    """The first moment from `at` on when a message that can wait may reach this client, by their own clock."""
+    start, end = practice.messages_from, practice.messages_until
+    here = at.astimezone(ZoneInfo(client.zone or practice.zone))
+    inside = start <= here.time() < end if start < end else here.time() >= start or here.time() < end
+    if start == end or inside:
+        return at
+    day = here.date() + timedelta(days=here.time() >= start)
+    return datetime.combine(day, start, tzinfo=here.tzinfo)
+
+
 def tell_client(client: Client, template: str, *, channels: tuple[str, ...] | None = None, **words: Any) -> list[str]:
     """Queue to the client by the channels they said are safe. Returns the channels used; empty means none was safe."""
-    used = []
+    used: list[str] = []
+    now = timezone.now()
+    when = daytime(now, client, Practice.get()) if template in CAN_WAIT else now
     for channel in channels or TEMPLATES[template]:
         if client.may_reach_by(channel):
             address = client.email if channel == Channel.EMAIL else client.phone
-            _queue(template, channel, address, client=client, words=words)
+            _queue(template, channel, address, client=client, words=words, run_at=when)
             used.append(str(channel))
     return used
 
@@ -134,13 +160,14 @@ def _queue(
     user: User | None = None,
     client: Client | None = None,
     urgent: bool = False,
+    run_at: datetime | None = None,
 ) -> Notice:
     notice = Notice(
         template=template, channel=channel, user=user, client=client, urgent=urgent, created_at=timezone.now()
     )
     notice.address, notice.words = address, words
     notice.save(force_insert=True)
-    jobs.enqueue("deliver_notice", ref=notice.pk)
+    jobs.enqueue("deliver_notice", ref=notice.pk, run_at=run_at)
     return notice
 
 

@@ -11,7 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from practice import actions, audit, exports, jobs, notices, quiet, safety_plan, taking_in
-from practice.models import Client, Export, Job, KeptForm, Notice, SentForm, Task
+from practice.models import Export, Job, KeptForm, Notice, SentForm, Task
 
 KEEP_FORMS = timedelta(days=2)
 KEEP_JOBS = timedelta(days=30)
@@ -35,7 +35,7 @@ def deliver_notice(ref: str) -> Callable[[], None] | None:
     notice = Notice.objects.get(pk=ref)
     if notice.state != Notice.State.WAITING:
         return None
-    if notice.client and notice.client.status in Client.LEFT:
+    if notices.is_stopped(notice):
         Notice.objects.filter(pk=ref).update(state=Notice.State.STOPPED, words=None)
         return None
     Notice.objects.filter(pk=ref).update(attempts=F("attempts") + 1)
@@ -55,6 +55,8 @@ def deliver_notice(ref: str) -> Callable[[], None] | None:
 def _settle(ref: str, **fields: Any) -> None:
     Notice.objects.filter(pk=ref).update(**fields)
     notice = Notice.objects.get(pk=ref)
+    if notice.state == Notice.State.FAILED and notice.client and notice.template in notices.TO_CLIENTS:
+        Task.open(notice.client, "todo", at=timezone.now(), subject_id=notice.pk, reason="not_delivered")
     for note in notices.SETTLED:
         note(notice)
 

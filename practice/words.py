@@ -92,6 +92,7 @@ ERRANDS: dict[str, Words] = {
     "chaperone_now": _("The adult in the home asked for help at once. Read the log of the session and grade it."),
     "client_away": _("The client told of days on which they cannot come. Plan around them."),
     "client_away_booked": _("The client cannot come on a day that is booked. Find another day with them."),
+    "not_delivered": _("A message to them did not arrive. Check the address with them; see Messages sent."),
     "wrong_codes": _("Somebody typed wrong codes on their link. Call them, and send a new link if it was them."),
 }
 CALLS: dict[str, Words] = {

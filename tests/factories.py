@@ -1,6 +1,6 @@
 """People and rows for tests. Every function gives the row in the state its name says, with plain defaults."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Any
 
 from practice import actions
@@ -17,6 +17,8 @@ def practice(**fields: Any) -> Practice:
         "phone": "555 0110",
         "hours_text": "weekdays 8 am to 5 pm",
         "answer_calls_nobody": True,
+        "messages_from": time(0),  # at any hour: the tests of daytime set their own
+        "messages_until": time(0),
     }
     for name, value in (defaults | fields).items():
         setattr(found, name, value)

@@ -38,6 +38,9 @@ class Practice(models.Model):
     is_part2 = models.BooleanField(_("this practice is a 42 CFR Part 2 programme"), default=False)
     referral_limits = models.JSONField(_("when a silent referral is chased"), default=dict, blank=True)
     quiet_days = models.PositiveSmallIntegerField(_("days without a word until a client is quiet"), default=QUIET_DAYS)
+    # 8 am to 9 pm at the place of who is called: 47 CFR 64.1200(c)(1). The same time twice means any hour.
+    messages_from = models.TimeField(_("messages that can wait go out from"), default=time(8))
+    messages_until = models.TimeField(_("messages that can wait go out until"), default=time(21))
     key_canary = SealedField()
     version = models.PositiveIntegerField(default=1)
 
@@ -64,6 +67,8 @@ class Practice(models.Model):
             "is_part2",
             "referral_limits",
             "quiet_days",
+            "messages_from",
+            "messages_until",
             "key_canary",
             "version",
         ]

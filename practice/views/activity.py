@@ -118,6 +118,7 @@ ACTION_WORDS = {
     "read.hold": _("Opened what a rule holds"),
     "read.care_today": _("Opened the page of care today"),
     "read.chart": _("Opened the chart"),
+    "read.notices": _("Opened the list of messages sent"),
     "read.activity": _("Opened this page"),
     "read.alert": _("Opened a safety flag"),
     "read.assessment": _("Opened an assessment"),

@@ -118,6 +118,16 @@ class PracticeForm(HouseForm):
         help_text=_("No answer, no contact and no appointment for that long becomes a task for their therapist."),
         error_messages={"required": _("Write how many days.")},
     )
+    messages_from = forms.TimeField(
+        label=_("Messages that can wait go out from"),
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        help_text=_("By the client's own clock. Codes, links asked for and replies to a call for help go at once."),
+    )
+    messages_until = forms.TimeField(
+        label=_("and until"),
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        help_text=_("The same time twice means at any hour."),
+    )
     clinical_lead = text(_("Clinical lead"), help_text=_("Who reads and signs the clinical rules and texts."))
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1, max_value=2**31 - 1)
 
@@ -162,6 +172,8 @@ COLUMNS = [
     "screen_everyone",
     "answer_calls_nobody",
     "quiet_days",
+    "messages_from",
+    "messages_until",
     "clinical_lead",
     "version",
 ]

@@ -1,0 +1,52 @@
+"""What was sent to a client and about them, by which way, and what became of it."""
+
+from uuid import UUID
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from practice import audit, notices
+from practice.access import Permission
+from practice.models import Notice
+from practice.pages import client_of, staff_page
+from practice.views.chart import frame
+
+PER_PAGE = 50
+
+# What each message was about. Those not named here went to staff or to a clinic.
+ABOUT = {
+    "invitation": _("Forms to fill in"),
+    "code": _("A code they asked for"),
+    "reminder": _("Reminder of a form"),
+    "check_in": _("Check-in"),
+    "news": _("News on their page"),
+    "home": _("Link to their page"),
+    "call_me": _("Reply to a request for a call"),
+    "agreement": _("Agreement to sign"),
+}
+TROUBLE = {
+    "SMTPRecipientsRefused": _("There is no such address, says the mail server."),
+    "HTTPError": _("The text message service refused it."),
+}
+NO_ANSWER = _("No answer from the mail server or the text message service.")
+
+
+@staff_page(Permission.SEE_CLIENT)
+def notices_sent(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The delivery log of one client, newest first (J3). Addresses and words of messages are not on it."""
+    at = timezone.now()
+    client = client_of(request, pk)
+    audit.seen(request, client, "notices")
+    found = Notice.objects.filter(client=client, template__in=notices.TO_CLIENTS).order_by("-created_at")
+    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
+    rows = [{"notice": notice, "about": ABOUT[notice.template], "trouble": trouble_words(notice)} for notice in page]
+    return render(request, "practice/notices_sent.html", {**frame(request, client, at), "rows": rows, "page": page})
+
+
+def trouble_words(notice: Notice) -> str:
+    if notice.state == Notice.State.STOPPED:
+        return str(_("They asked us not to use this way, or left, before it went out."))
+    return str(TROUBLE.get(notice.trouble, NO_ANSWER)) if notice.trouble else ""
