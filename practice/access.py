@@ -69,6 +69,7 @@ class Permission(StrEnum):
     IMPORT_CLIENTS = "import clients"
     EXPORT_CLIENT = "export client"  # a copy of one client's record, and their requests for one
     EXPORT_PRACTICE = "export practice"  # a copy of everything
+    SEE_REPORTS = "see reports"  # counts of whom one reaches; what is clinical in them by READ_CHART
     SEE_OWN_ACCOUNT = "see own account"
 
 
@@ -92,10 +93,22 @@ _CLINICAL = {
 _EVERYONE = {P.SEE_CASELOAD, P.SEE_CLIENT, P.SEE_OWN_ACCOUNT, P.SEE_REFERRALS, P.SEE_PLANS}
 
 GRANTS: dict[str, set[Permission]] = {
-    Role.THERAPIST: _EVERYONE | _CLINICAL | {P.SEE_ALERTS, P.INVITE_CLIENT, P.EDIT_CLIENT, P.BREAK_GLASS},
+    Role.THERAPIST: _EVERYONE
+    | _CLINICAL
+    | {P.SEE_REPORTS, P.SEE_ALERTS, P.INVITE_CLIENT, P.EDIT_CLIENT, P.BREAK_GLASS},
     Role.SUPERVISOR: _EVERYONE
     | _CLINICAL
-    | {P.SEE_ALERTS, P.INVITE_CLIENT, P.EDIT_CLIENT, P.KEEP_ABSENCES, P.SIGN_CLINICAL, P.BREAK_GLASS, P.REVIEW_BREAK_GLASS, P.MOVE_CLIENTS},
+    | {
+        P.SEE_REPORTS,
+        P.SEE_ALERTS,
+        P.INVITE_CLIENT,
+        P.EDIT_CLIENT,
+        P.KEEP_ABSENCES,
+        P.SIGN_CLINICAL,
+        P.BREAK_GLASS,
+        P.REVIEW_BREAK_GLASS,
+        P.MOVE_CLIENTS,
+    },
     Role.PRESCRIBER: _EVERYONE
     | {
         P.READ_CHART,
@@ -109,9 +122,11 @@ GRANTS: dict[str, set[Permission]] = {
         P.CLEAR_DOSES,
         P.BREAK_GLASS,
     },
-    Role.FRONT_DESK: _EVERYONE | {P.INVITE_CLIENT, P.EDIT_CLIENT, P.TRACK_REFERRAL, P.ASK_RELEASE, P.EDIT_DIRECTORY},
+    Role.FRONT_DESK: _EVERYONE
+    | {P.SEE_REPORTS, P.INVITE_CLIENT, P.EDIT_CLIENT, P.TRACK_REFERRAL, P.ASK_RELEASE, P.EDIT_DIRECTORY},
     Role.ADMIN: _EVERYONE
     | {
+        P.SEE_REPORTS,
         P.INVITE_CLIENT,
         P.EDIT_CLIENT,
         P.SEE_ALERTS,

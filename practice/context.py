@@ -20,7 +20,8 @@ NAV = (
     ("r", _("Referrals"), "referrals", Permission.SEE_REFERRALS),
     ("p", _("Plans"), "plans", Permission.SEE_PLANS),
     ("a", _("Alerts"), "alerts", Permission.SEE_ALERTS),
-    ("t", _("Practice"), "practice_settings", Permission.SEE_PRACTICE),
+    ("t", _("Reports"), "reports", Permission.SEE_REPORTS),
+    ("s", _("Practice"), "practice_settings", Permission.SEE_PRACTICE),
 )
 
 

@@ -24,6 +24,7 @@ from referrals.views import (
     referral_acts,
     referrals,
     releases,
+    reports,
     sending,
     suggestions,
 )
@@ -66,6 +67,15 @@ urlpatterns = [
     path("desk/<uuid:referral>/pass/", desk_writing.desk_pass, name="desk_pass"),
     path("desk/<uuid:referral>/packet/", desk_writing.desk_packet, name="desk_packet"),
     path("desk/<uuid:referral>/packet.pdf", desk_writing.desk_pdf, name="desk_pdf"),
+    # --- reports
+    path("reports/", reports.reports, name="reports"),
+    path("reports/referrals/", reports.report_referrals, name="report_referrals"),
+    path("reports/referrals/rows/", reports.report_rows, name="report_rows"),
+    path("reports/referrals/how-we-count/", reports.report_how, name="report_how"),
+    path("reports/referrals.csv", reports.report_csv, name="report_csv"),
+    path("reports/referrals.xlsx", reports.report_xlsx, name="report_xlsx"),
+    path("reports/referrals-with-names.csv", reports.report_csv_named, name="report_csv_named"),
+    path("reports/referrals-with-names.xlsx", reports.report_xlsx_named, name="report_xlsx_named"),
     # --- packets and letters
     path("referrals/<uuid:referral>/packet/", packets.packet, name="packet"),
     path("referrals/<uuid:referral>/packet.pdf", packets.packet_pdf, name="packet_pdf"),

@@ -22,6 +22,10 @@ RECHECK_DAYS = 7  # OWN
 """After "watch and recheck": the check-in, unless a clinician names another day."""
 HELPED_AFTER_DAYS = 2  # OWN
 """The follow-up with "how helpful was it" comes on the first re-score day this long after the last infusion."""
+FIRST_WITHIN_DAYS = 14  # OWN
+"""The goal that reports name: days from sending a referral to the first treatment elsewhere."""
+OUTCOME_WITHIN_DAYS = 14  # OWN
+"""A form that came back within so many days after the last treatment of a course is its outcome."""
 
 
 def days_later(moment: datetime, days: int, zone: str) -> datetime:

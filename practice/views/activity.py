@@ -100,6 +100,7 @@ ACTION_WORDS = {
     "access_request.extended": _("Put off a copy of the record, in words"),
     "access_request.given": _("Gave the client a copy of their record"),
     "access_request.withdrawn": _("Noted that the client wants no copy any more"),
+    "report.exported": _("Took a report as a file"),
     "decision.made": _("Wrote a decision"),
     "decision.added": _("Added to a decision"),
     "decision.review_came": _("A decision is to be looked at again"),

@@ -50,6 +50,10 @@ NO_PAGE = {
     "fax_cover",
     "letter_file",
     "export_file",
+    "report_csv",
+    "report_csv_named",
+    "report_xlsx",
+    "report_xlsx_named",
     "feed",
     "client_access_file",
 }

@@ -1,0 +1,120 @@
+"""The referral report in the browser, on both databases (browser checks 33 to 36; journeys, script 3 step 1)."""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from practice.access import Role
+from practice.models import AuditEvent, User
+from tests import factories
+from tests.journeys.conftest import DESK, PHONE
+from tests.referrals import flags, referring
+
+pytestmark = pytest.mark.story
+Window = Callable[..., Page]
+Look = Callable[[Page, str], None]
+CLINICS = ("Northlake Infusion", "Meridian Ketamine & Wellness", "St. Brigid Interventional Psychiatry")
+
+
+@pytest.fixture
+def world(maya: User, omar: User) -> flags.World:
+    """A year of flags; and a clinic to which three were sent who have a follow-up."""
+    made = flags.flags(flags.people([maya, omar], 60), [referring.clinic(name) for name in CLINICS], 140)
+    harbor = referring.clinic("Harbor Pain & Infusion")
+    for n, client in enumerate(flags.people([maya], 3)):
+        flags.one(made, "response", client, harbor, days_ago=80 + n)
+    made.write()
+    return made
+
+
+def downloaded(page: Page, press: Callable[[], None]) -> list[list[str]]:
+    with page.expect_download() as waiting:
+        press()
+    text = Path(waiting.value.path()).read_text(encoding="utf-8-sig")
+    return list(csv.reader(io.StringIO(text, newline="")))
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_each_number_opens_its_rows_and_the_file_equals_them(
+    staff_window: Window, look: Look, world: flags.World, rosa: User, size: dict[str, int]
+) -> None:
+    """UX check 33, and 36: a clinic with 3 follow-ups shows counts and no rate."""
+    page = staff_window(rosa, size)
+    page.goto(reverse("reports"))
+    look(page, "report-0-list")
+    page.get_by_role("main").get_by_role("link", name="Open Infusion referrals").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Infusion referrals")
+    look(page, "report-1")
+    funnel = page.locator("table.funnel tbody tr")
+    numbers = [funnel.nth(n).locator("td.n").inner_text().split()[0] for n in range(2, 6)]
+    assert numbers == [str(world.counts[step]) for step in ("referred", "accepted", "first", "finished")]
+    for n, number in zip(range(2, 6), numbers, strict=True):
+        funnel.nth(n).get_by_role("link").click()
+        expect(page.get_by_role("main")).to_contain_text(f"{number} row")
+        seen = page.locator("tbody tr").count()
+        while page.get_by_role("link", name="Next", exact=True).count():
+            page.get_by_role("link", name="Next", exact=True).click()
+            seen += page.locator("tbody tr").count()
+        assert seen == int(number)
+        rows = downloaded(page, lambda: page.get_by_role("link", name="CSV, no names").click())
+        assert len(rows) - 1 == int(number)
+        page.get_by_role("link", name="Infusion referrals").click()
+    harbor = page.get_by_role("region", name="Outcomes by clinic").get_by_role("row", name="Harbor")
+    assert re.findall(r"too few", harbor.inner_text()) == ["too few"] * 5
+    assert harbor.get_by_role("cell").nth(0).inner_text().split()[0] == "3"
+
+
+def test_address_gives_another_admin_the_same_view(
+    staff_window: Window, look: Look, world: flags.World, rosa: User, maya: User
+) -> None:
+    """UX check 34."""
+    page = staff_window(rosa)
+    page.goto(reverse("report_referrals"))
+    page.get_by_label("Therapist").select_option(str(maya.pk))
+    page.get_by_role("button", name="Apply").click()
+    other = staff_window(factories.staff("Rex Other", Role.ADMIN, sites=(maya.sites.get(),)))
+    other.goto(page.url)
+    one, two = (re.sub("as of .*", "", each.get_by_role("main").inner_text()) for each in (page, other))
+    assert one == two
+    assert page.locator("table.funnel td.n").nth(2).inner_text().split()[0] == str(
+        world.by_therapist["Maya Torres"]["referred"]
+    )
+    page.get_by_role("link", name="How we count").click()
+    look(page, "report-2-how")
+
+
+def test_names_ask_for_the_password_and_are_written_down(staff_window: Window, world: flags.World, maya: User) -> None:
+    """UX check 35."""
+    page = staff_window(maya)
+    page.goto(reverse("report_referrals"))
+    plain = downloaded(page, lambda: page.get_by_role("link", name="CSV, no names").click())
+    assert {"Name", "Born", "Phone"} & set(plain[0]) == set()
+    key = next(c["value"] for c in page.context.cookies() if c["name"] == settings.SESSION_COOKIE_NAME)
+    store = import_module(settings.SESSION_ENGINE).SessionStore(session_key=key)
+    store["started"] -= 3600  # an hour ago
+    store.save()
+    page.get_by_role("link", name="CSV with names").click()
+    expect(page).to_have_url(re.compile("reauthenticate"))
+    page.get_by_label("Password").fill("correct horse battery")
+    rows = downloaded(page, lambda: page.get_by_role("main").get_by_role("button").first.click())
+    assert rows[0][1:4] == ["Name", "Born", "Phone"] and len(rows) == len(plain)
+    taken = AuditEvent.objects.filter(action="report.exported").order_by("seq").values_list("facts", flat=True)
+    assert [facts["names"] for facts in taken] == [False, True]
+
+
+def test_report_without_flags_and_with_a_wrong_day(staff_window: Window, look: Look, maya: User) -> None:
+    page = staff_window(maya, PHONE)
+    page.goto(reverse("report_referrals"))
+    expect(page.get_by_role("heading", name="No flags in these dates")).to_be_visible()
+    look(page, "report-3-empty")
+    page.goto(reverse("report_referrals") + "?start=2026-13-01&therapist=x")
+    expect(page).to_have_title(re.compile("^Error:"))
+    look(page, "report-4-error")
