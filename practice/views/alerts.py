@@ -31,6 +31,7 @@ Kind = AlertEvent.Kind
 
 FURTHEST_CHECK = timedelta(days=366)
 CLOSED_PER_PAGE = 50
+PAST_SHOWN = 6
 
 RUNG_WORDS = dict(
     zip(escalation.RUNGS, (_("their therapist"), _("the backup"), _("the supervisor"), _("the admins")), strict=True)
@@ -63,7 +64,8 @@ def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
     if len(cards) > 1:
         for n, one in enumerate(cards, 1):
             one["title"] = gettext("{title} ({n} of {count})").format(title=one["title"], n=n, count=len(cards))
-    return Panel("practice/alerts_panel.html", {"cards": cards, "past": [past_row(flag) for flag in past]})
+    rows = [past_row(flag) for flag in past]
+    return Panel("practice/alerts_panel.html", {"cards": cards, "past": rows[:PAST_SHOWN], "older": rows[PAST_SHOWN:]})
 
 
 def past_row(flag: Alert) -> dict[str, Any]:

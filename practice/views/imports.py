@@ -45,7 +45,7 @@ class FileForm(HouseForm):
         help_text=_(
             "A table saved as CSV, with the names of the columns in the first row. Up to 20 MB and 5,000 rows."
         ),
-        required=False,
+        error_messages={"required": _("Choose a file.")},
         allow_empty_file=True,
         widget=forms.FileInput({"accept": ".csv,.tsv,.txt,text/csv"}),
     )
@@ -107,14 +107,12 @@ def initial_of(row: ClientImport) -> dict[str, Any]:
 def clients_import(request: StaffRequest) -> HttpResponse:
     form = FileForm(request.POST or None, request.FILES or None)
     if request.method == "POST":
+        form.full_clean()
+        encoding = form.cleaned_data.get("encoding", "")
         try:
-            row = taking_in.keep(
-                by=request.user,
-                body=_body(request),
-                encoding=request.POST.get("encoding", "") if form.is_valid() else "",
-                at=timezone.now(),
-            )
+            row = taking_in.keep(by=request.user, body=_body(request), encoding=encoding, at=timezone.now())
         except csv_in.NotATable as sentence:
+            form.errors.pop("file", None)
             form.add_error("file", str(sentence))
         else:
             return redirect("client_import", row.pk)

@@ -288,3 +288,10 @@ def _people(numbers: list[str], therapist: User, where: Site) -> list[Client]:
         client.set_identity(other_id=number)
         found.append(client)
     return found
+
+
+def test_a_long_history_keeps_the_chart_short(maya: User, sam: Client, tmp_path: Path) -> None:
+    take(table(tmp_path / "old.csv", *[[sam.code, f"2025-0{month}-08", *[1] * 9] for month in range(1, 9)]))
+    page = sign_in(Browser(), maya).get(reverse("chart", args=[sam.pk])).content.decode()
+    shown, _summary, older = page.partition('id="past-flags"')[2].partition("</section>")[0].partition("2 older")
+    assert (shown.count("Several days"), older.count("Several days")) == (6, 2)
