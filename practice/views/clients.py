@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -82,9 +83,12 @@ class ClientForm(PersonForm):
         error_messages={"invalid": _("Write the date as year, month, day, such as 1993-03-08.")},
     )
     address = text(_("Address"), 240)
+    language = forms.ChoiceField(
+        label=_("Language of the forms and messages"), choices=settings.LANGUAGES, required=False
+    )
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1, max_value=2**31 - 1)
 
-    field_order = ["name_used", "legal_name", "pronouns", "birth_date", "email", "phone", "address"]
+    field_order = ["name_used", "legal_name", "pronouns", "birth_date", "email", "phone", "address", "language"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -109,6 +113,7 @@ class ClientForm(PersonForm):
         reach = client.reach or {}
         found = {name: getattr(client, name) for name in PLAIN} | {
             "birth_date": client.born,
+            "language": client.language,
             "channels": [name for name, _label in CHANNELS if reach.get(name, True)],
             "reach_note": reach.get("note", ""),
             "version": client.version,
@@ -130,6 +135,7 @@ class ClientForm(PersonForm):
             "birth_date": said["birth_date"].isoformat() if said["birth_date"] else "",
             "reach": self.reach(client.reach),
             "contacts": kept,
+            "language": said["language"] or client.language,
         }
 
 

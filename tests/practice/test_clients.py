@@ -71,6 +71,19 @@ def test_edit_keeps_what_it_does_not_show(as_user: As, post: Post, maya: User, s
     ]
 
 
+def test_edit_changes_the_language_of_their_pages_and_messages(
+    as_user: As, post: Post, maya: User, sam: Client
+) -> None:
+    post(as_user(maya), url(sam), form(sam, language="es"))
+    now = Client.objects.get(pk=sam.pk)
+    assert now.language == "es"
+    assert AuditEvent.objects.get(action="client.edited").facts == {"fields": ["language", "reach"]}
+    post(as_user(maya), url(sam), form(now))
+    assert Client.objects.get(pk=sam.pk).language == "es"
+    refused = post(as_user(maya), url(sam), form(sam, language="xx"))
+    assert (refused.status_code, Client.objects.get(pk=sam.pk).language) == (400, "es")
+
+
 def test_two_people_at_once_lose_nothing(as_user: As, post: Post, maya: User, fay: User, sam: Client) -> None:
     first, second = form(sam, phone="202 555 0111"), form(sam, phone="202 555 0222", name_used="Sammy")
     assert post(as_user(fay), url(sam), first).status_code == 302

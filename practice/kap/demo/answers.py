@@ -120,7 +120,7 @@ def _own(person: Mapping[str, Any], words: Mapping[str, Any], chance: random.Ran
         "names": {"used": person["name"], "legal": person.get("legal", person["name"])},
         "pronouns": person["pronouns"],
         "birth-date": person["born"],
-        "language": {"language": "English", "interpreter": "no"},
+        "language": {"language": "Spanish" if person.get("language") == "es" else "English", "interpreter": "no"},
         "emergency-contact": close | {"phone": "+1 202 555 0178"} if close else None,
         "support-person": close | {"phone": "+1 202 555 0178"} if close else None,
         "story": chance.choice(words["story"]),

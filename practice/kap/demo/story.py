@@ -222,7 +222,8 @@ class Story:
     def _admit(self, person: Person, at: datetime) -> None:
         therapist = self.staff[person["therapist"]]
         site = therapist.sites.get()
-        extra = {"prescriber": self.staff[person["prescriber"]]} if "prescriber" in person else {}
+        extra: dict[str, Any] = {"prescriber": self.staff[person["prescriber"]]} if "prescriber" in person else {}
+        extra |= {"language": person["language"]} if "language" in person else {}
         self.clients[person["name"]] = actions.admit(
             by=therapist,
             site=site,
