@@ -25,8 +25,9 @@ def checked(code: str) -> str:
 
 
 def is_for_clients(match: ResolverMatch | None) -> bool:
-    door = getattr(match.func, "door", None) if match else None
-    return door is not None and door.kind in DOORS and match.url_name not in FOR_STAFF  # type: ignore[union-attr]
+    if match is None or match.url_name in FOR_STAFF:
+        return False
+    return getattr(getattr(match.func, "door", None), "kind", "") in DOORS
 
 
 def of_device(request: HttpRequest) -> str:
@@ -41,8 +42,8 @@ def remember(request: HttpRequest, response: HttpResponse, code: str) -> HttpRes
             settings.LANGUAGE_COOKIE_NAME,
             code,
             secure=settings.LANGUAGE_COOKIE_SECURE,
-            httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
-            samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+            httponly=True,
+            samesite="Lax",
         )
     return response
 
