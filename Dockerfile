@@ -16,6 +16,7 @@ COPY practice practice
 COPY intake intake
 COPY referrals referrals
 COPY templates templates
+COPY locale locale
 COPY deploy deploy
 ENV PATH=/opt/waymark/bin:$PATH PYTHONUNBUFFERED=1 DATA_DIR=/data STATIC_ROOT=/public/static
 RUN python -m compileall -q practice intake referrals

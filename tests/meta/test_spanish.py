@@ -142,3 +142,7 @@ def test_catalogue_holds_nothing_that_is_said_nowhere(spanish: dict[tuple[str, s
             said |= strings.of_module(path.read_text(encoding="utf-8"))
     known = {(context, words) for context, words, _plural in said}
     assert sorted(key for key in spanish if key[1] and key not in known) == []
+
+
+def test_image_speaks_spanish_too() -> None:
+    assert "COPY locale locale" in (ROOT / "Dockerfile").read_text().splitlines()
