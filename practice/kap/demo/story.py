@@ -18,7 +18,7 @@ from django.db import transaction
 from intake import actions as intake
 from intake import agreement, flow, packet
 from intake.models import Answer, Assessment, Intake, Invitation
-from practice import actions, audit, coverage, emergencies, quiet
+from practice import access_requests, actions, audit, coverage, emergencies, quiet
 from practice.clinical import escalation
 from practice.kap.demo import referring, treatment
 from practice.kap.demo.answers import Reply, Sitting, give
@@ -193,6 +193,8 @@ class Story:
         for kind, write in (("notes", actions.write_note), ("psychotherapy_notes", actions.write_psychotherapy_note)):
             for said, words in person.get(kind, ()):
                 self.do(self.when(said), self._note, person, write, words, self.when(said))
+        for said, words in person.get("copy_asked", ()):
+            self.do(self.when(said), self._ask_for_copy, person, words, self.when(said))
         if "manual_flag" in person:
             self._plan_manual_flag(person, person["manual_flag"])
         if "todo" in person:
@@ -398,6 +400,10 @@ class Story:
         if card is not None:
             reasoning = words or self._choose("reasoning", person, at)
             referrals.review(by=self.staff[person["therapist"]], suggestion=card, reasoning=reasoning, at=at)
+
+    def _ask_for_copy(self, person: Person, words: str, at: datetime) -> None:
+        client = self._client(person)
+        access_requests.ask(by=client, client=client, words=words, at=at)
 
     def _note(self, person: Person, write: Callable[..., Any], words: str, at: datetime) -> None:
         write(by=self.staff[person["therapist"]], client=self._client(person), words=words, at=at)
