@@ -61,6 +61,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "prescriber_answered": (Channel.EMAIL,),  # told to staff: link
     "plan_waits": (Channel.EMAIL,),  # told to the prescriber on staff: link
     "export_ready": (Channel.EMAIL,),  # told to who asked for a copy: link
+    "report_ready": (Channel.EMAIL,),  # told to who asked for a long file: link
     "question": (Channel.EMAIL,),  # a colleague asks, or answered
 }
 

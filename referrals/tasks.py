@@ -8,7 +8,8 @@ from practice import jobs
 from practice.tasks import DELIVERY_ATTEMPTS
 from referrals import letters
 from referrals.actions import clocks, decisions, delivery, releases
-from referrals.models import Destination, Packet, Sending
+from referrals.models import Destination, Packet, ReportFile, Sending
+from referrals.reports import making
 
 
 @jobs.job("make_packet_pdf")
@@ -49,3 +50,13 @@ def climb_referrals(ref: str) -> None:
 @jobs.job("send_desk_digest")
 def send_desk_digest(ref: str) -> None:
     clocks.send_digest(destination=Destination.objects.get(pk=ref), at=timezone.now())
+
+
+@jobs.job("make_report")
+def make_report(ref: str) -> Callable[[], None] | None:
+    return making.make_slice(ReportFile.objects.select_related("by").get(pk=ref), at=timezone.now())
+
+
+@jobs.job("drop_reports")
+def drop_reports(ref: str) -> None:
+    making.throw_away(timezone.now())

@@ -24,6 +24,7 @@ from referrals.views import (
     referral_acts,
     referrals,
     releases,
+    report_files,
     reports,
     sending,
     suggestions,
@@ -76,6 +77,9 @@ urlpatterns = [
     path("reports/referrals.xlsx", reports.report_xlsx, name="report_xlsx"),
     path("reports/referrals-with-names.csv", reports.report_csv_named, name="report_csv_named"),
     path("reports/referrals-with-names.xlsx", reports.report_xlsx_named, name="report_xlsx_named"),
+    path("reports/files/new/", report_files.report_file_new, name="report_file_new"),
+    path("reports/files/<uuid:pk>/", report_files.report_file, name="report_file"),
+    path("reports/files/<uuid:pk>/get/", report_files.report_file_get, name="report_file_get"),
     # --- packets and letters
     path("referrals/<uuid:referral>/packet/", packets.packet, name="packet"),
     path("referrals/<uuid:referral>/packet.pdf", packets.packet_pdf, name="packet_pdf"),

@@ -6,6 +6,7 @@ from .destinations import DeskKey, Destination, Path
 from .facts import ClinicianFact
 from .referrals import ClientWord, Letter, Message, Referral, Sending, StatusChange
 from .releases import Disclosure, Packet, Release, Section
+from .reports import ReportFile, ReportPart
 from .suggestions import Suggestion
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
     "Path",
     "Referral",
     "Release",
+    "ReportFile",
+    "ReportPart",
     "Section",
     "Sending",
     "StatusChange",

@@ -219,15 +219,22 @@ def report_xlsx_named(request: StaffRequest) -> HttpResponse:
 
 
 def _file(request: StaffRequest, kind: str, *, names: bool) -> HttpResponse:
-    """The rows that the list shows, as a file; what is too long to be made while somebody waits is not begun."""
+    """The rows that the list shows, as a file; what is too long to wait for is made in the background."""
     at = timezone.now()
     form, asked = ask(request.user, request.GET, at, request.practice)
     if asked is None:
         return render(request, "referrals/reports/referrals.html", {"form": form}, status=400)
     rows = asked.chosen(asked.rows())
     if len(rows) > LONGEST[kind]:
-        context = {"count": len(rows), "most": LONGEST[kind], "back": asked.url(reverse("report_referrals"))}
-        return render(request, "referrals/reports/too_long.html", context, status=400)
+        context = {
+            "count": len(rows),
+            "most": LONGEST[kind],
+            "kind": kind,
+            "names": names,
+            "query": asked.url("")[1:],
+            "back": asked.url(reverse("report_referrals")),
+        }
+        return render(request, "referrals/reports/too_long.html", context)
     if asked.clinical and not asked.seen.reads and len(rows) < steps.FEWEST:
         rows = []
     lines = Lines(asked, names=names)

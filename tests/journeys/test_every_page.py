@@ -51,6 +51,8 @@ NO_PAGE = {
     "letter_file",
     "export_file",
     "report_csv",
+    "report_file_new",
+    "report_file_get",
     "report_csv_named",
     "report_xlsx",
     "report_xlsx_named",

@@ -43,6 +43,7 @@ from referrals.models import (
     Destination,
     Letter,
     Referral,
+    ReportFile,
     Sending,
     StatusChange,
     Suggestion,
@@ -254,6 +255,10 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "person_factor.pk": maya.pk,
             "person_sees.pk": maya.pk,
             "kept_discard.pk": kept.pk,
+            "report_file.pk": (
+                made := ReportFile.objects.create(by=maya, kind="csv", query="", reach="", asked_at=now, weeks_all=1)
+            ).pk,
+            "report_file_get.pk": made.pk,
             "job_again.pk": Job.objects.create(kind="tidy", state="dead", created_at=now, run_at=now).pk,
             "mfa_edit_webauthn.pk": 1,
             "mfa_remove_webauthn.pk": 1,

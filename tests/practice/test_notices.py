@@ -53,6 +53,7 @@ WORDS: dict[str, dict[str, Any]] = {
     "session_event": {"link": "http://testserver/plans/x/sessions/y/", "at": "10:00 am"},
     "emergency": {"link": "http://testserver/practice/break-glass/x/", "at": "10:00 am", "by": "Sun Nov 22, 10:00 am"},
     "release": {"link": "http://testserver/releases/x/"},
+    "report_ready": {"link": "http://testserver/reports/files/1/"},
     "export_ready": {"link": "http://testserver/practice/export/"},
     "locked": {"link": "http://testserver/"},
     "question": {"link": "http://testserver/clients/x/questions/y/", "answered": False},

@@ -1,0 +1,122 @@
+"""A file of more rows than anybody should wait for: asked for, made week by week by a job, taken by who asked.
+
+The right to it is read anew before each slice and when it is taken. What lies in the database meanwhile is sealed; a
+job carries its id only.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from functools import partial
+from hashlib import sha256
+from itertools import islice
+from typing import IO, Any
+
+from django.db import transaction
+from django.http import QueryDict
+from django.utils.translation import gettext
+
+from practice import audit, jobs, notices, sheets
+from practice.access import Permission
+from practice.models import Practice, User
+from practice.sheets import Cell
+from referrals.models.reports import KEPT, ReportFile, ReportPart
+from referrals.reports.files import Lines
+from referrals.reports.filters import Asked, ask
+
+SLICE_S = 5.0
+DAY = "day"
+State = ReportFile.State
+
+
+def reach_of(user: User) -> str:
+    """What decides whose rows somebody may have: their roles, their sites and their team."""
+    sites = sorted(user.sites.values_list("pk", flat=True))
+    team = sorted(str(pk) for pk in User.objects.filter(supervisor=user).values_list("pk", flat=True))
+    return sha256(repr((sorted(user.roles), sites, team)).encode()).hexdigest()
+
+
+def may_have(file: ReportFile) -> bool:
+    user = User.objects.get(pk=file.by_id)
+    return user.is_active and user.may(Permission.SEE_REPORTS) and reach_of(user) == file.reach
+
+
+@transaction.atomic
+def begin(*, by: User, asked: Asked, kind: str, names: bool, at: datetime) -> ReportFile:
+    """Have the file made. The same one that is being made already is not begun again."""
+    query = asked.url("")[1:]
+    file, is_new = ReportFile.objects.get_or_create(
+        by=by, kind=kind, names=names, query=query, state=State.MAKING,
+        defaults={"reach": reach_of(by), "asked_at": at, "weeks_all": sum(1 for _week in asked.scope.weeks())},
+    )  # fmt: skip
+    if is_new:
+        audit.record("report.asked", by=by, target=file, at=at, report="referrals", kind=kind, names=names)
+        jobs.enqueue("make_report", ref=file.pk)
+    return file
+
+
+def make_slice(file: ReportFile, *, at: datetime, seconds: float = SLICE_S) -> Callable[[], None] | None:
+    """Make the rows of some weeks. Returns what has to be noted, in one transaction."""
+    if file.state != State.MAKING:
+        return None
+    _form, asked = ask(file.by, QueryDict(file.query), at, Practice.get())
+    if asked is None or not may_have(file):
+        return partial(_refuse, file, at)
+    lines, done, rows = Lines(asked, names=file.names), file.weeks_done, list[list[Cell]]()
+    until = time.monotonic() + seconds
+    for week in islice(asked.scope.weeks(), done, None):
+        rows += lines.of(asked.chosen(asked.rows(week)))
+        done += 1
+        if time.monotonic() >= until:
+            break
+    return partial(_note, file, rows, done, at)
+
+
+def _note(file: ReportFile, rows: list[list[Cell]], done: int, at: datetime) -> None:
+    part = ReportPart(file=file, number=file.parts.count())
+    part.rows = [[{DAY: cell.isoformat()} if isinstance(cell, date) else cell for cell in row] for row in rows]
+    part.save(force_insert=True)
+    found: dict[str, Any] = {"weeks_done": done, "rows": file.rows + len(rows)}
+    if done >= file.weeks_all:
+        found |= {"state": State.READY, "ready_at": at}
+        audit.record("report.made", by=None, target=file, at=at, rows=found["rows"])
+        notices.tell_staff(file.by, "report_ready", link=notices.link(file.get_absolute_url()))
+    else:
+        jobs.enqueue("make_report", ref=file.pk)
+    ReportFile.objects.filter(pk=file.pk).update(**found)
+
+
+def _refuse(file: ReportFile, at: datetime) -> None:
+    file.parts.all().delete()
+    ReportFile.objects.filter(pk=file.pk).update(state=State.REFUSED)
+    audit.record("report.refused", by=file.by, target=file, at=at, outcome="refused")
+
+
+# --- Taking it -------------------------------------------------------------------------------------------------------
+
+
+def head(file: ReportFile, at: datetime) -> list[str]:
+    _form, asked = ask(file.by, QueryDict(file.query), at, Practice.get())
+    assert asked is not None
+    return Lines(asked, names=file.names).head
+
+
+def rows(file: ReportFile) -> Iterator[list[Cell]]:
+    for part in file.parts.iterator(chunk_size=1):
+        for row in part.rows or []:
+            yield [date.fromisoformat(cell[DAY]) if isinstance(cell, dict) else cell for cell in row]
+
+
+def write(file: ReportFile, out: IO[bytes], at: datetime) -> None:
+    sheets.write_xlsx(out, gettext("Referrals"), head(file, at), rows(file))
+
+
+def throw_away(at: datetime) -> int:
+    """Delete the rows of files that were kept long enough. Returns how many."""
+    old = list(ReportFile.objects.filter(state__in=[State.READY, State.MAKING], asked_at__lt=at - KEPT))
+    for file in old:
+        with transaction.atomic():
+            file.parts.all().delete()
+            ReportFile.objects.filter(pk=file.pk).update(state=State.GONE)
+            audit.record("report.deleted", by=None, target=file, at=at)
+    return len(old)
