@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
 from django import forms
+from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils.http import urlencode
 from django.utils.translation import gettext
@@ -56,15 +57,25 @@ def clients(user: User, seen: Sight) -> Any:
     return found
 
 
+class Listed(forms.ModelChoiceField):
+    """One of the rows offered; whatever else an address holds is not in the list."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except ValidationError as wrong:
+            raise ValidationError(NOT_LISTED, code="invalid_choice") from wrong
+
+
 class FilterForm(forms.Form):
     """The filters, each empty for "any". `start` and `end` are the first and last day on which a flag was raised."""
 
     start = Day(label=_("From"), required=False)
     end = Day(label=_("Until"), required=False)
-    site = forms.ModelChoiceField(label=_("Site"), queryset=Site.objects.none(), required=False)
-    therapist = forms.ModelChoiceField(label=_("Therapist"), queryset=User.objects.none(), required=False)
+    site = Listed(label=_("Site"), queryset=Site.objects.none(), required=False)
+    therapist = Listed(label=_("Therapist"), queryset=User.objects.none(), required=False)
     rule = forms.ChoiceField(label=_("Why flagged"), required=False)
-    clinic = forms.ModelChoiceField(label=_("Clinic"), queryset=Destination.objects.none(), required=False)
+    clinic = Listed(label=_("Clinic"), queryset=Destination.objects.none(), required=False)
     path = forms.ChoiceField(label=_("Path"), required=False)
     state = forms.ChoiceField(label=_("Status"), required=False)
     reason = forms.ChoiceField(label=_("Why declined"), required=False)
