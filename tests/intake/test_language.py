@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from copy import deepcopy
+from datetime import timedelta
 from gettext import NullTranslations
 from typing import Any
 
@@ -173,6 +174,15 @@ def test_help_now_in_spanish_leads_to_help_in_spanish(client: Browser) -> None:
     assert "Llamar al 988" in html and "Oprima 2 para español." in html
     assert 'href="sms:988?body=AYUDA"' in html and 'href="tel:911"' in html
     assert 'href="sms:988"' not in html
+
+
+def test_no_switch_stands_where_it_would_lose_what_was_typed(sam: Client, clock: Any) -> None:
+    """A page that locked while somebody wrote carries the words along; leaving it would be the end of them."""
+    browser = at_home(sam)
+    clock.shift(timedelta(minutes=16))
+    asked = send(browser, "/my/record/", {"words": "On paper, please"}).content.decode()
+    assert ("On paper, please" in asked, 'name="speak"' in asked) == (True, False)
+    assert 'name="speak"' in browser.get("/my/home/check/").content.decode()
 
 
 def test_staff_pages_stay_in_english(maya: User, sam: Client) -> None:

@@ -1,5 +1,6 @@
 """The client side in Spanish in a real browser (browser check 17), looked at on the narrowest phone."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -47,6 +48,9 @@ def test_switching_on_item_4_shows_item_4_with_its_answer(window: Window, sam: C
     assert page.get_by_role("button", name="Continuar").evaluate("e => e.closest('[lang]').lang") == "es"
     press(page, "Continuar")
     on(page, "/my/q/phq-9--5/")
+    if script:
+        choose(page, "Several days")
+        expect(page.get_by_role("status")).to_have_text(re.compile(r"^Guardado a las \d{1,2}:\d\d [ap]m\."))
     press(page, "English")
     on(page, "/my/q/phq-9--5/")
     expect(page.locator("html")).to_have_attribute("lang", "en")

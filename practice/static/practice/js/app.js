@@ -39,7 +39,7 @@
     function body() { return new URLSearchParams(new FormData(f)).toString(); }
     function say(k) {
       if (!note) return;
-      var t = new Date().toLocaleTimeString(d.documentElement.lang, { hour: 'numeric', minute: '2-digit' }).toLowerCase();
+      var t = new Date().toLocaleTimeString('en', { hour: 'numeric', minute: '2-digit' }).toLowerCase();
       note.textContent = (note.dataset[k] || '').replace('{t}', t);
       note.closest('.saved').dataset.state = k;
     }
