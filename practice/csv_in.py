@@ -43,7 +43,10 @@ def read(body: bytes, *, encoding: str = "", most_rows: int | None = None) -> Ta
         )
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
     try:
-        header = _header(next(line for line in reader if any(cell.strip() for cell in line)))
+        head = next((line for line in reader if any(cell.strip() for cell in line)), None)
+        if head is None:
+            raise NotATable(gettext("That file is empty."))
+        header = _header(head)
         rows: list[Row] = []
         for number, line in enumerate(reader, 2):
             if not any(cell.strip() for cell in line):
