@@ -6,9 +6,10 @@ class KapConfig(AppConfig):
     label = "kap"
 
     def ready(self) -> None:
-        from practice import coverage, handover, quiet, staff
-        from practice.kap.actions import cover, leading
+        from practice import actions, coverage, handover, quiet, staff
+        from practice.kap.actions import cover, leading, plans
 
+        actions.LEAVING.append(plans.care_ended)
         handover.HANDING.append(leading.hand_over)
         staff.GOING.append(leading.let_go)
         staff.GOES.append(leading.goes)

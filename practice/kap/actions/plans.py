@@ -432,7 +432,7 @@ def add(
         room=row.room,
         changed_at=at,
     )
-    _count(row, made)
+    count(row, made)
     _settle(row, at, before)
     _note(row, What.ADDED, by, at, session=made, after={"starts_at": starts_at.isoformat()}, said=said)
     audit.record("plan.added", by=by, client=row.client, target=row, at=at, kind=kind)
@@ -442,7 +442,7 @@ def add(
     return made
 
 
-def _count(plan: Plan, changed: Session) -> None:
+def count(plan: Plan, changed: Session) -> None:
     """How many doses the plan has now (the m of "n of m"), after this session was added or left out."""
     if changed.kind != Session.Kind.DOSING:
         return
@@ -465,7 +465,7 @@ def skip(*, by: User, session: Session, said: str, at: datetime, missed: bool = 
     row.sequence += 1
     row.version += 1
     row.save(update_fields=["state", "changed_at", "sequence", "version"])
-    _count(plan, row)
+    count(plan, row)
     _settle(plan, at, before)
     _note(plan, What.MISSED if missed else What.SKIPPED, by, at, session=row, said=said)
     audit.record("plan.skipped", by=by, client=plan.client, target=plan, at=at, missed=missed)
@@ -575,13 +575,7 @@ def end(*, by: User, plan: Plan, state: str, said: str, at: datetime, seen: int 
     row = _mine(plan, seen)
     if row.sessions.filter(state=State.STARTED).exists():
         raise NotNow(gettext("A session is under way. Finish it first."))
-    for session in row.sessions.filter(state__in=Session.AHEAD):
-        session.state, session.changed_at, session.sequence = State.SKIPPED, at, session.sequence + 1
-        session.save(update_fields=["state", "changed_at", "sequence"])
-    row.state, row.ended_at, row.ended_by, row.end_words = state, at, by, said
-    row.save(update_fields=["state", "ended_at", "ended_by", "end_words"])
-    _note(row, What.COMPLETED if state == Plan.State.DONE else What.STOPPED, by, at, said=said)
-    audit.record("plan.ended", by=by, client=row.client, target=row, at=at, state=state)
+    _close(row, state, by, said, at)
     zone = ZoneInfo(row.zone or Practice.get().zone)
     here = at.astimezone(zone)
     later = [planning.moment(kap.add_months(here.date(), months), here.time(), zone) for months in AFTER_END_MONTHS]
@@ -590,3 +584,29 @@ def end(*, by: User, plan: Plan, state: str, said: str, at: datetime, seen: int 
     measures.replan(row.client, row.pk, [(CHECK_IN, str(Measure.Why.PLAN), each) for each in due], at=at)
     refresh(row.client, at)
     plan.refresh_from_db()
+
+
+def _close(plan: Plan, state: str, by: User, said: str, at: datetime) -> None:
+    for session in plan.sessions.filter(state__in=Session.AHEAD):
+        session.state, session.changed_at, session.sequence = State.SKIPPED, at, session.sequence + 1
+        session.save(update_fields=["state", "changed_at", "sequence"])
+    plan.state, plan.ended_at, plan.ended_by, plan.end_words = state, at, by, said
+    plan.save(update_fields=["state", "ended_at", "ended_by", "end_words"])
+    _note(plan, What.COMPLETED if state == Plan.State.DONE else What.STOPPED, by, at, said=said)
+    audit.record("plan.ended", by=by, client=plan.client, target=plan, at=at, state=state)
+
+
+def care_ended(*, by: User, client: Client, at: datetime) -> None:
+    """Stop what is planned for somebody whose care ended, and take open questions to prescribers back.
+
+    Nobody is discharged out of a session; after a death its log stays open.
+    """
+    under_way = Session.objects.filter(plan__client=client, state=State.STARTED)
+    if client.status != Client.Status.DIED and under_way.exists():
+        raise NotNow(gettext("A session is under way. Finish it first."))
+    for plan in Plan.objects.select_for_update(of=("self",)).filter(client=client, state=Plan.State.UNDER_WAY):
+        plan.version += 1
+        plan.save(update_fields=["version"])
+        _close(plan, Plan.State.STOPPED, by, gettext("Their care ended."), at)
+    ClearanceRequest.objects.filter(client=client, answered_at=None, taken_back_at=None).update(taken_back_at=at)
+    refresh(client, at, by=by)
