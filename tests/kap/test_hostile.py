@@ -77,3 +77,14 @@ def test_nobody_is_discharged_in_the_middle_of_a_session(dosing: Session, maya: 
     dosing.refresh_from_db()
     assert dosing.state == State.STARTED
     assert keep(dosing, maya, line("event", what="unresponsive", grade="4"), at=AT + MINUTE) == [""]
+
+
+@pytest.mark.parametrize("when", ["9999-12-31T23:00", "9999-12-01T09:00", "2400-01-01T09:00"])
+@pytest.mark.parametrize("act", ["move", "add"])
+def test_session_at_the_end_of_time_is_a_sentence(
+    nine: None, plan: Plan, dosing: Session, maya: User, as_user: As, post: Post, when: str, act: str
+) -> None:
+    other = plan.sessions.filter(kind="dosing").latest("starts_at")
+    data = {"session": other.pk, "kind": "dosing", "starts_at": when, "with_rest": "on", "said": "Later."}
+    answer = post(as_user(maya), reverse(f"plan_{act}", args=[plan.pk]), data)
+    assert (answer.status_code, "Choose a time within two years." in answer.content.decode()) == (400, True)

@@ -27,7 +27,7 @@ from practice.kap import lists, words
 from practice.kap.actions import boosters, clearance, plans
 from practice.kap.models import Plan, PlanChange, Route, Session
 from practice.kap.views import absences, rescreening
-from practice.kap.views.making import TITLES, OneOf, other_zone
+from practice.kap.views.making import FURTHEST, TITLES, OneOf, other_zone
 from practice.models import Client
 from practice.pages import StaffRequest, record_of, staff_page
 from practice.templatetags.ui import full_day, moment
@@ -70,9 +70,18 @@ class OfPlan(HouseForm):
             self.fields["session"].queryset = plan.sessions.filter(state__in=Session.AHEAD)  # type: ignore[attr-defined]
 
 
+def within_reach(starts_at: datetime) -> None:
+    if starts_at > timezone.now() + FURTHEST:
+        raise forms.ValidationError(gettext("Choose a time within two years."))
+
+
 class MoveForm(OfPlan):
     session = session_field()
-    starts_at = Moment(label=_("New day and time"), error_messages={"required": _("Choose the new day and time.")})
+    starts_at = Moment(
+        label=_("New day and time"),
+        validators=[within_reach],
+        error_messages={"required": _("Choose the new day and time.")},
+    )
     with_rest = forms.BooleanField(
         label=_("Move everything after it by as much"),
         required=False,
@@ -85,7 +94,11 @@ class AddForm(OfPlan):
     kind = forms.ChoiceField(
         label=_("Kind"), choices=Session.Kind.choices, error_messages={"required": _("Choose the kind.")}
     )
-    starts_at = Moment(label=_("Day and time"), error_messages={"required": _("Choose the day and time.")})
+    starts_at = Moment(
+        label=_("Day and time"),
+        validators=[within_reach],
+        error_messages={"required": _("Choose the day and time.")},
+    )
     said = words_field(_("Why"), "", required=False, rows=2)
 
 
