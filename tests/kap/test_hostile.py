@@ -1,7 +1,7 @@
 """KAP under attack: doses past a gate, sessions of the wrong kind or day, care that ended, links, and hostile input."""
 
 from collections.abc import Callable
-from datetime import date, time
+from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,10 +14,11 @@ from intake.models import Signature
 from practice.actions import NotNow, discharge
 from practice.clinical.planning import templates
 from practice.kap.actions import clearance, plans, room
-from practice.kap.models import Entry, Plan, Session
-from practice.models import Client, User
+from practice.kap.feed import sessions_of
+from practice.kap.models import DoseUse, Entry, Plan, Session
+from practice.models import Client, Notice, User
 from tests.factories import NOW
-from tests.kap.test_room import AT, MINUTE, keep, line, started
+from tests.kap.test_room import AT, DOSE, MINUTE, dosed, keep, line, prepared, started
 
 As = Callable[[User], Browser]
 Post = Callable[..., Any]
@@ -52,6 +53,116 @@ def nine() -> Any:
 
 def address(session: Session, name: str = "session") -> str:
     return reverse(name, args=[session.plan_id, session.pk])
+
+
+# --- A dose past its gates -------------------------------------------------------------------------------------------
+
+
+def test_no_dose_belongs_to_a_talk(plan: Plan, maya: User) -> None:
+    """A talk is started without a single check: a dose written there would pass every one of them."""
+    talk = plan.sessions.filter(kind="preparation").earliest("starts_at")
+    room.start(by=maya, session=talk, at=talk.starts_at)
+    said = "No dose is given in this session. Open the dosing session and record it there."
+    for kind in ("dose", "supplement"):
+        assert keep(talk, maya, line(kind, given="yes", **DOSE), at=talk.starts_at) == [said]
+    assert not DoseUse.objects.exists()
+    assert not talk.entries.exists()
+
+
+@pytest.mark.parametrize(
+    ("later", "said"),
+    [
+        (
+            line("vitals", when="before", sbp="185", dbp="112"),
+            "Blood pressure is in crisis range. No dose. Repeat in 5 minutes; same-day medical care.",
+        ),
+        (line("ready", item="food", answer="no"), "No food for 4 hours and no drink for 2 hours? No."),
+        (line("ready", item="screener", answer="yes"), "Thoughts of suicide since we last spoke? Yes."),
+    ],
+)
+def test_what_changes_between_the_start_and_the_dose_still_stops_the_dose(
+    dosing: Session, maya: User, pax: User, later: dict[str, Any], said: str
+) -> None:
+    started(dosing, maya)
+    assert keep(dosing, maya, later, at=AT + MINUTE) == [""]
+    assert keep(dosing, maya, line("dose", **DOSE), at=AT + 2 * MINUTE) == [said]
+    assert not DoseUse.objects.exists()
+    assert keep(dosing, maya, line("dose", given="yes", **DOSE), at=AT + 3 * MINUTE) == [""]
+    assert dosing.entries.get(kind=Kind.DOSE).facts["against"] == said
+    assert DoseUse.objects.count() == 1
+    assert pax in {notice.user for notice in Notice.objects.filter(template="session_event")}
+
+
+def test_next_weeks_session_is_not_started_today(plan: Plan, dosing: Session, maya: User) -> None:
+    """Two doses in a day, past the 48 hours, without a prescriber's word."""
+    dosed(dosing, maya)
+    other = plan.sessions.filter(kind="dosing").latest("starts_at")
+    prepared(other, maya)
+    said = "This session is planned for Dec 9, 2026. Move it to today first."
+    with pytest.raises(NotNow, match=said):
+        room.start(by=maya, session=other, at=AT + 3 * MINUTE)
+
+
+def test_dose_entered_anew_by_another_way_is_refused(dosing: Session, maya: User) -> None:
+    dosed(dosing, maya)
+    wrong = dosing.entries.get(kind=Kind.DOSE)
+    assert keep(dosing, maya, line("correct", corrects=str(wrong.key), words="By needle."), at=AT + MINUTE) == [""]
+    assert keep(dosing, maya, line("dose", **(DOSE | {"route": "im"})), at=AT + 2 * MINUTE) == [
+        "The prescriber cleared another route: Under the tongue (troche)."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"mg": "5000"}, "This is more than the prescriber cleared: at most 100 mg."),
+        ({"route": "im"}, "The prescriber cleared another route: Under the tongue (troche)."),
+    ],
+)
+def test_supplemental_dose_keeps_to_what_was_cleared(
+    dosing: Session, maya: User, pax: User, facts: dict[str, str], said: str
+) -> None:
+    dosed(dosing, maya)
+    assert keep(dosing, maya, line("supplement", **(DOSE | facts)), at=AT + MINUTE) == [said]
+    assert keep(dosing, maya, line("supplement", given="yes", **(DOSE | facts)), at=AT + MINUTE) == [""]
+    assert dosing.entries.get(kind=Kind.SUPPLEMENT).facts["against"] == said
+    assert pax in {notice.user for notice in Notice.objects.filter(template="session_event")}
+
+
+def test_supplemental_dose_after_the_clearance_was_taken_back_is_refused(
+    dosing: Session, maya: User, pax: User
+) -> None:
+    dosed(dosing, maya)
+    clearance.withdraw(by=pax, clearance=dosing.plan.client.dose_clearances.get(), words="Stop.", at=AT)
+    assert keep(dosing, maya, line("supplement", **DOSE), at=AT + MINUTE) == ["The prescriber took the clearance back."]
+
+
+def test_dose_that_was_given_while_the_plan_changed_elsewhere_is_kept(dosing: Session, maya: User, pax: User) -> None:
+    """Law 1 of the log: the network was gone, and meanwhile a colleague left the session out."""
+    plans.skip(by=maya, session=dosing, said="By mistake.", at=AT)
+    late = AT + timedelta(hours=1)
+    sent = line("dose", **DOSE) | {"device_at": AT.isoformat()}
+    assert keep(dosing, maya, sent, at=late, sent_at=late) == [""]
+    dosing.refresh_from_db()
+    assert (dosing.state, dosing.started_at) == (State.STARTED, AT)
+    assert dosing.entries.get().facts["against"] == "This session was left out or not booked when the dose was given."
+    assert [row.pk for row in sessions_of(maya, late) if row.pk == dosing.pk] == [dosing.pk]
+    assert pax in {notice.user for notice in Notice.objects.filter(template="session_event")}
+
+
+@pytest.mark.parametrize(("mg", "kept"), [("1E+2", "100"), ("0100", "100"), ("1_00", "100"), ("62.50", "62.5")])
+def test_dose_is_kept_as_it_is_read(dosing: Session, maya: User, mg: str, kept: str) -> None:
+    started(dosing, maya)
+    assert keep(dosing, maya, line("dose", **(DOSE | {"mg": mg}))) == [""]
+    assert dosing.entries.get(kind=Kind.DOSE).facts["mg"] == kept
+
+
+@pytest.mark.parametrize("mg", ["NaN", "sNaN", "Infinity", "1e9", "0.1", "-100", "100." + "1" * 500, "99.9999999"])
+def test_dose_that_no_label_says_is_given_back(dosing: Session, maya: User, mg: str) -> None:
+    started(dosing, maya)
+    assert keep(dosing, maya, line("dose", **(DOSE | {"mg": mg}))) == [
+        "Enter the dose in milligrams, as on the label: a number such as 100."
+    ]
 
 
 # --- Care that ended -------------------------------------------------------------------------------------------------

@@ -148,6 +148,18 @@ def against(found: Ledger, *, mg: Decimal | None, route: str, today: date, last_
     return ""
 
 
+def against_more(session: Session, *, mg: Decimal, route: str, today: date) -> str:
+    """The same for what is given, or entered anew, on top of the use of this session: its clearance has to stand."""
+    used = DoseUse.objects.select_related("clearance__withdrawal").filter(session=session).first()
+    lines = () if used is None else (_line_of(used),)
+    return against(Ledger(lines), mg=mg, route=route, today=today, last_dose_on=None)
+
+
+def _line_of(used: DoseUse) -> Line:
+    """The clearance of this use as it would stand without it."""
+    return Line(used.clearance, 0, "withdrawn" if hasattr(used.clearance, "withdrawal") else "good")
+
+
 def _fitting(found: Ledger, mg: Decimal | None, route: str) -> list[DoseClearance]:
     """The clearances that allow this dose, the one that is used first in front."""
     rows = [line.clearance for line in found.good if line.clearance.route == route]
@@ -169,13 +181,15 @@ def _none_left(found: Ledger) -> str:
 
 @transaction.atomic
 def use(*, session: Session, mg: Decimal, route: str, last_dose_on: date | None, at: datetime) -> DoseUse:
-    """Take one dose out of the ledger for this session. Raises NotNow with the rule; a second press uses none.
+    """Take one dose out of the ledger for this session. Raises NotNow with the rule; entered anew it uses none.
 
     The client's clearances are locked, so that two sessions at once cannot use the last one twice.
     """
     client = session.plan.client
     before = DoseUse.objects.filter(session=session).first()
     if before is not None:
+        if sentence := against_more(session, mg=mg, route=route, today=timezone.localdate(at)):
+            raise NotNow(sentence)
         return before
     list(DoseClearance.objects.select_for_update().filter(client=client).values_list("pk", flat=True))
     today = timezone.localdate(at)

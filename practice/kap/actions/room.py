@@ -36,6 +36,7 @@ EARLIEST = timedelta(hours=12)  # a line that a device says is older than this i
 TEXT = 1000
 CONSENT_GOOD = timedelta(days=365)  # PROTOCOLS booster: consent not older than 12 months
 AFTER_DOSE_DAYS = (1, 7)  # measures on day 1 and day 7 after a dose
+HUNDREDTH = Decimal("0.01")  # of a milligram, as a clearance counts
 LEAST_DBP = 20  # a lower one is a number left out, as 120/8; no rule of care reads this
 SEVERE = 3  # of the grades: an item is opened beside the notice
 
@@ -74,8 +75,12 @@ def state(session: Session, now: datetime) -> Room:
 def against_start(session: Session, now: datetime) -> list[str]:
     """Return what is missing for a start, each as a sentence; empty when it may start (H3)."""
     found, client = state(session, now), session.plan.client
-    asks = {asked.item.code: asked for asked in found.ready}
     said = []
+    planned_on = plans.today_of(session.plan, session.starts_at)
+    if planned_on != plans.today_of(session.plan, now):
+        said.append(
+            gettext("This session is planned for {day}. Move it to today first.").format(day=full_day(planned_on))
+        )
     ledger = clearance.ledger(client, plans.today_of(session.plan, now))
     if not DoseUse.objects.filter(session=session).exists():
         route = ledger.good[0].clearance.route if ledger.good else ""
@@ -87,8 +92,19 @@ def against_start(session: Session, now: datetime) -> list[str]:
         said.append(gettext("The ketamine agreement is not signed, or older than 12 months."))
     if sentence := rescreen.against(session, plans.today_of(session.plan, now)):
         said.append(sentence)
-    for code in found.open_before:
-        said.append(_pressure_words(found) if code == "bp" else _ready_words(asks[code]))
+    return said + _open_words(found)
+
+
+def _open_words(found: Room, *, besides: str = "") -> list[str]:
+    """What the checks and the blood pressure say against a dose, each as a sentence.
+
+    `besides`: a state of a check that is left out; with MISSING, a blood pressure that was not taken is too.
+    """
+    asks = {asked.item.code: asked for asked in found.ready if asked.state != besides}
+    codes = [code for code in found.open_before if code in asks]
+    said = [_ready_words(asks[code]) for code in codes]
+    if "bp" in found.open_before and not (besides == rules.MISSING and found.gate == "unknown"):
+        said.append(_pressure_words(found))
     return said
 
 
@@ -189,11 +205,9 @@ def _write(
     )
     if kind == Kind.CORRECT:
         entry.corrects = _corrected(row, line.get("corrects") or facts.get("corrects"))
-    if kind == Kind.DOSE:
+    if kind in DOSES:
         is_given = bool(facts.get("given")) or happened_at < at - FRESH
-        kept |= _dose(row, kept, happened_at, is_given=is_given)
-    if kind == Kind.SUPPLEMENT and not _dose_lines(row).exists():
-        raise NotNow(gettext("No dose is recorded yet. Record the dose first."))
+        kept |= DOSES[kind](row, kept, happened_at, is_given)
     entry.facts = kept
     entry.save(force_insert=True)
     audit.record("session.logged", by=by or chaperone, client=row.plan.client, target=row, at=at, kind=kind)
@@ -297,11 +311,11 @@ def _dose_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
         mg = Decimal(str(facts.get("mg", "")).strip())
     except InvalidOperation:
         raise NotNow(gettext("Enter the dose in milligrams, as on the label: a number such as 100.")) from None
-    if not mg.is_finite() or not 1 <= mg <= 10_000:
+    if not mg.is_finite() or not 1 <= mg <= 10_000 or mg != mg.quantize(HUNDREDTH):
         raise NotNow(gettext("Enter the dose in milligrams, as on the label: a number such as 100."))
     if facts.get("route") not in Route.values:
         raise NotNow(gettext("Choose how it was given."))
-    return {"mg": str(mg), "route": str(facts["route"])} | {
+    return {"mg": f"{mg.normalize():f}", "route": str(facts["route"])} | {
         name: _text(facts.get(name)) for name in ("form", "strength", "lot")
     }
 
@@ -366,39 +380,62 @@ def _nothing(session: Session, entry: Entry, by: User | None, at: datetime) -> N
     return None
 
 
-def _dose(session: Session, facts: dict[str, Any], happened_at: datetime, *, is_given: bool) -> dict[str, Any]:
+def _dose(session: Session, facts: dict[str, Any], happened_at: datetime, is_given: bool) -> dict[str, Any]:
     """Use a dose of the ledger. Refused with the rule; one that was given already is kept, and says what is against it.
 
     `is_given`: somebody says so, or it comes late from a device that was offline.
     """
+    _is_for_doses(session)
     if _dose_lines(session).exists():
         raise NotNow(gettext("The dose of this session is recorded. A second one is a supplemental dose."))
     if session.state == Session.State.PLANNED and not is_given:
         raise NotNow(gettext("Start the session first."))
-    if session.state not in (Session.State.STARTED, Session.State.PLANNED, Session.State.DONE):
+    is_booked = session.state in (Session.State.STARTED, Session.State.PLANNED, Session.State.DONE)
+    if not is_booked and not is_given:
         raise NotNow(gettext("This session is not under way."))
+    against = _open_words(state(session, happened_at), besides=rules.MISSING if is_given else "")
+    if against and not is_given:
+        raise NotNow(" ".join(against))
+    if not is_booked:
+        against.append(gettext("This session was left out or not booked when the dose was given."))
     last = plans.last_dose_on(session.plan.client, besides=session)
     mg = Decimal(facts["mg"])
     try:
         with transaction.atomic():
-            used = clearance.use(session=session, mg=mg, route=facts["route"], last_dose_on=last, at=happened_at)
-            if mg > used.clearance.most_mg:  # the line before was corrected: its use stands, and so does the limit
-                most = used.clearance.most_mg.normalize()
-                raise NotNow(
-                    gettext("This is more than the prescriber cleared: at most {mg} mg.").format(mg=f"{most:f}")
-                )
+            clearance.use(session=session, mg=mg, route=facts["route"], last_dose_on=last, at=happened_at)
     except NotNow as sentence:
         if not is_given:
             raise
-        return {"against": str(sentence)}
-    return {}
+        against.append(str(sentence))
+    return {"against": " ".join(against)} if against else {}
+
+
+def _supplement(session: Session, facts: dict[str, Any], happened_at: datetime, is_given: bool) -> dict[str, Any]:
+    """More of the dose: it uses none of the ledger, and keeps to what the clearance of the dose allows."""
+    _is_for_doses(session)
+    if not _dose_lines(session).exists():
+        raise NotNow(gettext("No dose is recorded yet. Record the dose first."))
+    today = plans.today_of(session.plan, happened_at)
+    against = clearance.against_more(session, mg=Decimal(facts["mg"]), route=facts["route"], today=today)
+    if against and not is_given:
+        raise NotNow(against)
+    return {"against": against} if against else {}
+
+
+def _is_for_doses(session: Session) -> None:
+    if session.kind != Session.Kind.DOSING:
+        raise NotNow(gettext("No dose is given in this session. Open the dosing session and record it there."))
+
+
+DOSES = {Kind.DOSE: _dose, Kind.SUPPLEMENT: _supplement}
 
 
 def _after_dose(session: Session, entry: Entry, by: User | None, at: datetime) -> None:
-    if session.state == Session.State.PLANNED:
-        Session.objects.filter(pk=session.pk).update(
-            state=Session.State.STARTED, started_at=entry.happened_at, started_by=by
-        )
+    if session.state in (*Session.AHEAD, Session.State.SKIPPED, Session.State.MISSED):
+        session.state, session.started_at, session.started_by = Session.State.STARTED, entry.happened_at, by
+        session.sequence, session.changed_at = session.sequence + 1, at
+        session.save(update_fields=["state", "started_at", "started_by", "sequence", "changed_at"])
+        plans.count(session.plan, session)
     client, dose_at = session.plan.client, entry.happened_at
     wanted = [(plans.CHECK_IN, str(Measure.Why.AFTER_DOSE), dose_at + timedelta(days=days)) for days in AFTER_DOSE_DAYS]
     measures.replan(client, session.pk, wanted, at=at)
@@ -406,6 +443,10 @@ def _after_dose(session: Session, entry: Entry, by: User | None, at: datetime) -
     booked = Session.objects.filter(plan__client=client, kind=Session.Kind.INTEGRATION, state=Session.State.PLANNED)
     if not booked.filter(starts_at__gt=dose_at, starts_at__lte=contact_by).exists():
         Task.open(client, integration.KIND, at=at, subject_id=session.plan_id, due_at=contact_by)
+    _after_supplement(session, entry, by, at)
+
+
+def _after_supplement(session: Session, entry: Entry, by: User | None, at: datetime) -> None:
     if (entry.facts or {}).get("against"):
         _tell_prescriber(session, entry, at)
 
@@ -482,6 +523,7 @@ def _tell_prescriber(session: Session, entry: Entry, at: datetime) -> None:
 
 AFTER: dict[str, Callable[[Session, Entry, User | None, datetime], None]] = {
     Kind.DOSE: _after_dose,
+    Kind.SUPPLEMENT: _after_supplement,
     Kind.CHECK: _after_check,
     Kind.EVENT: _after_event,
     Kind.READY: _after_ready,
