@@ -1,5 +1,6 @@
 """KAP under attack: doses past a gate, sessions of the wrong kind or day, care that ended, links, and hostile input."""
 
+import json
 from collections.abc import Callable
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -188,6 +189,27 @@ def test_nobody_is_discharged_in_the_middle_of_a_session(dosing: Session, maya: 
     dosing.refresh_from_db()
     assert dosing.state == State.STARTED
     assert keep(dosing, maya, line("event", what="unresponsive", grade="4"), at=AT + MINUTE) == [""]
+
+
+# --- Hostile input ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lines", ["[" * 100_000, '[{"facts":' * 50_000, "1" * 5000, '"\\ud800"'])
+def test_list_nested_without_end_is_refused(
+    nine: None, dosing: Session, maya: User, as_user: As, post: Post, lines: str
+) -> None:
+    assert post(as_user(maya), address(dosing, "session_entries"), {"lines": lines}).status_code == 400
+
+
+@pytest.mark.parametrize("sent_at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "x" * 5000])
+def test_clock_out_of_all_reason_keeps_the_line(
+    nine: None, dosing: Session, maya: User, as_user: As, post: Post, sent_at: str
+) -> None:
+    sent = line("check", state="as_expected") | {"device_at": sent_at[:30]}
+    data = {"lines": json.dumps([sent, line("check", state="as_expected")]), "sent_at": sent_at}
+    answer = post(as_user(maya), address(dosing, "session_entries"), data)
+    assert answer.status_code == 200
+    assert answer.json()["taken"][1]["sentence"] == ""
 
 
 @pytest.mark.parametrize("when", ["9999-12-31T23:00", "9999-12-01T09:00", "2400-01-01T09:00"])

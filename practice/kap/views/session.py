@@ -248,7 +248,7 @@ def _take_list(request: StaffRequest, row: Session, at: datetime) -> JsonRespons
     try:
         sent = json.loads(request.POST["lines"])
         sent_at = parse_datetime(request.POST.get("sent_at", ""))
-    except ValueError:
+    except (ValueError, RecursionError):
         sent, sent_at = None, None
     if not isinstance(sent, list) or len(sent) > MOST_LINES or not all(isinstance(line, dict) for line in sent):
         return JsonResponse({"taken": []}, status=400)
