@@ -14,9 +14,9 @@ from django.urls import reverse
 from intake.models import Signature
 from practice.actions import NotNow, discharge
 from practice.clinical.planning import templates
-from practice.kap.actions import clearance, plans, room
+from practice.kap.actions import clearance, plans, requests, room
 from practice.kap.feed import sessions_of
-from practice.kap.models import DoseUse, Entry, Plan, Session
+from practice.kap.models import ClearanceRequest, DoseUse, Entry, OutsidePrescriber, Plan, Session
 from practice.models import Client, Notice, User
 from tests.factories import NOW
 from tests.kap.test_room import AT, DOSE, MINUTE, dosed, keep, line, prepared, started
@@ -221,3 +221,37 @@ def test_session_at_the_end_of_time_is_a_sentence(
     data = {"session": other.pk, "kind": "dosing", "starts_at": when, "with_rest": "on", "said": "Later."}
     answer = post(as_user(maya), reverse(f"plan_{act}", args=[plan.pk]), data)
     assert (answer.status_code, "Choose a time within two years." in answer.content.decode()) == (400, True)
+
+
+# --- The prescriber's link -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(nine: None, sam: Client, maya: User) -> ClearanceRequest:
+    grey = OutsidePrescriber.objects.create(name="Dr. Ann Grey", licence="MD 1", email="grey@example.org")
+    requests.ask(by=maya, client=sam, to=grey, plan=None, words="Please clear two.", at=AT)
+    found: ClearanceRequest = ClearanceRequest.objects.get()
+    return found
+
+
+def test_question_dies_when_the_address_of_its_prescriber_changes(
+    asked: ClearanceRequest, maya: User, as_user: As, post: Post
+) -> None:
+    """Whoever keeps the list must not become the prescriber by writing their own address into it."""
+    url = reverse("prescribers") + f"?edit={asked.to_id}"
+    data = {"name": "Dr. Ann Grey", "licence": "MD 1", "email": "mine@example.org", "is_active": "on"}
+    assert post(as_user(maya), url, data).status_code == 302
+    asked.refresh_from_db()
+    assert asked.taken_back_at == AT
+    assert Browser().get(reverse("prescriber_open", args=[asked.token])).status_code == 404
+
+
+def test_nobody_on_staff_is_a_prescriber_outside(
+    asked: ClearanceRequest, maya: User, omar: User, as_user: As, post: Post
+) -> None:
+    for who in (maya, omar):
+        data = {"name": "Dr. No", "licence": "", "email": who.email.upper(), "is_active": "on"}
+        answer = post(as_user(maya), reverse("prescribers"), data)
+        assert answer.status_code == 400
+        assert "This is the address of somebody who works here." in answer.content.decode()
+    assert OutsidePrescriber.objects.count() == 1

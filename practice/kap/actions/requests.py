@@ -64,6 +64,17 @@ def take_back(*, by: User, request: ClearanceRequest, at: datetime) -> None:
     audit.record("clearance.question_taken_back", by=by, client=row.client_id, target=row, at=at)
 
 
+@transaction.atomic
+def address_changed(*, by: User, to: OutsidePrescriber, at: datetime) -> int:
+    """What went to the old address ends, and is asked anew. Returns how many links."""
+    rows = ClearanceRequest.objects.filter(to=to, taken_back_at=None, expires_at__gt=at)
+    for row in rows.select_for_update(of=("self",)):
+        row.taken_back_at = at
+        row.save(update_fields=["taken_back_at"])
+        audit.record("clearance.question_taken_back", by=by, client=row.client_id, target=row, at=at)
+    return len(rows)
+
+
 # --- The link and the code -------------------------------------------------------------------------------------------
 
 

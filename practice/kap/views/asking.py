@@ -9,7 +9,7 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from practice import audit
@@ -18,7 +18,7 @@ from practice.actions import NotNow
 from practice.forms import HouseForm, phone_like, text, words_field
 from practice.kap.actions import requests as actions
 from practice.kap.models import ClearanceRequest, OutsidePrescriber, Plan, Session
-from practice.models import Client
+from practice.models import Client, User
 from practice.pages import StaffRequest, client_of, staff_page
 from practice.templatetags.ui import day, moment
 from practice.views.chart import frame, reader
@@ -140,7 +140,22 @@ class PrescriberForm(HouseForm):
         others = OutsidePrescriber.objects.filter(email=email).exclude(pk=self.row.pk if self.row else None)
         if others.exists():
             raise forms.ValidationError(gettext("Another prescriber in this list has this address."))
+        if User.objects.filter(email__iexact=email).exists():
+            raise forms.ValidationError(
+                gettext("This is the address of somebody who works here. Write the prescriber's own.")
+            )
         return email
+
+
+def _asked_anew(request: StaffRequest, row: OutsidePrescriber) -> None:
+    n = actions.address_changed(by=request.user, to=row, at=timezone.now())
+    if n:
+        said = ngettext(
+            "{n} link went to the old address and does not work any more. Ask again where an answer is due.",
+            "{n} links went to the old address and do not work any more. Ask again where an answer is due.",
+            n,
+        )
+        messages.warning(request, said.format(n=n))
 
 
 @staff_page(P.EDIT_DIRECTORY)
@@ -155,11 +170,14 @@ def prescribers(request: StaffRequest) -> HttpResponse:
     form = PrescriberForm(request.POST or None, initial=initial, row=row)
     if request.method == "POST" and form.is_valid():
         found = row or OutsidePrescriber()
+        changed = [name for name in names if getattr(found, name) != form.cleaned_data[name]]
         for name in names:
             setattr(found, name, form.cleaned_data[name])
         found.save()
-        audit.record("prescriber.saved", by=request.user, target=found)
+        audit.record("prescriber.saved", by=request.user, target=found, fields=changed)
         messages.success(request, gettext("Saved."))
+        if row is not None and "email" in changed:
+            _asked_anew(request, row)
         return redirect("prescribers")
     context = {"rows": OutsidePrescriber.objects.all(), "form": form, "row": row}
     return render(request, "kap/prescribers.html", context, status=400 if form.errors else 200)
