@@ -427,7 +427,10 @@ def _is_for_doses(session: Session) -> None:
         raise NotNow(gettext("No dose is given in this session. Open the dosing session and record it there."))
 
 
-DOSES = {Kind.DOSE: _dose, Kind.SUPPLEMENT: _supplement}
+DOSES: dict[str, Callable[[Session, dict[str, Any], datetime, bool], dict[str, Any]]] = {
+    Kind.DOSE: _dose,
+    Kind.SUPPLEMENT: _supplement,
+}
 
 
 def _after_dose(session: Session, entry: Entry, by: User | None, at: datetime) -> None:
