@@ -732,6 +732,6 @@ def _zone(wanted: Packet, place: Mapping[str, Any]) -> str:
     return choice.zone if choice else ""
 
 
-def begun(since: datetime) -> QuerySet[Intake]:
+def begun(since: datetime) -> "QuerySet[Any, Any]":
     """The clients who answered something since then, finished or not."""
     return Intake.objects.filter(saved_at__gte=since).values("client")

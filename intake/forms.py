@@ -222,7 +222,7 @@ class SignForm(forms.Form):
                 label=point.ack,
                 error_messages={"required": _("Tick the box: %(words)s") % {"words": point.ack}},
             )
-            self.fields[f"ack_{point.key}"].language = agreement.language
+            self.fields[f"ack_{point.key}"].language = agreement.language  # type: ignore[attr-defined]
         self.fields["typed_name"] = Words(
             label=_("Type your full name to sign"),
             error_messages={"required": _("Type your full name to sign.")},

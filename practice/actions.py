@@ -77,7 +77,7 @@ def discharge(*, by: User, client: Client, status: str, words: str, at: datetime
     row = Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
     if row.status in Client.LEFT:
         raise NotNow(gettext("Their care has ended already."))
-    flags = list(row.alerts.open())
+    flags = list(Alert.objects.open().filter(client=row))
     tasks = row.tasks.filter(done_at=None)
     if status != Client.Status.DIED and (flags or tasks.filter(kind__in=BEFORE_LEAVING).exists()):
         raise NotNow(gettext("Something for their safety is still open. Finish it first; then discharge them."))

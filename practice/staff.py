@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from allauth.mfa.models import Authenticator
@@ -214,7 +215,7 @@ def _pass_tasks(person: User) -> None:
     open_items.update(owner=Subquery(theirs[:1]))
 
 
-def _end_everything(person: User) -> dict[str, int]:
+def _end_everything(person: User) -> dict[str, Any]:
     """End what still works by itself: browsers, second factors and passkeys, kept text, mail that waits."""
     end_sessions(person)
     kept, _each = KeptForm.objects.filter(user=person).delete()

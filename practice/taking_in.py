@@ -7,6 +7,7 @@ No invitation is sent, and nobody who is here is changed.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -121,7 +122,7 @@ def _end(row: ClientImport, state: str, at: datetime, by: User | None = None) ->
     audit.record(f"import.{state}", by=by or row.by, target=row, at=at, **counts(row))
 
 
-def counts(row: ClientImport) -> dict[str, int]:
+def counts(row: ClientImport) -> dict[str, Any]:
     """How many rows had which fate so far: they add up to `taken_to`."""
     other = Counter(fate for _number, fate, _why in row.outcomes)
     return {Fate.NEW.value: row.taken_to - sum(other.values()), **other}

@@ -217,13 +217,13 @@ def _rings(plot: Plot, marks: Sequence[tuple[date, float, str]]) -> None:
     for on, total, words in marks:
         if plot.shows(on):
             places.setdefault((on, total), []).append(words)
-    for (on, total), words in places.items():
+    for (on, total), said in places.items():
         x, y = plot.x(on), plot.y(total)
         plot.art.circle("mk", x, y, 9)
         has_room = y + 24 < plot.bottom
         place = (x, y + 22) if has_room else (x + 13, y + 4)
         plot.art.text(
-            ", ".join(words), *place, css="mkt halo", anchor="middle" if has_room else "", font=plot.size.font
+            ", ".join(said), *place, css="mkt halo", anchor="middle" if has_room else "", font=plot.size.font
         )
 
 

@@ -58,7 +58,7 @@ class PlacesForm(HouseForm):
         super().__init__(*args, **kwargs)
         columns = [("", _("Not in the file")), *((str(n), name) for n, name in enumerate(header))]
         for key, known in FIELDS.items():
-            self.fields[key] = forms.ChoiceField(label=known.label, choices=columns, required=False)
+            self.fields[key] = forms.ChoiceField(label=str(known.label), choices=columns, required=False)
         self.fields["dates"] = forms.ChoiceField(
             label=_("Dates are written"), choices=[(way, words) for way, (words, _pattern) in DATES.items()]
         )

@@ -241,7 +241,7 @@ def person_leave(request: StaffRequest, pk: UUID) -> HttpResponse:
     }
     form = LeaveForm(request.POST or None, person=person, asked={name: bool(rows) for name, rows in theirs.items()})
     if request.method == "POST" and form.is_valid():
-        said = {name: form.cleaned_data.get(name) for name in theirs}
+        said: dict[str, Any] = {name: form.cleaned_data.get(name) for name in theirs}
         said["words"] = form.cleaned_data.get("words", "")
         try:
             moved = staff.let_go(by=request.user, person=person, at=timezone.now(), **said)

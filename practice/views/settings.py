@@ -255,7 +255,7 @@ def practice_settings(request: StaffRequest) -> HttpResponse:
         for name, field in form.fields.items()
         if name != "version"
     ]
-    links = [
+    links: list[tuple[str, str | Promise, str | Promise, str]] = [
         (reverse("people"), _("People"), _("Who works here, their roles and who covers for whom"), "users"),
         (reverse("coverage"), _("On call"), _("Who is told of a safety flag, hour by hour"), "calendar-check"),
         (reverse("drill"), _("Drill"), _("Send a test flag and see how fast it is picked up"), "bell"),
@@ -281,7 +281,8 @@ def practice_settings(request: StaffRequest) -> HttpResponse:
         about = _("What left the practice, to whom and why; emergencies first")
         links.append((reverse("disclosures"), _("Disclosures"), about, "send"))
     if request.user.may(Permission.REVIEW_BREAK_GLASS):
-        links.append((reverse("emergency_list"), _("Emergency access"), _emergencies(request.user), "door-open"))
+        waiting = _emergencies(request.user)
+        links.append((reverse("emergency_list"), _("Emergency access"), waiting, "door-open"))
     done = sum(item.done for item in items)
     context_ = {
         "rows": rows,

@@ -5,6 +5,7 @@ that a report that is taken back leaves nothing behind.
 """
 
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -209,6 +210,6 @@ def note_helped(course_id: UUID, answer: str) -> None:
     Course.objects.filter(pk=course_id).update(helped=answer)
 
 
-def seen(since: datetime) -> QuerySet[CourseSession]:
+def seen(since: datetime) -> "QuerySet[Any, Any]":
     """The clients with a session at a clinic since then, or one ahead."""
     return CourseSession.objects.filter(on__gte=since.date(), state__in=[PLANNED, DONE]).values("course__client")

@@ -169,7 +169,8 @@ def fill(client: Client, by: User, visits: int) -> None:
 
 # Door and frame of every staff page: session, person, roles, practice, the bar's count and the strips (3): 7.
 # The client and which acts are offered: 2. The audit row with its lock: 3. The safety plan in the storyboard: 1.
-# The panels: 29, the open request for a copy of the record among them, of which 9 weigh the open review card anew against what holds it now.
+# The panels: 29, of which 9 weigh the open review card anew against what holds it now, and 1 asks whether the client
+# waits for a copy of the record.
 QUERIES = 7 + 2 + 3 + 1 + 29
 
 

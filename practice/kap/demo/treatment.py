@@ -34,12 +34,13 @@ def record(client: Client, person: Mapping[str, Any], story: "Story") -> tuple[s
     for row in person.get("plans", ()):
         said = _plan(client, row, story)
     if "away" in person:
-        _away(client, *person["away"], story)
+        first, last = person["away"]
+        _away(client, first, last, story)
     return said
 
 
 def _away(client: Client, first: int, last: int, story: "Story") -> None:
-    """Days ahead on which the client cannot come, as they said themselves, and their therapist's days off after them."""
+    """Days ahead on which the client cannot come, as they said themselves; their therapist's days off after them."""
     today = story.at.astimezone(story.zone).date()
     days = {"first_on": today + timedelta(days=first), "last_on": today + timedelta(days=last)}
     absences.add_for(by=client, client=client, at=story.at, **days)
