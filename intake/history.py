@@ -237,8 +237,8 @@ def _keep(lines: Mapping[UUID, Line], instrument: Instrument, at: datetime) -> N
     )
     _refresh(clients, instrument)
     flagged = Counter(flag.client_id for flag in flags)
-    for pk in flagged:
-        Task.open(clients[pk], "todo", at=at, subject_id=pk, reason="history")
+    for flagged_pk in flagged:
+        Task.open(clients[flagged_pk], "todo", at=at, subject_id=flagged_pk, reason="history")
     taken = Counter(row.client_id for row in rows)
     audit.record_each(
         "history.imported",

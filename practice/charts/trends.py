@@ -222,9 +222,7 @@ def _rings(plot: Plot, marks: Sequence[tuple[date, float, str]]) -> None:
         plot.art.circle("mk", x, y, 9)
         has_room = y + 24 < plot.bottom
         place = (x, y + 22) if has_room else (x + 13, y + 4)
-        plot.art.text(
-            ", ".join(said), *place, css="mkt halo", anchor="middle" if has_room else "", font=plot.size.font
-        )
+        plot.art.text(", ".join(said), *place, css="mkt halo", anchor="middle" if has_room else "", font=plot.size.font)
 
 
 def _said(point: Point) -> str:

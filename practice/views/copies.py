@@ -225,7 +225,7 @@ def export_file(request: StaffRequest, export: UUID) -> HttpResponse:
     audit.record("export.fetched", by=request.user, client=found.client, target=found, at=timezone.now())
     code = found.client.code if found.client else "practice"
     name = f"waymark-{code}-{timezone.localtime(found.ready_at):%Y-%m-%d}.zip"
-    return cast(HttpResponse, sheets.as_download(name, "application/zip", exports.zipped(found)))
+    return sheets.as_download(name, "application/zip", exports.zipped(found))
 
 
 @staff_page(Permission.EXPORT_CLIENT)

@@ -234,7 +234,7 @@ SUCCESSORS = {"therapist": Role.THERAPIST, "prescriber": Role.PRESCRIBER, "super
 @staff_page(Permission.MANAGE_PEOPLE, fresh=True)
 def person_leave(request: StaffRequest, pk: UUID) -> HttpResponse:
     person = _person(pk)
-    theirs = {
+    theirs: dict[str, list[Any]] = {
         "therapist": [*handover.in_care(person), *handover.still_open(person)],
         "prescriber": list(handover.prescribed(person)),
         "supervisor": list(person.team.filter(is_active=True)),

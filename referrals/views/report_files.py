@@ -53,11 +53,11 @@ def report_file_get(request: StaffRequest, pk: UUID) -> HttpResponse:
     )  # fmt: skip
     name = f"referrals-{file.asked_at:%Y-%m-%d}{'-names' if file.names else ''}.{file.kind}"
     if file.kind == ReportFile.Kind.CSV:
-        return cast(HttpResponse, sheets.csv_response(name, making.head(file, at), making.rows(file)))
+        return sheets.csv_response(name, making.head(file, at), making.rows(file))
     out = tempfile.TemporaryFile()  # noqa: SIM115 (it is closed when it has been sent)
     making.write(file, out, at)
     out.seek(0)
-    return cast(HttpResponse, sheets.as_download(name, sheets.XLSX_TYPE, _pieces(out)))
+    return sheets.as_download(name, sheets.XLSX_TYPE, _pieces(out))
 
 
 def _pieces(out: IO[bytes]) -> Iterator[bytes]:

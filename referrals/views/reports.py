@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from io import BytesIO
-from typing import Any, cast
+from typing import Any
 
 from django.core.paginator import Paginator
 from django.http import HttpResponse
@@ -244,7 +244,7 @@ def _file(request: StaffRequest, kind: str, *, names: bool) -> HttpResponse:
     )  # fmt: skip
     name = f"referrals-{asked.said['start']}-{asked.said['end']}{'-names' if lines.names else ''}.{kind}"
     if kind == "csv":
-        return cast(HttpResponse, sheets.csv_response(name, lines.head, lines.of(rows)))
+        return sheets.csv_response(name, lines.head, lines.of(rows))
     file = BytesIO()
     sheets.write_xlsx(file, gettext("Referrals"), lines.head, lines.of(rows))
-    return cast(HttpResponse, sheets.as_download(name, sheets.XLSX_TYPE, [file.getvalue()]))
+    return sheets.as_download(name, sheets.XLSX_TYPE, [file.getvalue()])
