@@ -136,8 +136,9 @@ def preview(
     return _weigh(client, slots, therapist, room, today, window=window)
 
 
-def weigh(plan: Plan, slots: Sequence[Slot], today: date) -> Preview:
+def weigh(plan: Plan, at: datetime) -> Preview:
     """The same for the sessions that a plan has still to come, its overrides counted."""
+    slots, today = list(slots_ahead(plan)), plan.today(at)
     window = kap.booster(plan.anchor_on, max(today, plan.anchor_on)).window if plan.anchor_on else None
     lifted = {code for row in plan.overrides.all() for code in row.codes}
     return _weigh(plan.client, slots, plan.therapist, plan.room, today, window=window, lifted=lifted, besides=plan)
@@ -370,8 +371,8 @@ def move(
     row = _ahead(session)
     if starts_at < at:
         raise NotNow(gettext("That time has passed. Choose a later one."))
-    before = weigh(plan, list(slots_ahead(plan)), today_of(plan, at)).stopping
-    old, zone = row.starts_at, ZoneInfo(plan.zone or Practice.get().zone)
+    before = weigh(plan, at).stopping
+    old, zone = row.starts_at, plan.tz()
     shift = _wall(starts_at, zone) - _wall(old, zone)
     for other in _along(plan, row, with_rest):
         wall = _wall(other.starts_at, zone) + shift
@@ -420,7 +421,7 @@ def add(
     row = _mine(plan, seen)
     if starts_at < at:
         raise NotNow(gettext("That time has passed. Choose a later one."))
-    before = weigh(row, list(slots_ahead(row)), today_of(row, at)).stopping
+    before = weigh(row, at).stopping
     highest = max((n for n in row.sessions.filter(kind=kind).values_list("number", flat=True)), default=0)
     made: Session = Session.objects.create(
         plan=row,
@@ -460,7 +461,7 @@ def skip(*, by: User, session: Session, said: str, at: datetime, missed: bool = 
     row = _ahead(session)
     if missed and row.starts_at > at:
         raise NotNow(gettext("This session is still ahead. Skip it instead."))
-    before = weigh(plan, list(slots_ahead(plan)), today_of(plan, at)).stopping
+    before = weigh(plan, at).stopping
     row.state, row.changed_at = State.MISSED if missed else State.SKIPPED, at
     row.sequence += 1
     row.version += 1
@@ -472,17 +473,13 @@ def skip(*, by: User, session: Session, said: str, at: datetime, missed: bool = 
     follow(plan, at)
 
 
-def today_of(plan: Plan, at: datetime) -> date:
-    return at.astimezone(ZoneInfo(plan.zone or Practice.get().zone)).date()
-
-
 def _settle(plan: Plan, at: datetime, before: Sequence[Conflict]) -> int:
     """Give each session that is ahead its state: booked, or waiting for the prescriber. Returns how many were booked.
 
     Raises NotNow for conflicts that were not there before and that only another time or another session clears.
     """
     rows = slots_ahead(plan)
-    found = weigh(plan, list(rows), today_of(plan, at))
+    found = weigh(plan, at)
     known = {(conflict.code, conflict.what, conflict.slot.kind, conflict.slot.number) for conflict in before}
     new = [c for c in found.stopping if (c.code, c.what, c.slot.kind, c.slot.number) not in known]
     if new:
@@ -501,10 +498,9 @@ def _settle(plan: Plan, at: datetime, before: Sequence[Conflict]) -> int:
 def book_more(*, by: User, plan: Plan, at: datetime, seen: int | None = None) -> int:
     """Book what waited and is cleared now. Returns how many sessions. Raises NotNow with what they still wait for."""
     row = _mine(plan, seen)
-    today = today_of(row, at)
-    booked = _settle(row, at, weigh(row, list(slots_ahead(row)), today).stopping)
+    booked = _settle(row, at, weigh(row, at).stopping)
     if not booked:
-        left = weigh(row, list(slots_ahead(row)), today).conflicts
+        left = weigh(row, at).conflicts
         raise NotNow(words.sentences(left) or gettext("Nothing in this plan waits."))
     _note(row, What.ADDED, by, at, after={"booked": booked})
     audit.record("plan.booked", by=by, client=row.client, target=row, at=at, sessions=booked)
@@ -537,7 +533,7 @@ def override(
     made = Override(plan=row, codes=sorted(set(codes)), by=by, by_request=request, at=at)
     made.words = said
     made.save(force_insert=True)
-    _settle(row, at, weigh(row, list(slots_ahead(row)), today_of(row, at)).stopping)
+    _settle(row, at, weigh(row, at).stopping)
     after = {"codes": made.codes} | _signed(request, licence)
     _note(row, What.OVERRIDDEN, by, at, after=after, said=said, request=request)
     audit.record("plan.overridden", by=by or request, client=row.client, target=row, at=at)
@@ -576,7 +572,7 @@ def end(*, by: User, plan: Plan, state: str, said: str, at: datetime, seen: int 
     if row.sessions.filter(state=State.STARTED).exists():
         raise NotNow(gettext("A session is under way. Finish it first."))
     _close(row, state, by, said, at)
-    zone = ZoneInfo(row.zone or Practice.get().zone)
+    zone = row.tz()
     here = at.astimezone(zone)
     later = [planning.moment(kap.add_months(here.date(), months), here.time(), zone) for months in AFTER_END_MONTHS]
     had_dose = DoseUse.objects.filter(session__plan=row).exists() or bool(doses_given(row.client))

@@ -167,7 +167,7 @@ def conflicts(request: ClearanceRequest, at: datetime, cleared_by: str = "overri
     plan = request.plan
     if plan is None or plan.state != Plan.State.UNDER_WAY:
         return []
-    found = plans.weigh(plan, list(plans.slots_ahead(plan)), plans.today_of(plan, at))
+    found = plans.weigh(plan, at)
     return [conflict for conflict in found.conflicts if conflict.cleared_by == cleared_by]
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext
@@ -14,7 +13,7 @@ from intake.models import Intake, Invitation, Measure
 from practice.actions import NotNow
 from practice.clinical import kap
 from practice.kap.models import Plan, Session
-from practice.models import Client, Practice, User
+from practice.models import Client, User
 from referrals import picture
 
 PACKET = "before-booster"
@@ -46,10 +45,6 @@ def booster_dose(plan: Plan) -> Session | None:
         return None
     doses = plan.sessions.filter(kind=Session.Kind.DOSING, state__in=Session.AHEAD)
     return doses.order_by("starts_at").first()
-
-
-def zone_of(plan: Plan) -> ZoneInfo:
-    return ZoneInfo(plan.zone or plan.client.zone or Practice.get().zone)
 
 
 def standing(client: Client, dose_on: date, today: date) -> list[Row]:
@@ -110,7 +105,7 @@ def from_day(dose_on: date) -> date:
 
 def send(*, by: User, plan: Plan, at: datetime) -> Invitation:
     """Send the questions now. Raises NotNow with what stands against it."""
-    dose, zone = booster_dose(plan), zone_of(plan)
+    dose, zone = booster_dose(plan), plan.tz()
     if dose is None:
         raise NotNow(gettext("No booster is ahead in this plan."))
     if at.astimezone(zone).date() < (first := from_day(dose.starts_at.astimezone(zone).date())):

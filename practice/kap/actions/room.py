@@ -75,22 +75,21 @@ def state(session: Session, now: datetime) -> Room:
 def against_start(session: Session, now: datetime) -> list[str]:
     """Return what is missing for a start, each as a sentence; empty when it may start (H3)."""
     found, client = state(session, now), session.plan.client
+    today, planned_on = session.plan.today(now), session.plan.today(session.starts_at)
     said = []
-    planned_on = plans.today_of(session.plan, session.starts_at)
-    if planned_on != plans.today_of(session.plan, now):
+    if planned_on != today:
         said.append(
             gettext("This session is planned for {day}. Move it to today first.").format(day=full_day(planned_on))
         )
-    ledger = clearance.ledger(client, plans.today_of(session.plan, now))
+    ledger = clearance.ledger(client, today)
     if not DoseUse.objects.filter(session=session).exists():
         route = ledger.good[0].clearance.route if ledger.good else ""
         last = plans.last_dose_on(client, besides=session)
-        today = plans.today_of(session.plan, now)
         if sentence := clearance.against(ledger, mg=None, route=route, today=today, last_dose_on=last):
             said.append(sentence)
     if not has_consent(session, now):
         said.append(gettext("The ketamine agreement is not signed, or older than 12 months."))
-    if sentence := rescreen.against(session, plans.today_of(session.plan, now)):
+    if sentence := rescreen.against(session, today):
         said.append(sentence)
     return said + _open_words(found)
 
@@ -415,7 +414,7 @@ def _supplement(session: Session, facts: dict[str, Any], happened_at: datetime, 
     _is_for_doses(session)
     if not _dose_lines(session).exists():
         raise NotNow(gettext("No dose is recorded yet. Record the dose first."))
-    today = plans.today_of(session.plan, happened_at)
+    today = session.plan.today(happened_at)
     against = clearance.against_more(session, mg=Decimal(facts["mg"]), route=facts["route"], today=today)
     if against and not is_given:
         raise NotNow(against)

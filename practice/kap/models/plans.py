@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from practice.models import Client, ClientRecord
+from practice.models import Client, ClientRecord, Practice
 from practice.sealed import SealedField
 
 if TYPE_CHECKING:
@@ -84,6 +86,13 @@ class Plan(ClientRecord):
 
     def get_absolute_url(self) -> str:
         return reverse("plan", args=[self.pk])
+
+    def tz(self) -> ZoneInfo:
+        """The zone in which its wall-clock times stay: the client's when it was made."""
+        return ZoneInfo(self.zone or self.client.zone or Practice.get().zone)
+
+    def today(self, at: datetime) -> date:
+        return at.astimezone(self.tz()).date()
 
 
 class Session(ClientRecord):

@@ -147,15 +147,11 @@ def plan_of(request: StaffRequest, pk: UUID) -> Plan:
     return found
 
 
-def zone_of(row: Plan) -> ZoneInfo:
-    return ZoneInfo(row.zone) if row.zone else plans.zone_of(row.client)
-
-
 @staff_page(P.SEE_PLANS)
 def plan(request: StaffRequest, plan: UUID) -> HttpResponse:
     at, row = timezone.now(), plan_of(request, plan)
     audit.seen(request, row.client, "plan", row)
-    with timezone.override(zone_of(row)):
+    with timezone.override(row.tz()):
         return page(request, row, at)
 
 
@@ -163,9 +159,9 @@ def page(request: StaffRequest, row: Plan, at: datetime, wrong: HouseForm | None
     user, client = request.user, row.client
     may = allowed(user, client)
     charted = P.READ_CHART in may
-    zone = zone_of(row)
+    zone = row.tz()
     sessions = list(row.sessions.select_related("therapist"))
-    found = plans.weigh(row, list(plans.slots_ahead(row)), at.astimezone(zone).date())
+    found = plans.weigh(row, at)
     open_ = row.state == Plan.State.UNDER_WAY and client.status not in Client.LEFT
     plans_it = P.PLAN_KAP in may and open_
     waiting = [session for session in sessions if session.state == State.WAITING]
@@ -365,7 +361,7 @@ def _act(request: StaffRequest, pk: UUID, make: Make, do: Do) -> HttpResponse:
     if request.method != "POST":
         return redirect(row)
     seen = request.POST.get("seen", "")
-    with timezone.override(zone_of(row)):
+    with timezone.override(row.tz()):
         form = make(row)
         if form.is_valid():
             try:
@@ -454,8 +450,7 @@ def plan_override(request: StaffRequest, plan: UUID) -> HttpResponse:
     """A prescriber lifts a limit for this plan, with the reason."""
 
     def make(row: Plan) -> HouseForm:
-        today = timezone.now().astimezone(zone_of(row)).date()
-        found = plans.weigh(row, list(plans.slots_ahead(row)), today)
+        found = plans.weigh(row, timezone.now())
         return OverrideForm(request.POST, plan=row, codes=liftable(found.conflicts))
 
     def do(row: Plan, said: dict[str, Any], at: datetime, seen: int | None) -> str:

@@ -28,7 +28,7 @@ def panel(plan: Plan, at: datetime, may: set[Permission]) -> dict[str, Any] | No
     dose = rescreen.booster_dose(plan)
     if dose is None or P.READ_CHART not in may:
         return None
-    zone = rescreen.zone_of(plan)
+    zone = plan.tz()
     dose_on, today = dose.starts_at.astimezone(zone).date(), at.astimezone(zone).date()
     rows = rescreen.standing(plan.client, dose_on, today)
     first, due = rescreen.from_day(dose_on), any(row.is_due for row in rows)

@@ -22,7 +22,7 @@ from practice.actions import NotNow
 from practice.clinical import kap
 from practice.clinical import room as rules
 from practice.clinical.room import MISSING, OK, Asked, Room
-from practice.kap.actions import clearance, plans, room
+from practice.kap.actions import clearance, room
 from practice.kap.models import Entry, Intention, Route, Session
 from practice.kap.views import remote
 from practice.pages import StaffRequest, public, record_of, staff_page
@@ -164,7 +164,7 @@ def against_leave(found: Room) -> list[dict[str, str]]:
 
 
 def ledger_words(row: Session, at: datetime) -> str:
-    left = clearance.ledger(row.plan.client, plans.today_of(row.plan, at)).left
+    left = clearance.ledger(row.plan.client, row.plan.today(at)).left
     return ngettext("{n} cleared dose left", "{n} cleared doses left", left).format(n=left)
 
 
