@@ -4,17 +4,15 @@ The browser's session holds the link's number, no more; every page asks anew whe
 idle lock: the checks are a quarter of an hour apart, it shows a first name and a time, and it ends with the session.
 """
 
-import json
 from datetime import datetime
 from functools import wraps
 from typing import Any
 from uuid import uuid4
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext
 
 from intake.doors import see_other
@@ -23,7 +21,7 @@ from practice.kap.actions import chaperone as links
 from practice.kap.actions import room
 from practice.kap.actions.plans import zone_of
 from practice.kap.models import ChaperoneLink, Entry
-from practice.kap.views.session import MOST_LINES, NOT_FACTS, worker_text
+from practice.kap.views.session import NOT_FACTS, take_list, worker_text
 from practice.models import Practice
 from practice.pages import View, client_door, once, public
 from practice.templatetags.ui import clock
@@ -90,28 +88,13 @@ def chaperone(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _page(request, link, is_live, at)
     if "lines" in request.POST:
-        return _take_list(request, link, at)
+        return take_list(request, link.session, at, chaperone=link)
     facts = {name: value for name, value in request.POST.items() if name not in NOT_FACTS}
     line = {"key": request.POST.get("key", ""), "kind": Entry.Kind.CHECK, "facts": facts}
     (taken,) = room.record(session=link.session, sent=[line], chaperone=link, at=at)
     if taken.sentence:
         return _page(request, link, is_live, at, wrong=taken.sentence, typed=facts)
     return see_other("chaperone", query="?kept=1")
-
-
-def _take_list(request: HttpRequest, link: ChaperoneLink, at: datetime) -> JsonResponse:
-    """Lines that a phone kept while the network was gone."""
-    try:
-        sent = json.loads(request.POST["lines"])
-        sent_at = parse_datetime(request.POST.get("sent_at", ""))
-    except (ValueError, RecursionError):
-        sent, sent_at = None, None
-    if not isinstance(sent, list) or len(sent) > MOST_LINES or not all(isinstance(line, dict) for line in sent):
-        return JsonResponse({"taken": []}, status=400)
-    if sent_at is not None and timezone.is_naive(sent_at):
-        sent_at = None
-    taken = room.record(session=link.session, sent=sent, chaperone=link, at=at, sent_at=sent_at)
-    return JsonResponse({"taken": [{"key": each.key, "sentence": each.sentence} for each in taken]})
 
 
 def _page(

@@ -234,7 +234,7 @@ def session_entries(request: StaffRequest, plan: UUID, session: UUID) -> HttpRes
     if request.method != "POST":
         return there(row)
     if "lines" in request.POST:
-        return _take_list(request, row, at)
+        return take_list(request, row, at, by=request.user)
     facts = {name: value for name, value in request.POST.items() if name not in NOT_FACTS}
     line = {"key": request.POST.get("key", ""), "kind": request.POST.get("kind", ""), "facts": facts}
     (taken,) = room.record(session=row, sent=[line], by=request.user, at=at)
@@ -244,7 +244,8 @@ def session_entries(request: StaffRequest, plan: UUID, session: UUID) -> HttpRes
     return there(row, _plain(request.POST.get("back", "")))
 
 
-def _take_list(request: StaffRequest, row: Session, at: datetime) -> JsonResponse:
+def take_list(request: HttpRequest, row: Session, at: datetime, **who: Any) -> JsonResponse:
+    """Take the lines that a device kept while the network was gone. `who` wrote them: `by` or `chaperone`."""
     try:
         sent = json.loads(request.POST["lines"])
         sent_at = parse_datetime(request.POST.get("sent_at", ""))
@@ -254,7 +255,7 @@ def _take_list(request: StaffRequest, row: Session, at: datetime) -> JsonRespons
         return JsonResponse({"taken": []}, status=400)
     if sent_at is not None and timezone.is_naive(sent_at):
         sent_at = None
-    taken = room.record(session=row, sent=sent, by=request.user, at=at, sent_at=sent_at)
+    taken = room.record(session=row, sent=sent, at=at, sent_at=sent_at, **who)
     return JsonResponse({"taken": [{"key": each.key, "sentence": each.sentence} for each in taken]})
 
 
