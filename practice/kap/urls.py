@@ -17,6 +17,7 @@ from practice.kap.views import (
     remote_acts,
     rescreening,
     session,
+    session_acts,
 )
 
 urlpatterns = [
@@ -52,11 +53,11 @@ urlpatterns = [
     path("plans/<uuid:plan>/end/", plan.plan_end, name="plan_end"),
     path("plans/<uuid:plan>/override/", plan.plan_override, name="plan_override"),
     path("plans/<uuid:plan>/sessions/<uuid:session>/", session.session, name="session"),
-    path("plans/<uuid:plan>/sessions/<uuid:session>/entries/", session.session_entries, name="session_entries"),
-    path("plans/<uuid:plan>/sessions/<uuid:session>/start/", session.session_start, name="session_start"),
-    path("plans/<uuid:plan>/sessions/<uuid:session>/sign/", session.session_sign, name="session_sign"),
-    path("plans/<uuid:plan>/sessions/<uuid:session>/note/", session.session_note, name="session_note"),
-    path("plans/<uuid:plan>/sessions/<uuid:session>/worker.js", session.session_worker, name="session_worker"),
+    path("plans/<uuid:plan>/sessions/<uuid:session>/entries/", session_acts.session_entries, name="session_entries"),
+    path("plans/<uuid:plan>/sessions/<uuid:session>/start/", session_acts.session_start, name="session_start"),
+    path("plans/<uuid:plan>/sessions/<uuid:session>/sign/", session_acts.session_sign, name="session_sign"),
+    path("plans/<uuid:plan>/sessions/<uuid:session>/note/", session_acts.session_note, name="session_note"),
+    path("plans/<uuid:plan>/sessions/<uuid:session>/worker.js", session_acts.session_worker, name="session_worker"),
     path("plans/<uuid:plan>/sessions/<uuid:session>/place/", remote_acts.session_place, name="session_place"),
     path("plans/<uuid:plan>/sessions/<uuid:session>/home/", remote_acts.session_chaperone, name="session_chaperone"),
     path(

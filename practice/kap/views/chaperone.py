@@ -21,7 +21,7 @@ from practice.kap.actions import chaperone as links
 from practice.kap.actions import room
 from practice.kap.actions.plans import zone_of
 from practice.kap.models import ChaperoneLink, Entry
-from practice.kap.views.session import NOT_FACTS, take_list, worker_text
+from practice.kap.views.session_acts import NOT_FACTS, take_list, worker_text
 from practice.models import Practice
 from practice.pages import View, client_door, once, public
 from practice.templatetags.ui import clock

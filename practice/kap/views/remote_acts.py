@@ -13,6 +13,7 @@ from practice.actions import NotNow
 from practice.forms import HouseForm, phone_like, text
 from practice.kap.actions import chaperone
 from practice.kap.views.session import page, session_of, there
+from practice.kap.views.session_acts import act
 from practice.pages import StaffRequest, staff_page
 
 P = Permission
@@ -42,14 +43,8 @@ class ChaperoneForm(HouseForm):
 @staff_page(P.RUN_SESSION)
 def session_place(request: StaffRequest, plan: UUID, session: UUID) -> HttpResponse:
     """Say whether the session is in the room or by video."""
-    row = session_of(request, plan, session)
-    if request.method != "POST":
-        return there(row)
-    try:
-        chaperone.place(by=request.user, session=row, setting=request.POST.get("setting", ""), at=timezone.now())
-    except NotNow as sentence:
-        return page(request, row, wrong=str(sentence), kind="place")
-    return there(row, "place")
+    row, setting = session_of(request, plan, session), request.POST.get("setting", "")
+    return act(request, row, chaperone.place, kind="place", place="place", setting=setting)
 
 
 @staff_page(P.RUN_SESSION)

@@ -1,39 +1,30 @@
 """The page of one session, for a phone or tablet in the room: prepare, that day, leave, integrate."""
 
-import json
 from datetime import datetime
-from functools import cache
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from practice import audit
 from practice.access import Permission
-from practice.actions import NotNow
 from practice.clinical import kap
 from practice.clinical import room as rules
 from practice.clinical.room import MISSING, OK, Asked, Room
 from practice.kap.actions import clearance, room
 from practice.kap.models import Entry, Intention, Route, Session
 from practice.kap.views import remote
-from practice.pages import StaffRequest, public, record_of, staff_page
+from practice.pages import StaffRequest, record_of, staff_page
 from practice.templatetags.ui import clock, moment
 from practice.views.chart import frame
 
 P = Permission
 Kind, State = Entry.Kind, Session.State
-MOST_LINES = 200  # of one sending: more than two hours of taps; the rest follows in the next
-WORKER = Path(__file__).parent.parent / "worker.js"
-NOT_FACTS = {"csrfmiddlewaretoken", "form_key", "key", "kind", "back"}
 GATES = {
     "ok": ("good", "circle-check", _("No hold by the blood pressure")),
     "prescriber_ok_needed": ("refer", "triangle-alert", _("The prescriber decides")),
@@ -56,9 +47,6 @@ def there(row: Session, place: str = "") -> HttpResponseRedirect:
     response = HttpResponseRedirect(reverse("session", args=[row.plan_id, row.pk]) + (f"#{place}" if place else ""))
     response.status_code = 303
     return response
-
-
-# --- The page --------------------------------------------------------------------------------------------------------
 
 
 @staff_page(P.RUN_SESSION)
@@ -222,95 +210,3 @@ def log_row(entry: Entry, gone: set[UUID]) -> dict[str, Any]:
         "gone": entry.pk in gone,
         "late": entry.at - entry.happened_at > room.FRESH,
     }
-
-
-# --- What is sent from it --------------------------------------------------------------------------------------------
-
-
-@staff_page(P.RUN_SESSION, often=True)
-def session_entries(request: StaffRequest, plan: UUID, session: UUID) -> HttpResponse:
-    """Take lines: a list that a device kept while the network was gone, or one form without script."""
-    row, at = session_of(request, plan, session), timezone.now()
-    if request.method != "POST":
-        return there(row)
-    if "lines" in request.POST:
-        return take_list(request, row, at, by=request.user)
-    facts = {name: value for name, value in request.POST.items() if name not in NOT_FACTS}
-    line = {"key": request.POST.get("key", ""), "kind": request.POST.get("kind", ""), "facts": facts}
-    (taken,) = room.record(session=row, sent=[line], by=request.user, at=at)
-    if taken.sentence:
-        kind = str(line["kind"]) if line["kind"] in Kind.values else "main"
-        return page(request, row, wrong=taken.sentence, typed=facts, kind=kind)
-    return there(row, _plain(request.POST.get("back", "")))
-
-
-def take_list(request: HttpRequest, row: Session, at: datetime, **who: Any) -> JsonResponse:
-    """Take the lines that a device kept while the network was gone. `who` wrote them: `by` or `chaperone`."""
-    try:
-        sent = json.loads(request.POST["lines"])
-        sent_at = parse_datetime(request.POST.get("sent_at", ""))
-    except (ValueError, RecursionError):
-        sent, sent_at = None, None
-    if not isinstance(sent, list) or len(sent) > MOST_LINES or not all(isinstance(line, dict) for line in sent):
-        return JsonResponse({"taken": []}, status=400)
-    if sent_at is not None and timezone.is_naive(sent_at):
-        sent_at = None
-    taken = room.record(session=row, sent=sent, at=at, sent_at=sent_at, **who)
-    return JsonResponse({"taken": [{"key": each.key, "sentence": each.sentence} for each in taken]})
-
-
-def _plain(place: str) -> str:
-    return place if place.replace("-", "").replace("_", "").isalnum() and len(place) < 40 else ""
-
-
-@staff_page(P.RUN_SESSION)
-def session_start(request: StaffRequest, plan: UUID, session: UUID) -> HttpResponse:
-    row = session_of(request, plan, session)
-    if request.method != "POST":
-        return there(row)
-    try:
-        room.start(by=request.user, session=row, at=timezone.now())
-    except NotNow as sentence:
-        return page(request, row, wrong=str(sentence), kind="start")
-    return there(row, "day")
-
-
-@staff_page(P.RUN_SESSION)
-def session_sign(request: StaffRequest, plan: UUID, session: UUID) -> HttpResponse:
-    """Sign that the client may leave; with something open, only with words."""
-    row = session_of(request, plan, session)
-    if request.method != "POST":
-        return there(row)
-    words = request.POST.get("words", "")[: room.TEXT]
-    try:
-        room.sign(by=request.user, session=row, words=words, at=timezone.now())
-    except NotNow as sentence:
-        return page(request, row, wrong=str(sentence), typed={"words": words}, kind="sign")
-    messages.success(request, gettext("Signed."))
-    return there(row, "integrate")
-
-
-@staff_page(P.RUN_SESSION)
-def session_note(request: StaffRequest, plan: UUID, session: UUID) -> HttpResponse:
-    """Keep the note, drafted from the log and changed by the clinician, in the record."""
-    row = session_of(request, plan, session)
-    if request.method != "POST":
-        return there(row)
-    words = request.POST.get("words", "").replace("\r\n", "\n")
-    try:
-        room.keep_note(by=request.user, session=row, words=words, at=timezone.now())
-    except NotNow as sentence:
-        return page(request, row, wrong=str(sentence), typed={"words": words}, kind="note")
-    messages.success(request, gettext("Note saved."))
-    return there(row, "integrate")
-
-
-@public
-def session_worker(request: HttpRequest, plan: UUID, session: UUID) -> HttpResponse:
-    """The script that opens the page while the network is gone. Its address is its reach: this one page."""
-    return HttpResponse(worker_text(), content_type="text/javascript; charset=utf-8")
-
-
-@cache
-def worker_text() -> str:
-    return WORKER.read_text(encoding="utf-8")
