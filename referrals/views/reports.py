@@ -19,6 +19,8 @@ from practice.templatetags.ui import full_day, moment
 from referrals.models import Course, Destination, Referral
 from referrals.reports import steps
 from referrals.reports.cases import ELSEWHERE, Case, supporting
+from referrals.reports.counted import REPORTS, Counted, Kind
+from referrals.reports.days import ask_days
 from referrals.reports.figures import Report
 from referrals.reports.files import LONGEST, Lines
 from referrals.reports.filters import ALL, MINE, Asked, FilterForm, ask, spans
@@ -34,7 +36,18 @@ def reports(request: StaffRequest) -> HttpResponse:
     at = timezone.now()
     _form, asked = ask(request.user, type(request.GET)(), at, request.practice)
     assert asked is not None
-    return render(request, "referrals/reports/reports.html", {"flags": Report(asked, asked.rows(), "").cell("flagged")})
+    context = {
+        "flags": Report(asked, asked.rows(), "").cell("flagged"),
+        "counted": [_first(request, kind, at) for kind in REPORTS.values() if request.user.may(kind.sees)],
+    }
+    return render(request, "referrals/reports/reports.html", context)
+
+
+def _first(request: StaffRequest, kind: Kind, at: datetime) -> dict[str, Any]:
+    _form, days = ask_days(request.user, type(request.GET)(), at, request.practice, days=kind.days)
+    assert days is not None
+    number = Counted(kind, days, at, "").numbers[kind.first]
+    return {"kind": kind, "number": number, "words": kind.lines[kind.first].words}
 
 
 @staff_page(P.SEE_REPORTS)

@@ -17,6 +17,7 @@ from practice.models import AuditEvent, User
 from tests import factories
 from tests.journeys.conftest import DESK, PHONE
 from tests.referrals import flags, referring
+from tests.referrals.test_safety_report import flag as safety_flag
 
 pytestmark = pytest.mark.story
 Window = Callable[..., Page]
@@ -118,3 +119,28 @@ def test_report_without_flags_and_with_a_wrong_day(staff_window: Window, look: L
     page.goto(reverse("report_referrals") + "?start=2026-13-01&therapist=x")
     expect(page).to_have_title(re.compile("^Error:"))
     look(page, "report-4-error")
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_safety_report_opens_its_rows_and_comes_as_pdf(
+    staff_window: Window, look: Look, maya: User, omar: User, rosa: User, size: dict[str, int]
+) -> None:
+    """UX check 33 for the safety report, as its therapist and as an admin; a file is two presses from the start."""
+    for n, client in enumerate(flags.people([maya, omar], 8)):
+        client.set_identity(legal_name=f"Person {n}", name_used=f"Person {n}")
+        client.save_identity()
+        safety_flag(client, hours_ago=30 + n, picked_up=n / 10, spoken=n * 4, planned=n * 3, closed=n % 3 > 0)
+    for user in (maya, rosa):
+        page = staff_window(user, size)
+        page.goto(reverse("reports"))
+        look(page, f"safety-report-0-{user.first_name}")
+        page.get_by_role("link", name="Open Safety flags").click()
+        look(page, f"safety-report-1-{user.first_name}")
+        with page.expect_download() as waiting:
+            page.get_by_role("link", name="PDF, no names").click()
+        assert Path(waiting.value.path()).read_bytes()[:5] == b"%PDF-"
+        number = page.get_by_role("row", name="Flags opened in these days").get_by_role("link").first
+        count = int(number.inner_text().split()[0])
+        number.click()
+        assert page.locator("tbody tr").count() == count == {maya: 8, rosa: 16}[user]
+        look(page, f"safety-report-2-{user.first_name}")

@@ -259,6 +259,7 @@ def build(people: dict[str, User | None], client: Client) -> World:
                 made := ReportFile.objects.create(by=maya, kind="csv", query="", reach="", asked_at=now, weeks_all=1)
             ).pk,
             "report_file_get.pk": made.pk,
+            "kind": "safety",
             "job_again.pk": Job.objects.create(kind="tidy", state="dead", created_at=now, run_at=now).pk,
             "mfa_edit_webauthn.pk": 1,
             "mfa_remove_webauthn.pk": 1,
