@@ -204,13 +204,14 @@ def _finish(request: StaffRequest, form: ActForm, ticked: list[Task], at: dateti
 
 @transaction.atomic
 def _give(request: StaffRequest, form: ActForm, ticked: list[Task], at: datetime) -> bool:
-    """Each goes only to somebody who may see its client."""
+    """Each goes only to somebody who looks after its client."""
     to = form.cleaned_data["to"]
     if to is None:
         form.add_error("to", gettext("Choose a colleague."))
         return False
-    known = Client.objects.visible_to(to, Permission.READ_CHART).filter(pk__in={task.client_id for task in ticked})
-    theirs = set(known.values_list("pk", flat=True))
+    asked = Client.objects.filter(pk__in={task.client_id for task in ticked})
+    known = (asked.visible_to(to, Permission.RAISE_FLAG), asked.looked_after_by(to))  # an hour of emergency is neither
+    theirs = {pk for rows in known for pk in rows.values_list("pk", flat=True)}
     given = [task for task in ticked if task.client_id in theirs]
     if not given:
         said = gettext("{name} does not look after these clients. Hand the client over, or choose somebody else.")
