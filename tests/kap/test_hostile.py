@@ -255,3 +255,12 @@ def test_nobody_on_staff_is_a_prescriber_outside(
         assert answer.status_code == 400
         assert "This is the address of somebody who works here." in answer.content.decode()
     assert OutsidePrescriber.objects.count() == 1
+
+
+def test_clearance_without_an_end_is_a_sentence(
+    asked: ClearanceRequest, sam: Client, pax: User, as_user: As, post: Post
+) -> None:
+    data = {"doses": "26", "until": "9999-12-31", "most_mg": "100", "route": "sublingual"}
+    answer = post(as_user(pax), reverse("clearance_add", args=[sam.pk]), data)
+    assert (answer.status_code, "Choose a day within two years." in answer.content.decode()) == (400, True)
+    assert not sam.dose_clearances.exists()

@@ -23,6 +23,7 @@ from practice.kap import lists
 from practice.kap.actions import clearance as actions
 from practice.kap.actions.plans import zone_of
 from practice.kap.models import DoseClearance, Route, Session
+from practice.kap.views.making import FURTHEST
 from practice.kap.views.plan import notes_words
 from practice.models import Client, User
 from practice.pages import client_of, record_of, staff_page
@@ -93,6 +94,8 @@ class ClearForm(HouseForm):
         until: date = self.cleaned_data["until"]
         if until < self.today:
             raise forms.ValidationError(gettext("The last day lies in the past. Choose a later one."))
+        if until > self.today + FURTHEST:
+            raise forms.ValidationError(gettext("Choose a day within two years."))
         return until
 
 
