@@ -13,6 +13,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from practice.actions import NotNow
+from practice.kap import logbook
 from practice.kap.actions import chaperone, room
 from practice.kap.models import ChaperoneLink, Entry, Plan, Session
 from practice.models import Alert, AuditEvent, Client, Notice, Task, User
@@ -306,7 +307,7 @@ def test_something_wrong_is_told_at_once_and_not_graded(
 ) -> None:
     say(inside(link), state="attention", **facts)
     entry = Entry.objects.get()
-    assert (entry.kind, said in room.said(entry), "grade" in entry.facts) == ("check", True, False)
+    assert (entry.kind, said in logbook.said(entry), "grade" in entry.facts) == ("check", True, False)
     assert {n.user for n in Notice.objects.filter(template="session_event", urgent=True)} == {maya, pax}
     assert Task.objects.get(kind="todo").facts == {"reason": reason}
     page = text(as_user(maya).get(address(row)))
@@ -320,14 +321,14 @@ def test_talk_of_dying_opens_a_safety_flag(link: ChaperoneLink, sam: Client) -> 
 
 def test_alarm_stays_until_a_clinician_answers_it_in_the_log(link: ChaperoneLink, row: Session, maya: User) -> None:
     say(inside(link), state="attention", sees="fall")
-    assert len(room.unanswered(list(row.entries.all()))) == 1
+    assert len(logbook.unanswered(list(row.entries.all()))) == 1
     for kind, facts, left in (
         ("present", {"names": "Maya"}, 1),
         ("event", {"what": "fall", "grade": "2"}, 0),
     ):
         line = {"key": str(uuid4()), "kind": kind, "facts": facts}
         room.record(session=row, sent=[line], by=maya, at=NOW + MINUTE)
-        assert len(room.unanswered(list(row.entries.all()))) == left
+        assert len(logbook.unanswered(list(row.entries.all()))) == left
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Entry.Kind.values if kind != "check"])

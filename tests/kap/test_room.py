@@ -16,6 +16,7 @@ from django.utils import timezone
 from intake.models import Measure, Signature
 from practice.actions import NotNow
 from practice.clinical.planning import templates
+from practice.kap import logbook
 from practice.kap.actions import clearance, plans, room
 from practice.kap.models import DoseUse, Entry, Intention, Session
 from practice.models import Alert, Client, KeptForm, Note, Notice, PsychotherapyNote, Task, User
@@ -321,7 +322,7 @@ def test_signed_session_takes_what_happened_before_and_only_events_after(dosing:
 def test_note_is_drafted_from_the_log_and_kept_in_the_record(dosing: Session, maya: User, sam: Client) -> None:
     dosed(dosing, maya)
     with time_machine.travel(AT, tick=False), timezone.override("America/New_York"):
-        draft = room.draft_note(dosing)
+        draft = logbook.draft_note(dosing)
     assert "9:00 am Dose: 100 mg as labelled, under the tongue (troche), lot A12." in draft.split("\n")
     room.keep_note(by=maya, session=dosing, words=draft + "\nWe sat in silence.", at=AT)
     dosing.refresh_from_db()

@@ -8,43 +8,29 @@ so and the prescriber is told.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.urls import reverse
 from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
 
-from intake import measures
-from intake.models import Measure, Signature
-from practice import audit, notices
-from practice.actions import NotNow, raise_manual_flag, write_note
+from intake.models import Signature
+from practice import audit
+from practice.actions import NotNow, write_note
 from practice.clinical import room as rules
-from practice.clinical import table
 from practice.clinical.room import Line, Room
-from practice.kap.actions import clearance, integration, plans, rescreen
-from practice.kap.models import ChaperoneLink, DoseUse, Entry, Route, Session
-from practice.models import Alert, Note, Task, User
-from practice.templatetags.ui import clock, full_day
+from practice.kap import logbook
+from practice.kap.actions import clearance, following, plans, rescreen
+from practice.kap.models import ChaperoneLink, DoseUse, Entry, Session
+from practice.models import Note, User
+from practice.templatetags.ui import full_day
 
 Kind = Entry.Kind
 FRESH = timedelta(minutes=2)  # a line that comes later than this was written while the network was gone
 EARLIEST = timedelta(hours=12)  # a line that a device says is older than this is wrong about its clock
-TEXT = 1000
 CONSENT_GOOD = timedelta(days=365)  # PROTOCOLS booster: consent not older than 12 months
-AFTER_DOSE_DAYS = (1, 7)  # measures on day 1 and day 7 after a dose
-HUNDREDTH = Decimal("0.01")  # of a milligram, as a clearance counts
-LEAST_DBP = 20  # a lower one is a number left out, as 120/8; no rule of care reads this
-SEVERE = 3  # of the grades: an item is opened beside the notice
-
-
-ALARM = "attention"  # of the checks: told at once when it comes from the home
-CHECKS = {"as_expected": _("As expected"), "frightened": _("Frightened"), ALARM: _("Needs attention")}
-THEN = {"spit": _("spat out"), "swallow": _("swallowed")}
-WHEN = {"before": _("Before the dose"), "during": _("Near the peak"), "after": _("After")}
 
 
 @dataclass(frozen=True)
@@ -187,10 +173,14 @@ def _write(
         return
     kind = str(line.get("kind", ""))
     facts = line.get("facts")
-    if kind not in TAKES or not isinstance(facts, Mapping) or (chaperone is not None and kind not in FROM_CHAPERONE):
+    if (
+        kind not in logbook.TAKES
+        or not isinstance(facts, Mapping)
+        or (chaperone is not None and kind not in FROM_CHAPERONE)
+    ):
         raise ValueError(kind)
     happened_at, device_at = _when(line, off, at)
-    kept = TAKES[kind](facts)
+    kept = logbook.TAKES[kind](facts)
     _is_open(row, kind, kept, happened_at, chaperone)
     entry = Entry(
         session=row,
@@ -210,7 +200,7 @@ def _write(
     entry.facts = kept
     entry.save(force_insert=True)
     audit.record("session.logged", by=by or chaperone, client=row.plan.client, target=row, at=at, kind=kind)
-    AFTER.get(kind, _nothing)(row, entry, by, at)
+    following.follow(row, entry, by, at)
 
 
 def _is_open(
@@ -222,7 +212,7 @@ def _is_open(
         return
     if chaperone is None and kind not in (Kind.EVENT, Kind.CORRECT):
         raise NotNow(gettext("This session is signed. Only a side effect or a correction can be added."))
-    if chaperone is not None and kept["state"] != ALARM:
+    if chaperone is not None and kept["state"] != logbook.ALARM:
         raise NotNow(gettext("The session is over. Only that something is wrong can be added."))
 
 
@@ -252,131 +242,10 @@ def _dose_lines(session: Session) -> QuerySet[Entry]:
     return session.entries.filter(kind=Kind.DOSE, corrections=None)
 
 
-# --- What each kind of line takes -------------------------------------------------------------------------------------
-
-
-def _text(value: Any) -> str:
-    return str(value or "").replace("\x00", "")[:TEXT]
-
-
-def _asked(part: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    def take(facts: Mapping[str, Any]) -> dict[str, Any]:
-        item = next((each for each in rules.items(part) if each.code == facts.get("item")), None)
-        answer = facts.get("answer")
-        if item is not None and item.most is not None and str(answer).isdecimal():
-            answer = int(str(answer)[:3])
-        if item is None or not item.takes(answer):
-            raise NotNow(gettext("Choose one of the answers."))
-        return {"item": item.code, "answer": answer, "words": _text(facts.get("words"))}
-
-    return take
-
-
-def _vitals(facts: Mapping[str, Any]) -> dict[str, Any]:
-    numbers = {name: _whole(facts.get(name)) for name in ("sbp", "dbp", "pulse", "spo2")}
-    if numbers["sbp"] is None or numbers["dbp"] is None:
-        raise NotNow(gettext("Enter both numbers of the blood pressure."))
-    try:
-        table.check_picture({"sbp": numbers["sbp"], "dbp": numbers["dbp"]})
-        possible = numbers["sbp"] > numbers["dbp"] >= LEAST_DBP
-    except ValueError:
-        possible = False
-    pulse, oxygen = numbers["pulse"], numbers["spo2"]
-    if (
-        not possible
-        or (pulse is not None and not 20 <= pulse <= 250)
-        or (oxygen is not None and not 50 <= oxygen <= 100)
-    ):
-        raise NotNow(gettext("This reading cannot be. Check the numbers, as 132 over 84, and enter them again."))
-    when = str(facts.get("when"))
-    if when not in ("before", "during", "after"):
-        raise ValueError(when)
-    return {"when": when, **numbers, "symptoms": bool(facts.get("symptoms"))}
-
-
-def _whole(value: Any) -> int | None:
-    if value in (None, ""):
-        return None
-    try:
-        return int(str(value).strip())
-    except ValueError:
-        raise NotNow(gettext("Enter whole numbers, as 132 over 84.")) from None
-
-
-def _dose_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
-    if str(facts.get("unit", "mg")) != "mg":
-        raise NotNow(gettext("Enter the dose in milligrams, as on the label."))
-    try:
-        mg = Decimal(str(facts.get("mg", "")).strip())
-    except InvalidOperation:
-        raise NotNow(gettext("Enter the dose in milligrams, as on the label: a number such as 100.")) from None
-    if not mg.is_finite() or not 1 <= mg <= 10_000 or mg != mg.quantize(HUNDREDTH):
-        raise NotNow(gettext("Enter the dose in milligrams, as on the label: a number such as 100."))
-    if facts.get("route") not in Route.values:
-        raise NotNow(gettext("Choose how it was given."))
-    return {"mg": f"{mg.normalize():f}", "route": str(facts["route"])} | {
-        name: _text(facts.get(name)) for name in ("form", "strength", "lot")
-    }
-
-
-def _event(facts: Mapping[str, Any]) -> dict[str, Any]:
-    known = {code for group in rules.events().values() for code in group}
-    if facts.get("what") not in known or str(facts.get("grade")) not in rules.grades():
-        raise NotNow(gettext("Choose what happened and how severe it is."))
-    return {
-        "what": str(facts["what"]),
-        "grade": int(str(facts["grade"])),
-        "action": _text(facts.get("action")),
-        "words": _text(facts.get("words")),
-    }
-
-
-def _hold(facts: Mapping[str, Any]) -> dict[str, Any]:
-    if facts.get("what") not in ("start", "end"):
-        raise NotNow(gettext("Start or end the timer."))
-    then = str(facts.get("then") or "")
-    return {"what": str(facts["what"]), "then": then if then in THEN else ""}
-
-
-def _check(facts: Mapping[str, Any]) -> dict[str, Any]:
-    if facts.get("state") not in CHECKS:
-        raise NotNow(gettext("Say how the client is."))
-    kept = {"state": str(facts["state"]), "words": _text(facts.get("words"))}
-    if facts.get("sees") in rules.sees():
-        kept["sees"] = str(facts["sees"])
-    return kept | ({"help": "now"} if facts.get("help") == "now" else {})
-
-
-def _needs(name: str, sentence: Any) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    def take(facts: Mapping[str, Any]) -> dict[str, Any]:
-        if not _text(facts.get(name)).strip():
-            raise NotNow(str(sentence))
-        return {key: _text(value) for key, value in facts.items() if key in (name, "by_name")}
-
-    return take
-
-
-TAKES: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
-    Kind.READY: _asked("ready"),
-    Kind.LEAVE: _asked("leave"),
-    Kind.PRESENT: _needs("names", _("Say who is here.")),
-    Kind.VITALS: _vitals,
-    Kind.GATE: _needs("words", _("Write what the prescriber said.")),
-    Kind.DOSE: _dose_facts,
-    Kind.SUPPLEMENT: _dose_facts,
-    Kind.HOLD: _hold,
-    Kind.CHECK: _check,
-    Kind.EVENT: _event,
-    Kind.CORRECT: _needs("words", _("Write what was wrong.")),
-}
 FROM_CHAPERONE = (Kind.CHECK,)
 
 
-# --- What follows ----------------------------------------------------------------------------------------------------
-
-
-def _nothing(session: Session, entry: Entry, by: User | None, at: datetime) -> None:
-    return None
+# --- A dose -----------------------------------------------------------------------------------------------------------
 
 
 def _dose(session: Session, facts: dict[str, Any], happened_at: datetime, is_given: bool) -> dict[str, Any]:
@@ -432,107 +301,6 @@ DOSES: dict[str, Callable[[Session, dict[str, Any], datetime, bool], dict[str, A
 }
 
 
-def _after_dose(session: Session, entry: Entry, by: User | None, at: datetime) -> None:
-    if session.state in (*Session.AHEAD, Session.State.SKIPPED, Session.State.MISSED):
-        session.state, session.started_at, session.started_by = Session.State.STARTED, entry.happened_at, by
-        session.sequence, session.changed_at = session.sequence + 1, at
-        session.save(update_fields=["state", "started_at", "started_by", "sequence", "changed_at"])
-        plans.count(session.plan, session)
-    client, dose_at = session.plan.client, entry.happened_at
-    wanted = [(plans.CHECK_IN, str(Measure.Why.AFTER_DOSE), dose_at + timedelta(days=days)) for days in AFTER_DOSE_DAYS]
-    measures.replan(client, session.pk, wanted, at=at)
-    contact_by = dose_at + integration.CONTACT_BY
-    booked = Session.objects.filter(plan__client=client, kind=Session.Kind.INTEGRATION, state=Session.State.PLANNED)
-    if not booked.filter(starts_at__gt=dose_at, starts_at__lte=contact_by).exists():
-        Task.open(client, integration.KIND, at=at, subject_id=session.plan_id, due_at=contact_by)
-    _after_supplement(session, entry, by, at)
-
-
-def _after_supplement(session: Session, entry: Entry, by: User | None, at: datetime) -> None:
-    if (entry.facts or {}).get("against"):
-        _tell_prescriber(session, entry, at)
-
-
-def _after_event(session: Session, entry: Entry, by: User | None, at: datetime) -> None:
-    """An adverse event: the prescriber is told at once (H10); a severe one, or new thoughts of suicide, opens more."""
-    facts = entry.facts or {}
-    _tell_prescriber(session, entry, at)
-    if facts["what"] in ("suicidal", "self_harm"):
-        _flag(session, by, at, gettext("New or worse suicidal thoughts, or self-harm, noted in a session."))
-    elif facts["grade"] >= SEVERE:
-        Task.open(session.plan.client, "adverse", at=at, subject_id=session.plan_id, due_at=at)
-
-
-def _after_check(session: Session, entry: Entry, by: User | None, at: datetime) -> None:
-    """The adult in the home says that something is wrong: told at once, and left for a clinician to grade (H9)."""
-    if not is_alarm(entry):
-        return
-    _tell_prescriber(session, entry, at)
-    reason = "chaperone_now" if (entry.facts or {}).get("help") else "chaperone"
-    owner = session.therapist or session.plan.client.therapist
-    Task.open(session.plan.client, "todo", at=at, subject_id=session.pk, owner=owner, due_at=at, reason=reason)
-    if (entry.facts or {}).get("sees") == "suicidal":
-        maker = entry.by_chaperone.made_by if entry.by_chaperone else None
-        who = session.therapist or session.plan.client.therapist or maker
-        _flag(session, who, at, gettext("The adult in the home heard talk of dying or self-harm in a session."))
-
-
-def is_alarm(entry: Entry) -> bool:
-    return entry.by_chaperone_id is not None and (entry.facts or {}).get("state") == ALARM
-
-
-def unanswered(entries: Sequence[Entry]) -> list[Entry]:
-    """The alarms from the home after which no member of staff wrote an event or a check, and none is corrected."""
-    gone = {entry.corrects_id for entry in entries}
-    answers = (Kind.EVENT, Kind.CHECK)
-    last = max((e.at for e in entries if e.by_id is not None and e.kind in answers), default=None)
-    return [e for e in entries if is_alarm(e) and e.pk not in gone and (last is None or e.at > last)]
-
-
-def _after_ready(session: Session, entry: Entry, by: User | None, at: datetime) -> None:
-    facts = entry.facts or {}
-    if facts["item"] == "screener" and facts["answer"] != "no":
-        _flag(
-            session, by, at, gettext("Asked before a dose: thoughts of suicide since the last contact, or no answer.")
-        )
-
-
-def _after_leave(session: Session, entry: Entry, by: User | None, at: datetime) -> None:
-    facts = entry.facts or {}
-    if facts["item"] == "self_harm" and facts["answer"] != "no":
-        _flag(session, by, at, gettext("Asked after a dose: thoughts of hurting themselves, or no answer."))
-
-
-def _flag(session: Session, by: User | None, at: datetime, words: str) -> None:
-    who = by or session.therapist or session.plan.client.therapist
-    if who is not None:
-        raise_manual_flag(by=who, client=session.plan.client, severity=Alert.Severity.URGENT, reason=words, at=at)
-
-
-def _tell_prescriber(session: Session, entry: Entry, at: datetime) -> None:
-    client = session.plan.client
-    people = (client.prescriber, client.therapist, session.therapist)
-    told = {user.pk: user for user in people if user is not None and user.is_active}
-    for user in told.values():
-        notices.tell_staff(
-            user,
-            "session_event",
-            urgent=True,
-            link=notices.link(reverse("session", args=[session.plan_id, session.pk])),
-            at=clock(at),
-        )
-
-
-AFTER: dict[str, Callable[[Session, Entry, User | None, datetime], None]] = {
-    Kind.DOSE: _after_dose,
-    Kind.SUPPLEMENT: _after_supplement,
-    Kind.CHECK: _after_check,
-    Kind.EVENT: _after_event,
-    Kind.READY: _after_ready,
-    Kind.LEAVE: _after_leave,
-}
-
-
 # --- Start, end, sign ------------------------------------------------------------------------------------------------
 
 
@@ -570,7 +338,7 @@ def sign(*, by: User, session: Session, words: str, at: datetime) -> None:
     row.save(update_fields=["state", "ended_at", "signed_at", "signed_by"])
     if words.strip():
         entry = Entry(session=row, kind=Kind.CORRECT, happened_at=at, at=at, by=by)
-        entry.facts = {"words": _text(words)}
+        entry.facts = {"words": logbook.text(words)}
         entry.save(force_insert=True)
     audit.record("session.signed", by=by, client=row.plan.client, target=row, at=at)
     plans.refresh(row.plan.client, at, by=by)
@@ -585,95 +353,3 @@ def keep_note(*, by: User, session: Session, words: str, at: datetime) -> Note:
     if row.note_id is None:
         Session.objects.filter(pk=row.pk).update(note=note)
     return note
-
-
-# --- In words --------------------------------------------------------------------------------------------------------
-
-
-def said(entry: Entry) -> str:
-    """One line of the log as a sentence, without its time."""
-    facts = entry.facts or {}
-    return TELLS[Kind(entry.kind)](facts).strip()
-
-
-def _tell_asked(part: str) -> Callable[[Mapping[str, Any]], str]:
-    def tell(facts: Mapping[str, Any]) -> str:
-        item = next(each for each in rules.items(part) if each.code == facts["item"])
-        answer = (
-            gettext("{n} of 10").format(n=facts["answer"]) if item.most is not None else item.answers[facts["answer"]]
-        )
-        return f"{item.ask} {answer}. {facts.get('words', '')}"
-
-    return tell
-
-
-def _tell_vitals(facts: Mapping[str, Any]) -> str:
-    parts = [gettext("{when}: {sbp} over {dbp}").format(when=WHEN[facts["when"]], sbp=facts["sbp"], dbp=facts["dbp"])]
-    if facts.get("pulse") is not None:
-        parts.append(gettext("pulse {n}").format(n=facts["pulse"]))
-    if facts.get("spo2") is not None:
-        parts.append(gettext("oxygen {n} %").format(n=facts["spo2"]))
-    if facts.get("symptoms"):
-        parts.append(gettext("chest pain or stroke signs"))
-    return ", ".join(parts) + "."
-
-
-def _tell_dose(facts: Mapping[str, Any]) -> str:
-    parts = [gettext("{mg} mg as labelled, {route}").format(mg=facts["mg"], route=Route(facts["route"]).label.lower())]
-    parts += [str(facts[name]) for name in ("form", "strength") if facts.get(name)]
-    if facts.get("lot"):
-        parts.append(gettext("lot {lot}").format(lot=facts["lot"]))
-    return f"{', '.join(parts)}. {facts.get('against', '')}"
-
-
-def _tell_event(facts: Mapping[str, Any]) -> str:
-    names = {code: words for group in rules.events().values() for code, words in group.items()}
-    parts = [f"{names[facts['what']]}, {rules.grades()[str(facts['grade'])].lower()}."]
-    return " ".join([*parts, facts.get("words", ""), facts.get("action", "")])
-
-
-def _tell_hold(facts: Mapping[str, Any]) -> str:
-    if facts["what"] == "start":
-        return gettext("Hold begun.")
-    return (
-        gettext("Hold ended, {then}.").format(then=THEN[facts["then"]]) if facts.get("then") else gettext("Hold ended.")
-    )
-
-
-def _tell_check(facts: Mapping[str, Any]) -> str:
-    parts = [f"{CHECKS[facts['state']]}."]
-    if facts.get("help"):
-        parts.append(gettext("Help is needed now."))
-    if facts.get("sees"):
-        parts.append(f"{rules.sees()[facts['sees']]}.")
-    return " ".join([*parts, facts.get("words", "")])
-
-
-TELLS: dict[Kind, Callable[[Mapping[str, Any]], str]] = {
-    Kind.READY: _tell_asked("ready"),
-    Kind.LEAVE: _tell_asked("leave"),
-    Kind.PRESENT: lambda facts: str(facts["names"]),
-    Kind.VITALS: _tell_vitals,
-    Kind.GATE: lambda facts: f"{facts['words']} {facts.get('by_name', '')}",
-    Kind.DOSE: _tell_dose,
-    Kind.SUPPLEMENT: _tell_dose,
-    Kind.HOLD: _tell_hold,
-    Kind.CHECK: _tell_check,
-    Kind.EVENT: _tell_event,
-    Kind.CORRECT: lambda facts: str(facts["words"]),
-}
-
-
-def draft_note(session: Session) -> str:
-    """A note from the log, for the clinician to change and keep in the record (H14). Corrected lines are left out."""
-    rows = list(session.entries.all())
-    gone = {row.corrects_id for row in rows if row.corrects_id}
-    told = [gettext("{session}, {day}.").format(session=session, day=full_day(session.started_at or session.starts_at))]
-    for row in rows:
-        if row.pk not in gone:
-            told.append(f"{clock(row.happened_at)} {row.get_kind_display()}: {said(row)}")
-    if session.signed_at is not None:
-        told.append(
-            gettext("{time} Left. Signed by {who}.").format(time=clock(session.signed_at), who=session.signed_by)
-        )
-    return "\n".join(told)

@@ -17,6 +17,7 @@ from django.utils.translation import gettext
 
 from intake.doors import see_other
 from practice.clinical import room as rules
+from practice.kap import logbook
 from practice.kap.actions import chaperone as links
 from practice.kap.actions import room
 from practice.kap.actions.plans import zone_of
@@ -107,7 +108,7 @@ def _page(
             is_live=is_live,
             first=client.name.split()[0] if is_live else "",
             next_at=room.state(link.session, at).next_check_at if is_live else None,
-            sent=[{"at": clock(entry.happened_at), "said": room.said(entry)} for entry in reversed(entries)],
+            sent=[{"at": clock(entry.happened_at), "said": logbook.said(entry)} for entry in reversed(entries)],
             kept=request.GET.get("kept") == "1",
             sees=rules.sees().items(),
             new_key=lambda: str(uuid4()),

@@ -6,7 +6,8 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext
 
-from practice.kap.actions import chaperone, room
+from practice.kap import logbook
+from practice.kap.actions import chaperone
 from practice.kap.models import ChaperoneLink, Entry, Session
 from practice.templatetags.ui import clock
 
@@ -32,8 +33,8 @@ def panel(row: Session, entries: list[Entry], at: datetime) -> dict[str, Any]:
         "news_url": reverse("chaperone_news", args=[link.token]) if link is not None and lives else "",
         "told": sum(entry.by_chaperone_id is not None for entry in entries),
         "alarms": [
-            {"at": clock(entry.happened_at), "said": room.said(entry), "who": named(entry.by_chaperone)}
-            for entry in room.unanswered(entries)[-MOST_ALARMS:]
+            {"at": clock(entry.happened_at), "said": logbook.said(entry), "who": named(entry.by_chaperone)}
+            for entry in logbook.unanswered(entries)[-MOST_ALARMS:]
         ],
         "place_url": reverse("session_place", args=address),
         "ask_url": reverse("session_chaperone", args=address),

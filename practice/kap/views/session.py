@@ -16,6 +16,7 @@ from practice.access import Permission
 from practice.clinical import kap
 from practice.clinical import room as rules
 from practice.clinical.room import MISSING, OK, Asked, Room
+from practice.kap import logbook
 from practice.kap.actions import clearance, room
 from practice.kap.models import Entry, Intention, Route, Session
 from practice.kap.views import remote
@@ -89,17 +90,17 @@ def page(
         "readings": [reading_row(reading) for reading in reversed(found.readings)],
         "asks_gate": found.gate == "prescriber_ok_needed" and not found.gate_cleared and found.dose_at is None,
         "when_now": when_now(found),
-        "whens": room.WHEN.items(),
+        "whens": logbook.WHEN.items(),
         "dose": next((line["said"] for line in log if line["kind"] == Kind.DOSE and not line["gone"]), ""),
         "absorbed": absorbed_words(entries, gone),
         "routes": Route.choices,
         "found": found,
-        "checks": room.CHECKS.items(),
+        "checks": logbook.CHECKS.items(),
         "event_groups": [{"label": label, "events": rules.events()[group].items()} for group, label in GROUPS.items()],
         "grades": rules.grades().items(),
         "log": log,
         "to_correct": [line for line in log if not line["gone"] and line["kind"] != Kind.CORRECT],
-        "draft": room.draft_note(row) if row.note_id is None and entries else "",
+        "draft": logbook.draft_note(row) if row.note_id is None and entries else "",
         "new_key": lambda: str(uuid4()),
         "entries_url": reverse("session_entries", args=address),
         "worker_url": reverse("session_worker", args=address),
@@ -165,7 +166,7 @@ def shared(row: Session, when: str) -> str:
 def reading_row(reading: rules.Reading) -> dict[str, Any]:
     tone, icon, words = GATES[reading.gate]
     return {
-        "when": room.WHEN[reading.when],
+        "when": logbook.WHEN[reading.when],
         "at": clock(reading.at),
         "numbers": f"{reading.sbp}/{reading.dbp}",
         "pulse": reading.pulse,
@@ -205,7 +206,7 @@ def log_row(entry: Entry, gone: set[UUID]) -> dict[str, Any]:
         "kind": entry.kind,
         "label": entry.get_kind_display(),
         "at": clock(entry.happened_at),
-        "said": room.said(entry),
+        "said": logbook.said(entry),
         "who": str(entry.by) if entry.by else remote.named(entry.by_chaperone),
         "gone": entry.pk in gone,
         "late": entry.at - entry.happened_at > room.FRESH,

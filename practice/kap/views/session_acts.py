@@ -16,6 +16,7 @@ from django.utils.translation import gettext
 
 from practice.access import Permission
 from practice.actions import NotNow
+from practice.kap import logbook
 from practice.kap.actions import room
 from practice.kap.models import Entry, Session
 from practice.kap.views.session import page, session_of, there
@@ -94,7 +95,7 @@ def session_start(request: StaffRequest, plan: UUID, session: UUID) -> HttpRespo
 @staff_page(P.RUN_SESSION)
 def session_sign(request: StaffRequest, plan: UUID, session: UUID) -> HttpResponse:
     """Sign that the client may leave; with something open, only with words."""
-    row, words = session_of(request, plan, session), request.POST.get("words", "")[: room.TEXT]
+    row, words = session_of(request, plan, session), request.POST.get("words", "")[: logbook.TEXT]
     return act(request, row, room.sign, kind="sign", place="integrate", said=gettext("Signed."), words=words)
 
 
