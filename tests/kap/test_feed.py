@@ -115,6 +115,7 @@ def test_cancelled_session_says_so_for_thirty_days(plan: Plan, maya: User) -> No
 
 
 def test_name_with_a_line_break_stays_one_calendar(plan: Plan) -> None:
+    """Security check 39: an ICS with CR/LF is one event, and its summary is neutral."""
     row = session(plan, 1, room="Blue\r\nBEGIN:VEVENT\r\nSUMMARY:Sam")
     read = vobject.readOne(feed.calendar([row], name="Cedar\r\nEND:VCALENDAR", host="h").decode())
     assert len(read.vevent_list) == 1

@@ -490,7 +490,7 @@ def listener() -> Iterator[Listener]:
 def test_packet_fetches_nothing_and_prints_what_was_written(
     full: Referral, maya: User, listener: Listener, tmp_path: pathlib.Path
 ) -> None:
-    """Checks 39 and V50."""
+    """Security check 39; V50."""
     secret = tmp_path / "secret.txt"
     secret.write_text("CANARY-FILE")
     url = f"http://127.0.0.1:{listener.port}/x.png"
