@@ -8,6 +8,8 @@ class KapConfig(AppConfig):
     def ready(self) -> None:
         from practice import actions, coverage, handover, quiet, staff
         from practice.kap.actions import cover, leading, plans
+        from practice.kap.reports import series
+        from referrals.reports import counted
 
         actions.LEAVING.append(plans.care_ended)
         handover.HANDING.append(leading.hand_over)
@@ -15,3 +17,4 @@ class KapConfig(AppConfig):
         staff.GOES.append(leading.goes)
         quiet.HEARD.append(leading.seen)
         coverage.AWAY.append(cover.away_until)
+        counted.REPORTS["kap"] = series.KIND

@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from practice.access import Permission
+from practice.access import GRANTS, Permission
 from referrals.reports.days import YEAR_DAYS, Days
 from referrals.reports.figures import TOO_FEW, quartiles
 from referrals.reports.steps import FEWEST
@@ -52,6 +52,8 @@ class Table:
     """Head of the column of words."""
     chains: tuple[tuple[str, ...], ...]
     """Codes of lines, each line within the one before."""
+    parts: tuple[tuple[str, ...], ...] = ()
+    """Codes of a line, and of those that it falls into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,17 @@ def may_show(chain: Sequence[int]) -> list[bool]:
     return shown
 
 
+def may_show_parts(whole: int, parts: Sequence[int]) -> list[bool]:
+    """Which numbers tell on nobody, the whole first: not few; and those left out are not few together."""
+    if 0 < whole < FEWEST:
+        return [False, *(part == 0 for part in parts)]
+    hidden = {n for n, part in enumerate(parts) if 0 < part < FEWEST}
+    while 0 < sum(parts[n] for n in hidden) < FEWEST:
+        left = [n for n, part in enumerate(parts) if part and n not in hidden]
+        hidden.add(min(left, key=lambda n: parts[n]))
+    return [True, *(n not in hidden for n in range(len(parts)))]
+
+
 @dataclass(frozen=True)
 class Counted:
     kind: Kind
@@ -128,8 +141,8 @@ class Counted:
         """Whether every number of this line may be seen, and whose rows they are."""
         if self.for_file and self._across:
             return False
-        needed = self.kind.lines[code].sees
-        return self.days.seen.reads if needed == Permission.READ_CHART else self.days.user.may(needed)
+        counting = [GRANTS[role] for role in self.days.user.roles if Permission.SEE_REPORTS in GRANTS[role]]
+        return self.days.seen.reads or all(self.kind.lines[code].sees in granted for granted in counting)
 
     def of(self, code: str) -> list[Row]:
         holds = self.kind.lines[code].holds
@@ -138,19 +151,21 @@ class Counted:
     @cached_property
     def numbers(self) -> dict[str, Number]:
         counts = {code: len(self.of(code)) for code in self.kind.lines}
-        hidden = {
-            code
-            for table in self.kind.tables
-            for chain in table.chains
-            for code, shown in zip(chain, may_show([counts[code] for code in chain]), strict=True)
-            if not shown and not self.sees(code)
-        }
+        hidden = {code for codes, shown in self._judged(counts) for code, good in zip(codes, shown, strict=True)
+                  if not good and not self.sees(code)}  # fmt: skip
         return {
             code: Number(count, hidden=True)
             if code in hidden
             else Number(count, self.days.url(self.url, line=code) if count else "")
             for code, count in counts.items()
         }
+
+    def _judged(self, counts: Mapping[str, int]) -> Iterator[tuple[Sequence[str], list[bool]]]:
+        for table in self.kind.tables:
+            for codes in table.chains:
+                yield codes, may_show([counts[code] for code in codes])
+            for codes in table.parts:
+                yield codes, may_show_parts(counts[codes[0]], [counts[code] for code in codes[1:]])
 
     def tables(self) -> list[dict[str, Any]]:
         return [
@@ -160,7 +175,7 @@ class Counted:
 
     def _lines(self, table: Table) -> Iterator[dict[str, Any]]:
         said = set()
-        for chain in table.chains:
+        for chain in (*table.chains, *table.parts):
             whole = self.numbers[chain[0]]
             for code in chain:
                 if code not in said:

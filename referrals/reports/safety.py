@@ -75,8 +75,9 @@ def _flags(days: Days, at: datetime) -> list[Flag]:
         contacts[alert].append((moment, reached))
     plans: dict[UUID, list[datetime]] = defaultdict(list)
     finished = SafetyPlan.objects.filter(client__in=alerts.order_by().values("client"), finished_at__isnull=False)
-    for client, moment in finished.values_list("client", "finished_at"):
-        plans[client].append(moment)
+    for client, finished_at in finished.values_list("client", "finished_at"):
+        if finished_at is not None:
+            plans[client].append(finished_at)
     severity = dict(Alert.Severity.choices)
     found = []
     for row in given:

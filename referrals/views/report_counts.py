@@ -1,7 +1,7 @@
 """The reports that are counted by tables: the page, the rows behind each number, and both as files."""
 
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -92,7 +92,7 @@ def report_count_rows_csv(request: StaffRequest, kind: str) -> HttpResponse:
     head = [gettext("Day") if sees else gettext("Month"), gettext("Site"), gettext("Therapist"), gettext("What")]
     lines = [[row["csv_on"], row["site"], row["therapist"], row["told"]] for row in _shown(rows, sees, names=False)]
     _note(request, what, "csv", len(lines), line=code)
-    return cast(HttpResponse, sheets.csv_response(_name(what, days, "csv", code), head, lines))
+    return sheets.csv_response(_name(what, days, "csv", code), head, lines)
 
 
 @staff_page(P.SEE_REPORTS)
@@ -105,7 +105,7 @@ def report_count_csv(request: StaffRequest, kind: str) -> HttpResponse:
     lines = list(Counted(what, days, at, "", for_file=True).lines())
     _note(request, what, "csv", len(lines))
     head = [str(words) for words in HEAD]
-    return cast(HttpResponse, sheets.csv_response(_name(what, days, "csv"), head, lines))
+    return sheets.csv_response(_name(what, days, "csv"), head, lines)
 
 
 @staff_page(P.SEE_REPORTS)

@@ -4,18 +4,21 @@ import csv
 import io
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from practice.access import Role
 from practice.models import AuditEvent, User
 from tests import factories
 from tests.journeys.conftest import DESK, PHONE
+from tests.kap.test_boosters import dosed, scored
 from tests.referrals import flags, referring
 from tests.referrals.test_safety_report import flag as safety_flag
 
@@ -144,3 +147,23 @@ def test_safety_report_opens_its_rows_and_comes_as_pdf(
         number.click()
         assert page.locator("tbody tr").count() == count == {maya: 8, rosa: 16}[user]
         look(page, f"safety-report-2-{user.first_name}")
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_report_of_our_sessions_opens_its_rows(
+    staff_window: Window, look: Look, maya: User, size: dict[str, int]
+) -> None:
+    for n, client in enumerate(flags.people([maya], 6)):
+        client.set_identity(legal_name=f"Person {n}", name_used=f"Person {n}")
+        client.save_identity()
+        days = [timezone.now() - timedelta(days=250 - 10 * n - 7 * dose) for dose in range(3)]
+        dosed(client, *days)
+        scored(client, "phq-9", days[0].date(), 20)
+        scored(client, "phq-9", days[0].date() + timedelta(days=4), 8 + n)
+    page = staff_window(maya, size)
+    page.goto(reverse("reports"))
+    page.get_by_role("link", name="Open Our ketamine sessions").click()
+    look(page, "kap-report-1")
+    page.get_by_role("row", name="Boosters due in these days").get_by_role("link").click()
+    assert page.locator("tbody tr").count() == 6
+    look(page, "kap-report-2")
