@@ -69,6 +69,7 @@ class Permission(StrEnum):
     IMPORT_CLIENTS = "import clients"
     EXPORT_CLIENT = "export client"  # a copy of one client's record, and their requests for one
     EXPORT_PRACTICE = "export practice"  # a copy of everything
+    WRITE_MESSAGE = "write message"  # read what a client wrote to their therapist, and answer
     SEE_REPORTS = "see reports"  # counts of whom one reaches; what is clinical in them by READ_CHART
     SEE_OWN_ACCOUNT = "see own account"
 
@@ -95,7 +96,7 @@ _EVERYONE = {P.SEE_CASELOAD, P.SEE_CLIENT, P.SEE_OWN_ACCOUNT, P.SEE_REFERRALS, P
 GRANTS: dict[str, set[Permission]] = {
     Role.THERAPIST: _EVERYONE
     | _CLINICAL
-    | {P.SEE_REPORTS, P.SEE_ALERTS, P.INVITE_CLIENT, P.EDIT_CLIENT, P.BREAK_GLASS},
+    | {P.SEE_REPORTS, P.SEE_ALERTS, P.INVITE_CLIENT, P.EDIT_CLIENT, P.BREAK_GLASS, P.WRITE_MESSAGE},
     Role.SUPERVISOR: _EVERYONE
     | _CLINICAL
     | {
@@ -108,6 +109,7 @@ GRANTS: dict[str, set[Permission]] = {
         P.BREAK_GLASS,
         P.REVIEW_BREAK_GLASS,
         P.MOVE_CLIENTS,
+        P.WRITE_MESSAGE,
     },
     Role.PRESCRIBER: _EVERYONE
     | {

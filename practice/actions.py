@@ -60,7 +60,7 @@ def admit(*, by: User | None, site: Site, therapist: User | None, at: datetime, 
 LEAVING: list[Callable[..., object]] = []
 # Nobody is discharged over these: what was agreed for their safety is done first, a call they asked for is made, and
 # what they wrote is read.
-BEFORE_LEAVING = ("safety", "next_check", "care_today", "care_check", "call_me", "client_says", "hand_off")
+BEFORE_LEAVING = ("safety", "next_check", "care_today", "care_check", "call_me", "client_says", "hand_off", "message")
 
 
 @transaction.atomic

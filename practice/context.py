@@ -19,6 +19,7 @@ NAV = (
     ("c", _("Caseload"), "caseload", Permission.SEE_CASELOAD),
     ("r", _("Referrals"), "referrals", Permission.SEE_REFERRALS),
     ("p", _("Plans"), "plans", Permission.SEE_PLANS),
+    ("m", _("Messages"), "inbox", Permission.WRITE_MESSAGE),
     ("a", _("Alerts"), "alerts", Permission.SEE_ALERTS),
     ("t", _("Reports"), "reports", Permission.SEE_REPORTS),
     ("s", _("Practice"), "practice_settings", Permission.SEE_PRACTICE),

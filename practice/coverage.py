@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from practice.access import Permission
 from practice.clinical import escalation
 from practice.models import CoverageShift, Practice, User
 
@@ -59,6 +60,36 @@ def read_by(at: datetime, practice: Practice, reader: User | None = None) -> dat
         over = datetime.combine(until + timedelta(days=1), time(0), tzinfo=ZoneInfo(practice.zone))
         then = _next(over, practice, practice.reads_by)
     return then
+
+
+def cover_of(person: User, day: date) -> User | None:
+    """Who reads messages for this person on this day, when they are away: their backup, if there and allowed to."""
+    cover = person.backup
+    if cover is None or not cover.is_active or not cover.may(Permission.WRITE_MESSAGE):
+        return None
+    if away_until(person, day) is None or away_until(cover, day) is not None:
+        return None
+    return cover
+
+
+def covered_by(user: User, at: datetime) -> list[User]:
+    """The people for whom `cover_of` gives this person now."""
+    named = list(User.objects.filter(backup=user, is_active=True))
+    if not named:
+        return []
+    day = local(at, Practice.get()).date()
+    return [person for person in named if (cover_of(person, day) or person) == user]
+
+
+def message_reader(therapist: User, at: datetime, practice: Practice) -> tuple[User, datetime]:
+    """Who reads a message to this therapist that is sent at `at`, and by when: true while they are away, too."""
+    then = read_by(at, practice)
+    day = local(then, practice).date()
+    if away_until(therapist, day) is None:
+        return therapist, then
+    if cover := cover_of(therapist, day):
+        return cover, then
+    return therapist, read_by(at, practice, therapist)
 
 
 def routine_by(at: datetime, practice: Practice) -> datetime:

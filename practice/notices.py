@@ -36,6 +36,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "home": (Channel.EMAIL, Channel.SMS),  # the link to their own page, when staff send it or they ask again
     "call_me": (Channel.SMS,),  # N7
     "agreement": (Channel.EMAIL, Channel.SMS),  # N8
+    "message": (Channel.EMAIL, Channel.SMS),  # somebody wrote to them
     "urgent": (Channel.EMAIL, Channel.SMS),  # S1
     "climbed": (Channel.EMAIL, Channel.SMS),  # S2
     "update": (Channel.EMAIL,),  # S4
@@ -62,15 +63,16 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "plan_waits": (Channel.EMAIL,),  # told to the prescriber on staff: link
     "export_ready": (Channel.EMAIL,),  # told to who asked for a copy: link
     "report_ready": (Channel.EMAIL,),  # told to who asked for a long file: link
+    "message_waits": (Channel.EMAIL,),  # told to who covers: link
     "question": (Channel.EMAIL,),  # a colleague asks, or answered
 }
 
 
 # To clients, in the client's own language.
-TO_CLIENTS = ("invitation", "code", "reminder", "check_in", "news", "home", "call_me", "agreement")
+TO_CLIENTS = ("invitation", "code", "reminder", "check_in", "news", "home", "call_me", "agreement", "message")
 
 # To clients, and nobody waits for them: they go out in the client's daytime (Practice.messages_from, J1).
-CAN_WAIT = ("reminder", "check_in", "news", "agreement")
+CAN_WAIT = ("reminder", "check_in", "news", "agreement", "message")
 
 # What the packages above note when a message was taken, or refused for good, by the mail server.
 SETTLED: list[Callable[[Notice], None]] = []
@@ -144,12 +146,12 @@ def tell_clinic(
 HOME_LINK: list[Callable[[Client, datetime], str]] = []
 
 
-def tell_news(client: Client, at: datetime) -> list[str]:
+def tell_news(client: Client, at: datetime, template: str = "news") -> list[str]:
     """Say that there is something new on the client's own page (N6). Returns the channels used."""
-    if client.status in Client.LEFT or not any(client.may_reach_by(channel) for channel in TEMPLATES["news"]):
+    if client.status in Client.LEFT or not any(client.may_reach_by(channel) for channel in TEMPLATES[template]):
         return []
     (home_link,) = HOME_LINK
-    return tell_client(client, "news", link=home_link(client, at))
+    return tell_client(client, template, link=home_link(client, at))
 
 
 def _queue(

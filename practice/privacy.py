@@ -30,6 +30,7 @@ LEFT_OUT: dict[str, str | Promise] = {
     "practice.AuditHead": _("The end of that trail."),
     "practice.Export": _("A note that this copy, or one like it, was made."),
     "practice.ExportFile": _("The table of contents of such a copy."),
+    "intake.MessageDraft": _("What a client has typed to their therapist and not sent."),
     "kap.Feed": _("Secret addresses of calendars; they are made anew."),
 }
 # Secrets, and values that mean nothing without a key that stays here.

@@ -3,7 +3,7 @@
 from allauth.account.urls import urlpatterns as allauth_urls
 from django.urls import include, path
 
-from intake.views import home, inviting, measures, my_record, my_safety_plan, reading
+from intake.views import home, inviting, measures, messages, my_messages, my_record, my_safety_plan, reading
 from practice.kap.views import my_cover, my_plan, plans, trend
 from practice.views import (
     access_report,
@@ -55,6 +55,7 @@ PANELS = (
     releases.panel,
     measures.panel,
     inviting.panel,
+    messages.panel,
     notes.panel,
     activity.panel,
     copies.panel,
@@ -63,6 +64,7 @@ PANELS = (
 # The lines of a client's own page, in order.
 HOME_LINES = (
     home.forms_line,
+    my_messages.line,
     my_cover.line,
     my_plan.line,
     my_referral.line,

@@ -22,6 +22,7 @@ Reason = Callable[[dict[str, Any], datetime], list["Words"]]
 # What a safety rule found, shortest true words. Most pressing first; the order is the order on the page.
 SAFETY: dict[str, Words] = {
     "manual": _("raised by a member of staff"),
+    "help-now": _("asked for help now in a message"),
     "clinic": _("a clinic reports a side effect or a safety worry"),
     "SR-01": _("C-SSRS high"),
     "SR-02": _("thoughts of suicide right now"),
@@ -82,6 +83,7 @@ DUE: dict[str, Words] = {
     "plan_review": _("Safety plan review"),
     "release": _("Release"),
     "record_copy": _("Copy"),
+    "message": _("Message"),
 }
 ERRANDS: dict[str, Words] = {
     "not_sent": _("A form that was planned could not be sent: nobody on call, or no safe way. Ask them yourself."),
@@ -255,6 +257,9 @@ REASONS: dict[str, Reason] = {
     "unfinished": _unfinished,
     "booster": _booster,
     "quiet": _quiet,
+    "message": lambda facts, opened: [
+        gettext("Wrote to their therapist {day} at {time}.").format(day=day(opened), time=clock(opened))
+    ],
     "todo": lambda facts, opened: [ERRANDS.get(facts.get("reason", ""), _("Something to do: see the client's page."))],
 }
 

@@ -3,6 +3,17 @@
 from .assessments import Assessment
 from .consents import Signature
 from .measures import Measure
+from .messages import Message, MessageDraft, Opening
 from .packets import Answer, Intake, Invitation
 
-__all__ = ["Answer", "Assessment", "Intake", "Invitation", "Measure", "Signature"]
+__all__ = [
+    "Answer",
+    "Assessment",
+    "Intake",
+    "Invitation",
+    "Measure",
+    "Message",
+    "MessageDraft",
+    "Opening",
+    "Signature",
+]

@@ -105,6 +105,23 @@ def _go_on(sitting: Intake, wanted: Packet, shown: Sequence[Page], replies: Mapp
 def truths(client: Client, practice: Practice, alert: Alert, at: datetime) -> list[str]:
     """Return what is true about who knows and when somebody acts, from the roster and from who was really told."""
     name = called(client, practice)
+    found = who_was_told(practice, alert, at)
+    by = moment(coverage.read_by(at, practice, client.therapist))
+    found.append(gettext("%(name)s reads your answers by %(when)s.") % {"name": name, "when": by})
+    if practice.answer_calls_nobody:
+        found.append(gettext("This form does not call the police or an ambulance."))
+    found.append(
+        gettext(
+            "You and %(name)s decide together what to do next. If %(name)s thinks your life is in danger, they may "
+            "need to act to keep you safe. They will talk with you first if they can."
+        )
+        % {"name": name}
+    )
+    return found
+
+
+def who_was_told(practice: Practice, alert: Alert, at: datetime) -> list[str]:
+    """Return who knows of this flag, and whether anybody is watching now."""
     found = _told(alert)
     watching = coverage.on_call(at, practice, coverage.shifts())
     if alert.acknowledged_at and alert.acknowledged_by:
@@ -117,17 +134,6 @@ def truths(client: Client, practice: Practice, alert: Alert, at: datetime) -> li
     if not watching and not coverage.in_hours(at, practice):
         opens = moment(coverage.next_opening(at, practice))
         found.append(gettext("The practice opens again on %(when)s.") % {"when": opens})
-    by = moment(coverage.read_by(at, practice, client.therapist))
-    found.append(gettext("%(name)s reads your answers by %(when)s.") % {"name": name, "when": by})
-    if practice.answer_calls_nobody:
-        found.append(gettext("This form does not call the police or an ambulance."))
-    found.append(
-        gettext(
-            "You and %(name)s decide together what to do next. If %(name)s thinks your life is in danger, they may "
-            "need to act to keep you safe. They will talk with you first if they can."
-        )
-        % {"name": name}
-    )
     return found
 
 

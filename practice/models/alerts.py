@@ -58,6 +58,7 @@ class Alert(ClientRecord):
         CLINIC = "clinic", _("Told by a clinic")
         INTERIM = "interim", _("A check-in that is late or worse")
         DRILL = "drill", _("Drill")
+        MESSAGE = "message", _("A message")
         HISTORY = "history", _("Answers from another system")  # of the past: pages nobody, and stays in the chart
 
     class Action(models.TextChoices):

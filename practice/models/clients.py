@@ -44,6 +44,8 @@ class ClientQuerySet(models.QuerySet["Client"]):
             seen.append(Q(site__in=user.sites.all()))
         if permission in COVER and user.may(permission):
             seen += [_told(user), _broken(user)]
+        if permission == Permission.WRITE_MESSAGE and user.may(permission):
+            seen += _away(user)
         return self._with_any(seen)
 
     def _with_any(self, conditions: list[Q]) -> Self:
@@ -93,6 +95,14 @@ def _broken(user: User) -> Q:
     from practice.models.emergencies import EmergencyAccess
 
     return Q(pk__in=EmergencyAccess.objects.filter(by=user, until__gt=timezone.now()).values("client_id"))
+
+
+def _away(user: User) -> list[Q]:
+    """The clients of therapists who are away today and whom this person covers (L3)."""
+    from practice import coverage
+
+    covered = coverage.covered_by(user, timezone.now())
+    return [Q(therapist__in=covered)] if covered else []
 
 
 class Client(models.Model):

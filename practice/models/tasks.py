@@ -60,6 +60,7 @@ KINDS: dict[str, Kind] = {
     "case_question": Kind(NOW, "refer", "circle-help", _("A colleague asks"), _("Answer"), "case_question", True),
     "back_to_therapy": Kind(NOW, "refer", "calendar", _("Back to therapy"), _("Book therapy"), "referral", True, True),
     "adverse": Kind(NOW, "safety", "octagon-alert", _("Severe adverse event"), _("Open the plan"), "plan", True, True),
+    "message": Kind(NOW, "watch", "message-circle", _("Message"), _("Read and answer"), "client_messages", waits=True),
     "integrate": Kind(
         WEEK, "watch", "calendar", _("Therapy after a session"), _("Record contact"), "referral", True, True
     ),

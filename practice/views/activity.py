@@ -76,6 +76,7 @@ DONE_WORDS = {
     "plan_review": _("Safety plan reviewed"),
     "release": _("Release looked after"),
     "record_copy": _("Copy of the record given"),
+    "message": _("Message looked after"),
 }
 REPLACED = _("Suggestion replaced by a newer one")  # nobody reviewed it
 TOLD_ON_CHART = {
@@ -87,6 +88,13 @@ TOLD_ON_CHART = {
 
 # What the audit trail says, in words. An action that is not here shows its code.
 ACTION_WORDS = {
+    "message.sent": _("Wrote to their therapist"),
+    "message.answered": _("Wrote to the client"),
+    "message.opened": _("Opened messages"),
+    "message.put_away": _("Noted that a message needs no answer"),
+    "message.draft_kept": _("Kept a message that is not sent"),
+    "read.messages": _("Opened the messages with the client"),
+    "read.inbox": _("Opened the list of messages"),
     "export.asked": _("Had a copy made"),
     "export.made": _("A copy was made"),
     "export.written": _("Wrote a copy of everything, at the server"),

@@ -117,6 +117,7 @@ ASKED = (
     Permission.INVITE_CLIENT,
     Permission.EDIT_CLIENT,
     Permission.EXPORT_CLIENT,
+    Permission.WRITE_MESSAGE,
 )
 
 

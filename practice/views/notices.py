@@ -26,6 +26,7 @@ ABOUT = {
     "home": _("Link to their page"),
     "call_me": _("Reply to a request for a call"),
     "agreement": _("Agreement to sign"),
+    "message": _("A message on their page"),
 }
 TROUBLE = {
     "SMTPRecipientsRefused": _("There is no such address, says the mail server."),

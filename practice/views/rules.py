@@ -22,6 +22,11 @@ OWN: dict[str, tuple[Any, Any, Any]] = {
         _("A member of staff raised this flag in their own words. It takes the same path as any other flag."),
         _("Read what they wrote, and act on it."),
     ),
+    "help-now": (
+        _("“I need help now”"),
+        _("The client sent a message with the button “I need help now”. Their page showed 988 and 911 first."),
+        _("Contact the client now. Then answer the message."),
+    ),
     "clinic": (
         _("Told by a clinic"),
         _("A clinic reported a side effect or a worry about safety on its page. It takes the same path as any flag."),

@@ -65,7 +65,7 @@ PERMISSION_WORDS: dict[str, Words] = {
     "move clients": _("Move clients to another therapist"),
     "keep absences": _("Write down when other people are away"),
     "tune rules": _("Change thresholds of the rules"),
-    "write message": _("Write messages to a client"),
+    P.WRITE_MESSAGE: _("Read and write messages with a client"),
 }
 
 

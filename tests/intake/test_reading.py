@@ -296,5 +296,5 @@ def test_assessment_page_costs_the_same_however_long_the_history(
     browser.get(url(found))
     with CaptureQueriesContext(connection) as asked:
         browser.get(url(found))
-    assert len(asked) == 16
+    assert len(asked) == 17
     assert len({q["sql"].split("WHERE")[0] for q in asked if "intake_assessment" in q["sql"]}) <= 2

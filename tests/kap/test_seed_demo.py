@@ -209,6 +209,19 @@ def test_demo_notes_are_of_both_kinds(cedar: int) -> None:
     assert [note.by.name for note in PsychotherapyNote.objects.all()] == ["Maya Torres"]
 
 
+def test_demo_has_a_thread_that_was_answered_and_one_that_waits(cedar: int) -> None:
+    threads = {
+        client.name: [(row.by and row.by.name, row.openings.count()) for row in client.messages.order_by("at")]
+        for client in Client.objects.all()
+        if client.messages.exists()  # type: ignore[attr-defined]
+    }
+    maya = "Maya Torres"
+    assert threads == {
+        "Sam Whitehorse": [(None, 1), (maya, 1), (None, 1), (maya, 0)],
+        "Grace Okafor": [(None, 0)],
+    }
+
+
 def test_demo_has_an_emergency_that_waits_and_one_that_was_reviewed(cedar: int) -> None:
     rows = [(row.by.name, row.reviewed_by and row.reviewed_by.name) for row in EmergencyAccess.objects.order_by("at")]
     assert rows == [("Ines Duarte", "Sol Amari"), ("Omar Haddad", None)]

@@ -9,7 +9,7 @@ from django.test import Client as Browser
 from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
-from intake.models import Assessment, Intake, Invitation, Measure, Signature
+from intake.models import Assessment, Intake, Invitation, Measure, Message, Signature
 from practice import actions, exports, taking_in
 from practice.kap.actions import chaperone, feeds
 from practice.kap.models import (
@@ -113,6 +113,9 @@ def build(people: dict[str, User | None], client: Client) -> World:
     note = Note(client=client, by=maya, at=now)
     note.body = "Note words"
     note.save()
+    message = Message(client=client, at=now, read_by_at=now + timedelta(hours=2))
+    message.words = "Message words"
+    message.save()
     private = PsychotherapyNote(client=client, by=maya, at=now)
     private.body = "Private thought"
     private.save()

@@ -27,7 +27,16 @@ TABLE = Path(__file__).with_name("access.tsv")
 HEAD = ["method", "url", *ROLES, "own, foreign object"]
 
 # What no answer to the wrong person may hold: one word of every field of the client and of every object.
-CANARIES = ("Whitehorse", "sam@example.net", "555 0142", "1993-03-08", "Said goodbye", "Private thought", "Note words")
+CANARIES = (
+    "Whitehorse",
+    "sam@example.net",
+    "555 0142",
+    "1993-03-08",
+    "Said goodbye",
+    "Private thought",
+    "Note words",
+    "Message words",
+)
 
 
 @pytest.fixture

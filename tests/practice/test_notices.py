@@ -48,6 +48,8 @@ WORDS: dict[str, dict[str, Any]] = {
     "handed_over": {"n": 3, "link": "http://testserver/caseload/"},
     "staff_invitation": {"link": "http://testserver/account/password/reset/key/1-abc/", "first": "Noor"},
     "account": {"subject": "Password reset", "body": "Open this page to choose a new password.\nhttp://testserver/x/"},
+    "message": {"link": f"http://testserver/p/{TOKEN}/"},
+    "message_waits": {"link": "http://testserver/clients/x/messages/"},
     "agreement": {"link": f"http://testserver/p/{TOKEN}/"},
     "chaperone_link": {"link": f"http://testserver/c/{TOKEN}/"},
     "session_event": {"link": "http://testserver/plans/x/sessions/y/", "at": "10:00 am"},

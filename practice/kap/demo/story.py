@@ -20,7 +20,7 @@ from intake import agreement, flow, packet
 from intake.models import Answer, Assessment, Intake, Invitation
 from practice import access_requests, actions, audit, coverage, emergencies, quiet
 from practice.clinical import escalation
-from practice.kap.demo import referring, treatment
+from practice.kap.demo import messaging, referring, treatment
 from practice.kap.demo.answers import Reply, Sitting, give
 from practice.models import (
     Alert,
@@ -60,6 +60,7 @@ def tell(at: datetime) -> int:
     for number, person in enumerate(story.data["people"]):
         story.plan_person(person, number)
     referring.plan(story)
+    messaging.plan(story)
     story.play()
     quiet.watch(at=at)
     Notice.objects.all().delete()
