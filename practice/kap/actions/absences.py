@@ -13,7 +13,7 @@ from practice import audit
 from practice.access import GRANTS, REACH, Permission, Reach
 from practice.actions import NotNow
 from practice.clinical import planning
-from practice.kap.actions.plans import zone_of
+from practice.kap.actions.weighing import zone_of
 from practice.kap.models import Absence, ClientAbsence, Session
 from practice.models import Client, Practice, Task, User
 

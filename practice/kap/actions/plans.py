@@ -1,12 +1,10 @@
 """Making and changing a plan: every change keeps who, when and why, and moves what follows from it."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils.translation import gettext
 
 from intake import measures
@@ -14,13 +12,11 @@ from intake.models import Measure
 from practice import audit, notices
 from practice.actions import NotNow
 from practice.clinical import kap, planning
-from practice.clinical.planning import Busy, Cleared, Conflict, PlanTemplate, Slot
+from practice.clinical.planning import Conflict, PlanTemplate
 from practice.kap import words
-from practice.kap.actions import clearance, integration, rescreen
+from practice.kap.actions import integration, rescreen, weighing
 from practice.kap.models import (
-    Absence,
     ClearanceRequest,
-    ClientAbsence,
     DoseUse,
     Override,
     Plan,
@@ -32,155 +28,8 @@ from practice.models import AuditEvent, Client, Practice, Task, User
 What = PlanChange.What
 State = Session.State
 CHECK_IN = "check-in"
-WAITS_FOR = ("clearance", "override")  # what a dose may wait for in a plan; every other conflict has to go first
 BEFORE_DOSE = timedelta(days=1)  # OWN: the answers are read before the day of the dose
 AFTER_END_MONTHS = (1, 3, 6)  # JOURNEY-THERAPIST, protocols: 1, 3, 6 months
-
-
-@dataclass(frozen=True)
-class Preview:
-    slots: tuple[Slot, ...]
-    conflicts: tuple[Conflict, ...]
-    waiting: frozenset[Slot]
-    """Doses, and what comes after them, that are not booked until a prescriber clears them."""
-
-    @property
-    def stopping(self) -> tuple[Conflict, ...]:
-        """Conflicts that have to be gone before the plan can be made."""
-        return tuple(conflict for conflict in self.conflicts if conflict.cleared_by not in WAITS_FOR)
-
-
-# --- What stands against it -------------------------------------------------------------------------------------------
-
-
-def zone_of(client: Client) -> ZoneInfo:
-    return ZoneInfo(client.zone or Practice.get().zone)
-
-
-def doses_given(client: Client, *, besides: Session | None = None) -> list[datetime]:
-    done = Session.objects.filter(plan__client=client, kind=Session.Kind.DOSING)
-    if besides is not None:
-        done = done.exclude(pk=besides.pk)
-    return list(done.filter(Q(state=State.DONE) | Q(state=State.STARTED)).values_list("starts_at", flat=True))
-
-
-def last_dose_on(client: Client, *, besides: Session | None = None) -> date | None:
-    given = doses_given(client, besides=besides)
-    return max(given).astimezone(zone_of(client)).date() if given else None
-
-
-def cleared_for(client: Client, today: date, *, besides: Plan | None = None) -> Cleared | None:
-    """What the ledger allows, less the doses that other plans of this client have booked already."""
-    left = clearance.ledger(client, today).cleared
-    if left is None:
-        return None
-    booked = Session.objects.filter(plan__client=client, kind=Session.Kind.DOSING, state=State.PLANNED)
-    taken = booked.exclude(plan=besides).count()
-    return Cleared(left.doses - taken, left.until) if left.doses > taken else None
-
-
-def taken_times(
-    client: Client, therapist: User | None, room: str, first: datetime, last: datetime, *, besides: Plan | None = None
-) -> list[Busy]:
-    """When therapist, room or client are taken between two moments. Three queries."""
-    near = Session.objects.filter(starts_at__gte=first - timedelta(days=1), starts_at__lte=last + timedelta(days=1))
-    near = near.filter(state__in=[State.PLANNED, State.STARTED]).exclude(plan=besides)
-    same = Q(plan__client=client)
-    if therapist is not None:
-        same |= Q(therapist=therapist)
-    if room:
-        same |= Q(room=room)
-    found = []
-    for row in near.filter(same).select_related("plan"):
-        ends = row.starts_at + timedelta(minutes=row.minutes)
-        if row.plan.client_id == client.pk:
-            found.append(Busy(row.starts_at, ends, "client"))
-        elif therapist is not None and row.therapist_id == therapist.pk:
-            found.append(Busy(row.starts_at, ends, "therapist"))
-        else:
-            found.append(Busy(row.starts_at, ends, "room"))
-    days = {"last_on__gte": first.date() - timedelta(days=1), "first_on__lte": last.date() + timedelta(days=1)}
-    if therapist is not None:
-        found += _away(Absence.objects.filter(user=therapist, **days), ZoneInfo(Practice.get().zone), "therapist_away")
-    return found + _away(ClientAbsence.objects.filter(client=client, **days), zone_of(client), "client_away")
-
-
-def _away(rows: Iterable[Absence | ClientAbsence], zone: ZoneInfo, who: str) -> list[Busy]:
-    midnight = time()
-    return [
-        Busy(
-            planning.moment(row.first_on, midnight, zone),
-            planning.moment(row.last_on + timedelta(days=1), midnight, zone),
-            who,
-        )
-        for row in rows
-    ]
-
-
-def preview(
-    *,
-    client: Client,
-    template: PlanTemplate,
-    first: date,
-    clock: time,
-    therapist: User | None,
-    room: str,
-    count: int | None,
-    today: date,
-) -> Preview:
-    """Return the calendar that a template gives, each conflict named. Raises ValueError for a wrong count."""
-    zone = zone_of(client)
-    slots = planning.slots(template, first, clock, zone, count=count)
-    last = last_dose_on(client)
-    window = kap.booster(last, max(today, last)).window if template.shape == Plan.Shape.BOOSTER and last else None
-    return _weigh(client, slots, therapist, room, today, window=window)
-
-
-def weigh(plan: Plan, at: datetime) -> Preview:
-    """The same for the sessions that a plan has still to come, its overrides counted."""
-    slots, today = list(slots_ahead(plan)), plan.today(at)
-    window = kap.booster(plan.anchor_on, max(today, plan.anchor_on)).window if plan.anchor_on else None
-    lifted = {code for row in plan.overrides.all() for code in row.codes}
-    return _weigh(plan.client, slots, plan.therapist, plan.room, today, window=window, lifted=lifted, besides=plan)
-
-
-def _weigh(
-    client: Client,
-    slots: Sequence[Slot],
-    therapist: User | None,
-    room: str,
-    today: date,
-    *,
-    window: tuple[date, date] | None,
-    lifted: Iterable[str] = (),
-    besides: Plan | None = None,
-) -> Preview:
-    given = doses_given(client)
-    others = Session.objects.filter(plan__client=client, kind=Session.Kind.DOSING, state=State.PLANNED)
-    given += others.exclude(plan=besides).values_list("starts_at", flat=True)
-    busy = taken_times(client, therapist, room, slots[0].starts, slots[-1].ends, besides=besides) if slots else []
-    found = planning.conflicts(
-        slots,
-        zone_of(client),
-        given=given,
-        cleared=cleared_for(client, today, besides=besides),
-        window=window,
-        busy=busy,
-        new_client=not given,
-    )
-    kept = tuple(conflict for conflict in found if conflict.code not in lifted)
-    return Preview(tuple(slots), kept, _waiting(slots, kept))
-
-
-def _waiting(slots: Sequence[Slot], conflicts: Sequence[Conflict]) -> frozenset[Slot]:
-    held = {conflict.slot for conflict in conflicts if conflict.cleared_by in WAITS_FOR}
-    waiting, is_held = set(held), False
-    for slot in sorted(slots):
-        if slot.kind == planning.DOSING:
-            is_held = slot in held
-        elif slot.kind == planning.INTEGRATION and is_held:
-            waiting.add(slot)
-    return frozenset(waiting)
 
 
 # --- Making ----------------------------------------------------------------------------------------------------------
@@ -204,8 +53,8 @@ def make(
     Client.objects.select_for_update().get(pk=client.pk)  # two plans at once see each other
     if client.status in Client.LEFT:
         raise NotNow(gettext("This client was discharged. Take them back into care first."))
-    zone = zone_of(client)
-    found = preview(
+    zone = weighing.zone_of(client)
+    found = weighing.preview(
         client=client,
         template=template,
         first=first,
@@ -232,7 +81,7 @@ def make(
         zone=str(zone),
         clock=clock,
         room=room,
-        anchor_on=last_dose_on(client) if is_booster else None,
+        anchor_on=weighing.last_dose_on(client) if is_booster else None,
         due_on=first if is_booster else None,
         created_at=at,
         created_by=by,
@@ -344,14 +193,6 @@ def _ahead(session: Session) -> Session:
     return row
 
 
-def slot_of(session: Session) -> Slot:
-    return Slot(session.starts_at, session.kind, session.number, session.minutes)
-
-
-def slots_ahead(plan: Plan) -> dict[Slot, Session]:
-    return {slot_of(row): row for row in plan.sessions.filter(state__in=Session.AHEAD)}
-
-
 @transaction.atomic
 def move(
     *,
@@ -371,7 +212,7 @@ def move(
     row = _ahead(session)
     if starts_at < at:
         raise NotNow(gettext("That time has passed. Choose a later one."))
-    before = weigh(plan, at).stopping
+    before = weighing.weigh(plan, at).stopping
     old, zone = row.starts_at, plan.tz()
     shift = _wall(starts_at, zone) - _wall(old, zone)
     for other in _along(plan, row, with_rest):
@@ -421,7 +262,7 @@ def add(
     row = _mine(plan, seen)
     if starts_at < at:
         raise NotNow(gettext("That time has passed. Choose a later one."))
-    before = weigh(row, at).stopping
+    before = weighing.weigh(row, at).stopping
     highest = max((n for n in row.sessions.filter(kind=kind).values_list("number", flat=True)), default=0)
     made: Session = Session.objects.create(
         plan=row,
@@ -461,7 +302,7 @@ def skip(*, by: User, session: Session, said: str, at: datetime, missed: bool = 
     row = _ahead(session)
     if missed and row.starts_at > at:
         raise NotNow(gettext("This session is still ahead. Skip it instead."))
-    before = weigh(plan, at).stopping
+    before = weighing.weigh(plan, at).stopping
     row.state, row.changed_at = State.MISSED if missed else State.SKIPPED, at
     row.sequence += 1
     row.version += 1
@@ -478,8 +319,8 @@ def _settle(plan: Plan, at: datetime, before: Sequence[Conflict]) -> int:
 
     Raises NotNow for conflicts that were not there before and that only another time or another session clears.
     """
-    rows = slots_ahead(plan)
-    found = weigh(plan, at)
+    rows = weighing.slots_ahead(plan)
+    found = weighing.weigh(plan, at)
     known = {(conflict.code, conflict.what, conflict.slot.kind, conflict.slot.number) for conflict in before}
     new = [c for c in found.stopping if (c.code, c.what, c.slot.kind, c.slot.number) not in known]
     if new:
@@ -498,9 +339,9 @@ def _settle(plan: Plan, at: datetime, before: Sequence[Conflict]) -> int:
 def book_more(*, by: User, plan: Plan, at: datetime, seen: int | None = None) -> int:
     """Book what waited and is cleared now. Returns how many sessions. Raises NotNow with what they still wait for."""
     row = _mine(plan, seen)
-    booked = _settle(row, at, weigh(row, at).stopping)
+    booked = _settle(row, at, weighing.weigh(row, at).stopping)
     if not booked:
-        left = weigh(row, at).conflicts
+        left = weighing.weigh(row, at).conflicts
         raise NotNow(words.sentences(left) or gettext("Nothing in this plan waits."))
     _note(row, What.ADDED, by, at, after={"booked": booked})
     audit.record("plan.booked", by=by, client=row.client, target=row, at=at, sessions=booked)
@@ -533,7 +374,7 @@ def override(
     made = Override(plan=row, codes=sorted(set(codes)), by=by, by_request=request, at=at)
     made.words = said
     made.save(force_insert=True)
-    _settle(row, at, weigh(row, at).stopping)
+    _settle(row, at, weighing.weigh(row, at).stopping)
     after = {"codes": made.codes} | _signed(request, licence)
     _note(row, What.OVERRIDDEN, by, at, after=after, said=said, request=request)
     audit.record("plan.overridden", by=by or request, client=row.client, target=row, at=at)
@@ -575,7 +416,7 @@ def end(*, by: User, plan: Plan, state: str, said: str, at: datetime, seen: int 
     zone = row.tz()
     here = at.astimezone(zone)
     later = [planning.moment(kap.add_months(here.date(), months), here.time(), zone) for months in AFTER_END_MONTHS]
-    had_dose = DoseUse.objects.filter(session__plan=row).exists() or bool(doses_given(row.client))
+    had_dose = DoseUse.objects.filter(session__plan=row).exists() or bool(weighing.doses_given(row.client))
     due = [at, *later] if had_dose else [at]
     measures.replan(row.client, row.pk, [(CHECK_IN, str(Measure.Why.PLAN), each) for each in due], at=at)
     refresh(row.client, at)

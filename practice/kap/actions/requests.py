@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from practice import audit, notices
 from practice.actions import NotNow
 from practice.clinical.planning import Conflict
-from practice.kap.actions import plans
+from practice.kap.actions import plans, weighing
 from practice.kap.models import ClearanceRequest, OutsidePrescriber, Plan
 from practice.kap.models.clearance import REQUEST_LIFE
 from practice.models import Client, Task, User
@@ -167,7 +167,7 @@ def conflicts(request: ClearanceRequest, at: datetime, cleared_by: str = "overri
     plan = request.plan
     if plan is None or plan.state != Plan.State.UNDER_WAY:
         return []
-    found = plans.weigh(plan, at)
+    found = weighing.weigh(plan, at)
     return [conflict for conflict in found.conflicts if conflict.cleared_by == cleared_by]
 
 

@@ -22,7 +22,7 @@ from practice.actions import NotNow, write_note
 from practice.clinical import room as rules
 from practice.clinical.room import Line, Room
 from practice.kap import logbook
-from practice.kap.actions import clearance, following, plans, rescreen
+from practice.kap.actions import clearance, following, plans, rescreen, weighing
 from practice.kap.models import ChaperoneLink, DoseUse, Entry, Session
 from practice.models import Note, User
 from practice.templatetags.ui import full_day
@@ -70,7 +70,7 @@ def against_start(session: Session, now: datetime) -> list[str]:
     ledger = clearance.ledger(client, today)
     if not DoseUse.objects.filter(session=session).exists():
         route = ledger.good[0].clearance.route if ledger.good else ""
-        last = plans.last_dose_on(client, besides=session)
+        last = weighing.last_dose_on(client, besides=session)
         if sentence := clearance.against(ledger, mg=None, route=route, today=today, last_dose_on=last):
             said.append(sentence)
     if not has_consent(session, now):
@@ -266,7 +266,7 @@ def _dose(session: Session, facts: dict[str, Any], happened_at: datetime, is_giv
         raise NotNow(" ".join(against))
     if not is_booked:
         against.append(gettext("This session was left out or not booked when the dose was given."))
-    last = plans.last_dose_on(session.plan.client, besides=session)
+    last = weighing.last_dose_on(session.plan.client, besides=session)
     mg = Decimal(facts["mg"])
     try:
         with transaction.atomic():

@@ -9,7 +9,7 @@ from practice import audit
 from practice.clinical import infusion, kap, planning
 from practice.clinical.planning import Slot
 from practice.kap.actions import absences, chaperone, clearance
-from practice.kap.actions.plans import last_dose_on, zone_of
+from practice.kap.actions.weighing import last_dose_on, zone_of
 from practice.kap.models import DoseUse, Entry, Override, Plan, PlanChange, Route, Session
 from practice.models import Client, Task, User
 from referrals.models import Course, CourseSession

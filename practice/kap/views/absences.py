@@ -19,7 +19,7 @@ from practice.access import Permission
 from practice.actions import NotNow
 from practice.forms import Day, HouseForm
 from practice.kap.actions import absences as actions
-from practice.kap.actions.plans import zone_of
+from practice.kap.actions.weighing import zone_of
 from practice.kap.models import Absence, ClientAbsence, Session
 from practice.kap.views.making import FURTHEST, OneOf
 from practice.models import Client, User

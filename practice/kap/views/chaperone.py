@@ -20,7 +20,7 @@ from practice.clinical import room as rules
 from practice.kap import logbook
 from practice.kap.actions import chaperone as links
 from practice.kap.actions import room
-from practice.kap.actions.plans import zone_of
+from practice.kap.actions.weighing import zone_of
 from practice.kap.models import ChaperoneLink, Entry
 from practice.kap.views.session_acts import NOT_FACTS, take_list, worker_text
 from practice.models import Practice

@@ -21,7 +21,7 @@ from practice.actions import NotNow
 from practice.forms import HouseForm, words_field
 from practice.kap import lists
 from practice.kap.actions import clearance as actions
-from practice.kap.actions.plans import zone_of
+from practice.kap.actions.weighing import zone_of
 from practice.kap.models import DoseClearance, Route, Session
 from practice.kap.views.making import FURTHEST
 from practice.kap.views.plan import notes_words

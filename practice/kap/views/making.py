@@ -26,7 +26,7 @@ from practice.clinical import kap, planning
 from practice.clinical.planning import Conflict, PlanTemplate, Slot
 from practice.forms import HouseForm, text
 from practice.kap import words
-from practice.kap.actions import plans
+from practice.kap.actions import plans, weighing
 from practice.kap.models import Plan, Session
 from practice.models import Client, Practice, User
 from practice.pages import client_of, staff_page
@@ -122,7 +122,7 @@ def able(client: Client) -> QuerySet[User]:
 def begins(client: Client, template: PlanTemplate, today: date) -> date:
     """The first dose that the page proposes: the booster's due day, or a day of next week that fits the template."""
     if template.shape == Plan.Shape.BOOSTER:
-        last = plans.last_dose_on(client)
+        last = weighing.last_dose_on(client)
         due = kap.booster(last, max(today, last)).due_on if last else today
         if due > today + timedelta(days=2):
             return due
@@ -155,7 +155,7 @@ def plan_new(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The form, the calendar that it gives, and what stands against it; a POST makes the plan."""
     at = timezone.now()
     client = client_of(request, pk)
-    zone = plans.zone_of(client)
+    zone = weighing.zone_of(client)
     today = at.astimezone(zone).date()
     with timezone.override(zone):
         if request.method == "POST":
@@ -203,7 +203,7 @@ def _page(request: HttpRequest, client: Client, form: PlanForm, at: datetime, zo
     found = None
     if not form.errors or form.non_field_errors():
         said = form.cleaned_data
-        found = plans.preview(
+        found = weighing.preview(
             client=client,
             template=planning.templates()[said["template"]],
             first=said["first"],
@@ -230,7 +230,7 @@ def _page(request: HttpRequest, client: Client, form: PlanForm, at: datetime, zo
         "weeks": calendar(found.slots, found.conflicts, found.waiting) if found else [],
         "weekdays": weekdays(),
         "stopping": _lines(found.stopping) if found else [],
-        "waits": _lines(c for c in found.conflicts if c.cleared_by in plans.WAITS_FOR) if found else [],
+        "waits": _lines(c for c in found.conflicts if c.cleared_by in weighing.WAITS_FOR) if found else [],
         "needs_override": any(c.cleared_by == "override" for c in found.conflicts) if found else False,
         "kept": [field for field in form if field.name != "template"],
         "other_zone": other_zone(zone),
@@ -262,7 +262,7 @@ def calendar(
     slots: Sequence[Slot], conflicts: Iterable[Conflict], waiting: frozenset[Slot]
 ) -> list[list[dict[str, Any]]]:
     """The weeks that have a session, each of seven days, in the zone of the page."""
-    against = {conflict.slot for conflict in conflicts if conflict.cleared_by not in plans.WAITS_FOR}
+    against = {conflict.slot for conflict in conflicts if conflict.cleared_by not in weighing.WAITS_FOR}
     by_day: dict[date, list[dict[str, Any]]] = {}
     for slot in sorted(slots):
         by_day.setdefault(timezone.localdate(slot.starts), []).append(

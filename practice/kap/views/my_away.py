@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from intake.doors import Link, called, home_page, see_other, show
 from practice.actions import NotNow
 from practice.kap.actions import absences
-from practice.kap.actions.plans import zone_of
+from practice.kap.actions.weighing import zone_of
 from practice.kap.models import Session
 from practice.kap.views.absences import DaysForm, days_words
 from practice.kap.views.my_plan import KINDS

@@ -25,7 +25,7 @@ from practice.clinical import kap
 from practice.forms import HouseForm, words_field
 from practice.kap import intentions
 from practice.kap.actions import absences
-from practice.kap.actions.plans import zone_of
+from practice.kap.actions.weighing import zone_of
 from practice.kap.models import Intention, Plan, Session
 from practice.kap.views.absences import days_words
 from practice.models import Client

@@ -24,7 +24,7 @@ from practice.clinical import planning
 from practice.clinical.planning import Conflict
 from practice.forms import HouseForm, Moment, words_field
 from practice.kap import lists, words
-from practice.kap.actions import boosters, clearance, plans
+from practice.kap.actions import boosters, clearance, plans, weighing
 from practice.kap.models import Plan, PlanChange, Route, Session
 from practice.kap.views import absences, rescreening
 from practice.kap.views.making import FURTHEST, TITLES, OneOf, other_zone
@@ -161,7 +161,7 @@ def page(request: StaffRequest, row: Plan, at: datetime, wrong: HouseForm | None
     charted = P.READ_CHART in may
     zone = row.tz()
     sessions = list(row.sessions.select_related("therapist"))
-    found = plans.weigh(row, at)
+    found = weighing.weigh(row, at)
     open_ = row.state == Plan.State.UNDER_WAY and client.status not in Client.LEFT
     plans_it = P.PLAN_KAP in may and open_
     waiting = [session for session in sessions if session.state == State.WAITING]
@@ -175,7 +175,7 @@ def page(request: StaffRequest, row: Plan, at: datetime, wrong: HouseForm | None
         "sessions": [session_row(each, found.conflicts, at, plans_it, P.RUN_SESSION in may) for each in sessions],
         "waits": [{"text": sentence} for sentence in words.grouped(found.conflicts)],
         "notes_missing": notes_words(len(lists.unnoted(sessions))),
-        "can_book": plans_it and any(plans.slot_of(each) not in found.waiting for each in waiting),
+        "can_book": plans_it and any(weighing.slot_of(each) not in found.waiting for each in waiting),
         "may_plan": plans_it,
         "facts": facts(row, charted, zone, at),
         "away": absences.ahead_words(client, row.therapist, at),
@@ -218,7 +218,7 @@ def session_row(
 ) -> dict[str, Any]:
     is_ahead = row.state in Session.AHEAD
     is_past = is_ahead and row.starts_at <= at
-    slot = plans.slot_of(row)
+    slot = weighing.slot_of(row)
     mine = [conflict for conflict in conflicts if conflict.slot == slot] if is_ahead else []
     return {
         "session": row,
@@ -450,7 +450,7 @@ def plan_override(request: StaffRequest, plan: UUID) -> HttpResponse:
     """A prescriber lifts a limit for this plan, with the reason."""
 
     def make(row: Plan) -> HouseForm:
-        found = plans.weigh(row, timezone.now())
+        found = weighing.weigh(row, timezone.now())
         return OverrideForm(request.POST, plan=row, codes=liftable(found.conflicts))
 
     def do(row: Plan, said: dict[str, Any], at: datetime, seen: int | None) -> str:

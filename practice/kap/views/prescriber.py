@@ -24,7 +24,7 @@ from practice import audit
 from practice.actions import NotNow
 from practice.forms import HouseForm, words_field
 from practice.kap.actions import clearance, requests
-from practice.kap.actions.plans import zone_of
+from practice.kap.actions.weighing import zone_of
 from practice.kap.models import ClearanceRequest, DoseClearance, Entry, Session
 from practice.kap.views import limits
 from practice.kap.views.clearance import ClearForm, WithdrawForm, line_facts
