@@ -37,6 +37,7 @@ class Permission(StrEnum):
     SEE_CASELOAD = "see caseload"
     SEE_CLIENT = "see client"  # name, contact, states and counts; never an answer
     READ_CHART = "read chart"  # answers, scores, flags, notes
+    MARK_READ = "mark as read"  # takes it off the list of who treats them; not for who only stands in
     ACT_ON_ALERT = "act on alert"  # acknowledge, record a contact, close
     RAISE_FLAG = "raise flag"
     REVIEW_SUGGESTION = "review suggestion"
@@ -77,6 +78,7 @@ class Permission(StrEnum):
 P = Permission
 _CLINICAL = {
     P.READ_CHART,
+    P.MARK_READ,
     P.ACT_ON_ALERT,
     P.RAISE_FLAG,
     P.REVIEW_SUGGESTION,
@@ -114,6 +116,7 @@ GRANTS: dict[str, set[Permission]] = {
     Role.PRESCRIBER: _EVERYONE
     | {
         P.READ_CHART,
+        P.MARK_READ,
         P.RAISE_FLAG,
         P.WRITE_NOTE,
         P.WRITE_SAFETY_PLAN,

@@ -255,6 +255,7 @@ def assessment(request: HttpRequest, pk: UUID, assessment: UUID) -> HttpResponse
             "taken": moment(found.taken_at),
             "time_taken": time_taken(found.seconds),
             "rules": [rule_words(rule) for rule in found.rules],
+            "may_mark": Permission.MARK_READ in allowed(reader(request), client),
             "read_by": named(found.read_by, reader(request)) if found.read_at else "",
             "wording_differs": not found.imported_at and found.wording_sha256 != definition.wording_sha256,
         },
@@ -284,6 +285,7 @@ def _plain(total: Any) -> float:
 def assessment_read(request: HttpRequest, pk: UUID, assessment: UUID) -> HttpResponse:
     found = _assessment(request, pk, assessment)
     if request.method == "POST":
+        Client.objects.get_for(reader(request), Permission.MARK_READ, pk)
         first = found.mark_read(by=reader(request), at=timezone.now())
         _say_read(request, found, first)
     return redirect("assessment", pk, found.pk)
@@ -311,6 +313,7 @@ def intake_read(request: HttpRequest, pk: UUID, intake: UUID) -> HttpResponse:
     sitting: Intake = record_of(request, Intake, intake, of=pk)
     client = client_of(request, pk)
     if request.method == "POST":
+        Client.objects.get_for(reader(request), Permission.MARK_READ, pk)
         if sitting.submitted_at is not None:
             _say_read(request, sitting, sitting.mark_read(by=reader(request), at=at))
         return redirect("intake_read", pk, sitting.pk)
@@ -324,6 +327,7 @@ def intake_read(request: HttpRequest, pk: UUID, intake: UUID) -> HttpResponse:
         "readable": readable,
         "groups": groups(request.practice, sitting, replies) if readable else [],  # type: ignore[attr-defined]
         "helper": sitting.completed_by not in ("client", "me"),
+        "may_mark": Permission.MARK_READ in allowed(reader(request), client),
         "read_by": named(sitting.read_by, reader(request)) if sitting.read_at else "",
         "scores": [assessment_row(row) for row in assessments(client) if row.intake_id == sitting.pk],
         "trials": trial_rows(replies),

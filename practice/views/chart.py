@@ -114,6 +114,7 @@ ASKED = (
     Permission.RUN_SESSION,
     Permission.CLEAR_DOSES,
     Permission.READ_CHART,
+    Permission.MARK_READ,
     Permission.INVITE_CLIENT,
     Permission.EDIT_CLIENT,
     Permission.EXPORT_CLIENT,

@@ -30,6 +30,7 @@ PERMISSION_WORDS: dict[str, Words] = {
     P.SEE_CASELOAD: _("See the caseload"),
     P.SEE_CLIENT: _("See name, contact, states and counts of a client"),
     P.READ_CHART: _("Read a chart: answers, scores, flags, notes"),
+    P.MARK_READ: _("Mark answers and letters as read"),
     P.ACT_ON_ALERT: _("Pick up a safety flag, record a contact, close it"),
     P.RAISE_FLAG: _("Raise a safety flag"),
     P.REVIEW_SUGGESTION: _("Review a suggestion"),

@@ -12,9 +12,10 @@ from django.utils.translation import gettext
 
 from practice import audit
 from practice.access import Permission
+from practice.models import Client
 from practice.pages import client_of, record_of, staff_page
 from practice.templatetags.ui import moment
-from practice.views.chart import emergency_words, frame, named, reader
+from practice.views.chart import allowed, emergency_words, frame, named, reader
 from referrals import attachments, letters
 from referrals import packet as packets
 from referrals.actions import letters as actions
@@ -103,6 +104,7 @@ def letter(request: HttpRequest, referral: UUID, letter: UUID) -> HttpResponse:
         "sender": found.by_name or (found.by.name if found.by else gettext("the clinic")),
         "came": moment(found.at),
         "size": filesizeformat(found.size),
+        "may_mark": Permission.MARK_READ in allowed(reader(request), client),
         "read_by": named(found.read_by, reader(request)) if found.read_at else "",
     }
     return render(request, "referrals/letter.html", context)
@@ -122,6 +124,7 @@ def letter_file(request: HttpRequest, referral: UUID, letter: UUID) -> HttpRespo
 def letter_read(request: HttpRequest, referral: UUID, letter: UUID) -> HttpResponse:
     found = _letter(request, referral, letter)
     if request.method == "POST":
+        Client.objects.get_for(reader(request), Permission.MARK_READ, found.referral.client_id)
         if actions.mark_read(by=reader(request), letter=found, at=timezone.now()):
             messages.success(request, gettext("Marked as read."))
         else:

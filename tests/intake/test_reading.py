@@ -15,7 +15,7 @@ from django.utils.html import escape
 from intake.models import Assessment, Intake, Signature
 from practice import actions
 from practice.clinical.instrument import load
-from practice.models import AuditEvent, Client, Task, User
+from practice.models import AlertNotice, AuditEvent, Client, Task, User
 from tests import factories
 from tests.factories import NOW
 from tests.sittings import CSSRS, CSSRS_MODERATE, answered, assessed, phq9, phq9_of, sitting
@@ -224,6 +224,27 @@ def test_unsent_sitting_shows_no_answer(as_user: As, post: Post, maya: User, sam
     post(browser, url(row))
     row.refresh_from_db()
     assert row.read_at is None
+
+
+def test_who_only_stands_in_reads_and_takes_nothing_off_the_list(
+    as_user: As, post: Post, maya: User, omar: User, sam: Client
+) -> None:
+    """Cover sees the answers of an open flag; that they were read is for who treats the client to say."""
+    row = sitting(sam)
+    found = assessed(row, "phq-9", phq9_of(12, 0))
+    Task.open(sam, "new_intake", at=NOW, subject_id=row.pk)
+    flag = actions.raise_manual_flag(by=maya, client=sam, severity="urgent", reason="x", at=NOW)
+    actions.tell(flag, omar, AlertNotice.Why.ON_CALL, 0, NOW)
+    browser = as_user(omar)
+    for here in (url(row), url(found)):
+        page = browser.get(here)
+        assert (page.status_code, "Mark as read" in page.content.decode()) == (200, False)
+    assert post(browser, url(row)).status_code == 403
+    assert post(browser, f"{url(found)}read/").status_code == 403
+    row.refresh_from_db()
+    found.refresh_from_db()
+    assert (row.read_at, found.read_at) == (None, None)
+    assert sam.tasks.get(kind="new_intake").done_at is None
 
 
 def test_unsent_sitting_is_readable_while_its_safety_flag_is_open(as_user: As, maya: User, sam: Client) -> None:
