@@ -8,7 +8,7 @@ class KapConfig(AppConfig):
     def ready(self) -> None:
         from practice import actions, coverage, handover, quiet, staff
         from practice.kap.actions import cover, leading, plans
-        from practice.kap.reports import series
+        from practice.kap.reports import outcomes, series
         from referrals.reports import counted
 
         actions.LEAVING.append(plans.care_ended)
@@ -18,3 +18,4 @@ class KapConfig(AppConfig):
         quiet.HEARD.append(leading.seen)
         coverage.AWAY.append(cover.away_until)
         counted.REPORTS["kap"] = series.KIND
+        counted.REPORTS["outcomes"] = outcomes.KIND

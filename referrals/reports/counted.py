@@ -54,6 +54,7 @@ class Table:
     """Codes of lines, each line within the one before."""
     parts: tuple[tuple[str, ...], ...] = ()
     """Codes of a line, and of those that it falls into."""
+    medians: tuple["Middle", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,11 @@ class Number:
     count: int
     url: str = ""
     hidden: bool = False
+    said: str = ""
+    """A median in words, where it is no count."""
 
     def __str__(self) -> str:
-        return str(TOO_FEW) if self.hidden else str(self.count)
+        return str(TOO_FEW) if self.hidden else self.said or str(self.count)
 
 
 def may_show(chain: Sequence[int]) -> list[bool]:
@@ -175,7 +178,7 @@ class Counted:
 
     def _lines(self, table: Table) -> Iterator[dict[str, Any]]:
         said = set()
-        for chain in (*table.chains, *table.parts):
+        for chain in (*table.parts, *table.chains):
             whole = self.numbers[chain[0]]
             for code in chain:
                 if code not in said:
@@ -188,11 +191,19 @@ class Counted:
                         "share": "" if code == chain[0] else share(number, whole),
                     }
 
+        for middle in table.medians:
+            found = self._quartiles(middle)
+            number = Number(0, said=middle.say(found[1])) if found else Number(0, hidden=True)
+            yield {"code": "", "words": middle.title, "number": number, "share": ""}
+
+    def _quartiles(self, middle: Middle) -> tuple[float, float, float] | None:
+        values = [value for row in self.rows if (value := middle.value(row)) is not None]
+        return quartiles(values)  # type: ignore[arg-type]
+
     def middles(self) -> list[dict[str, Any]]:
         found = []
         for middle in self.kind.middles:
-            values = [value for row in self.rows if (value := middle.value(row)) is not None]
-            three = quartiles(values)  # type: ignore[arg-type]
+            three = self._quartiles(middle)
             found.append(
                 {
                     "label": middle.title,
@@ -211,7 +222,7 @@ class Counted:
         for table in self.tables():
             for line in table["lines"]:
                 number = line["number"]
-                value = str(number) if number.hidden else number.count
+                value = str(number) if number.hidden or number.said else number.count
                 yield [str(table["title"]), str(line["words"]), value, line["share"]]
         for middle in self.middles():
             yield [str(middle["label"]), str(middle["words"]), middle["value"], ""]

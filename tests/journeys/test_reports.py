@@ -159,7 +159,7 @@ def test_report_of_our_sessions_opens_its_rows(
         days = [timezone.now() - timedelta(days=250 - 10 * n - 7 * dose) for dose in range(3)]
         dosed(client, *days)
         scored(client, "phq-9", days[0].date(), 20)
-        scored(client, "phq-9", days[0].date() + timedelta(days=4), 8 + n)
+        scored(client, "phq-9", days[2].date() + timedelta(days=4), 8 + n)
     page = staff_window(maya, size)
     page.goto(reverse("reports"))
     page.get_by_role("link", name="Open Our ketamine sessions").click()
@@ -167,3 +167,5 @@ def test_report_of_our_sessions_opens_its_rows(
     page.get_by_role("row", name="Boosters due in these days").get_by_role("link").click()
     assert page.locator("tbody tr").count() == 6
     look(page, "kap-report-2")
+    page.goto(reverse("report_count", args=["outcomes"]))
+    look(page, "outcomes-report-1")

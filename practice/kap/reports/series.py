@@ -196,7 +196,7 @@ KIND = Kind(
         Table(
             _("Sessions"),
             _("Sessions"),
-            (("doses", "doses_kept"), ("sessions", "doses")),
+            (("sessions", "doses"), ("doses", "doses_kept")),
             (("sessions", "kept", "missed", "skipped", "unrecorded"),),
         ),
         Table(_("Boosters"), _("Boosters"), (), (("boosters", *(f"booster_{fate}" for fate in FATES)),)),
