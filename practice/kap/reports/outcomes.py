@@ -106,7 +106,7 @@ def _plain(value: float) -> str:
 def _lines(path: str, words: str | Promise) -> dict[str, Line]:
     return (
         {path: Line(words, _on(path))}
-        | {f"{path}.{code}": Line(said, _both(path, measure, holds)) for code, (said, of, holds) in COUNTED.items()}
+        | {f"{path}.{code}": Line(said, _both(path, of, holds)) for code, (said, of, holds) in COUNTED.items()}
         | {f"{path}.{code}.missing": Line(said, _lacks(path, COUNTED[code][1])) for code, said in MISSING.items()}
     )
 
