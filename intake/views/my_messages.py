@@ -31,6 +31,10 @@ PRESSED = ("now", "send", "keep")
 class WriteForm(HouseForm):
     words = Words(long=True, label=_("Your message"), required=False)
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.helper.all_optional = True  # what is needed is said by the button that is pressed
+
 
 def line(link: Link, at: datetime) -> Line | None:
     client, name = link.client, called(link.client, link.practice)
