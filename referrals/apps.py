@@ -12,7 +12,7 @@ class ReferralsConfig(AppConfig):
         from referrals import release_copies
         from referrals.actions import clocks, courses, delivery, questions
         from referrals.receivers import keep_helped, on_assessment_submitted
-        from referrals.reports import counted, safety
+        from referrals.reports import counted, safety, week
 
         assessment_submitted.connect(on_assessment_submitted, dispatch_uid="referrals.suggest")
         assessment_submitted.connect(keep_helped, dispatch_uid="referrals.helped")
@@ -24,3 +24,4 @@ class ReferralsConfig(AppConfig):
         quiet.HEARD.append(courses.seen)
         DOCUMENTS["referrals.Release"] = release_copies.signed_copy
         counted.REPORTS["safety"] = safety.KIND
+        counted.REPORTS["week"] = week.KIND

@@ -55,6 +55,8 @@ class Table:
     parts: tuple[tuple[str, ...], ...] = ()
     """Codes of a line, and of those that it falls into."""
     medians: tuple["Middle", ...] = ()
+    if_any: bool = False
+    """Left out when the first of its parts is nothing at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,7 @@ class Counted:
         return [
             {"title": table.title, "first": table.first, "lines": list(self._lines(table))}
             for table in self.kind.tables
+            if not table.if_any or self.numbers[table.parts[0][0]].count
         ]
 
     def _lines(self, table: Table) -> Iterator[dict[str, Any]]:

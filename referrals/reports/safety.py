@@ -34,6 +34,8 @@ class Flag(Row):
     """Opened in the days that were asked for."""
     open_for: timedelta | None
     """None when it is closed."""
+    climbed: bool = False
+    """Its alarm went on to the next person."""
     to_acknowledge: timedelta | None = None
     to_try: timedelta | None = None
     """Until the first recorded attempt to reach the client."""
@@ -55,11 +57,11 @@ class Drill(Row):
 
 def rows(days: Days, at: datetime) -> list[Row]:
     """Flags, screens and drills, oldest first: five queries whatever their number."""
-    found: list[Row] = [*_flags(days, at), *_screens(days), *_drills(days)]
+    found: list[Row] = [*flags_of(days, at), *_screens(days), *drills_of(days)]
     return found
 
 
-def _flags(days: Days, at: datetime) -> list[Flag]:
+def flags_of(days: Days, at: datetime) -> list[Flag]:
     inside = Q(opened_at__gte=days.start, opened_at__lt=days.end)
     alerts = (
         Alert.objects.filter(inside | Q(closed_at=None), client__in=days.clients.values("pk"), is_drill=False)
@@ -67,7 +69,7 @@ def _flags(days: Days, at: datetime) -> list[Flag]:
         .order_by("opened_at", "pk")
     )
     columns = ("pk", "client_id", "client__site_id", "client__therapist_id", "severity", "rules", "opened_at",
-               "acknowledged_at", "closed_at")  # fmt: skip
+               "acknowledged_at", "closed_at", "rung")  # fmt: skip
     given = list(alerts.values(*columns))
     ids = alerts.order_by().values("pk")
     contacts: dict[UUID, list[tuple[datetime, str]]] = defaultdict(list)
@@ -93,6 +95,7 @@ def _flags(days: Days, at: datetime) -> list[Flag]:
             told="",
             inside=days.holds(opened),
             open_for=at - opened if row["closed_at"] is None else None,
+            climbed=row["rung"] > 0,
             to_acknowledge=_until(opened, [row["acknowledged_at"]] if row["acknowledged_at"] else []),
             to_try=_until(opened, tried),
             to_speak=_until(opened, spoke),
@@ -147,7 +150,7 @@ def _screens(days: Days) -> list[Screen]:
     ]
 
 
-def _drills(days: Days) -> list[Drill]:
+def drills_of(days: Days) -> list[Drill]:
     """Those that this person may see: all, or those they were told of."""
     run = Alert.objects.visible_to(days.user).filter(
         is_drill=True, opened_at__gte=days.start, opened_at__lt=days.end
@@ -177,7 +180,7 @@ def _minutes(took: timedelta) -> int:
 # --- What is counted -------------------------------------------------------------------------------------------------
 
 
-def _flag(holds: Callable[[Flag], bool] = lambda row: True) -> Callable[[Any], bool]:
+def flag(holds: Callable[[Flag], bool] = lambda row: True) -> Callable[[Any], bool]:
     return lambda row: isinstance(row, Flag) and row.inside and holds(row)
 
 
@@ -190,18 +193,18 @@ def _within(name: str, most: timedelta | None = None) -> Callable[[Any], bool]:
         took = getattr(row, name)
         return took is not None and (most is None or took <= most)
 
-    return _flag(holds)
+    return flag(holds)
 
 
 def _screen(*statuses: str) -> Callable[[Any], bool]:
     return lambda row: isinstance(row, Screen) and (not statuses or row.status in statuses)
 
 
-def _drill(holds: Callable[[Drill], bool] = lambda row: True) -> Callable[[Any], bool]:
+def drill(holds: Callable[[Drill], bool] = lambda row: True) -> Callable[[Any], bool]:
     return lambda row: isinstance(row, Drill) and holds(row)
 
 
-def _took(sort: type[Row], name: str) -> Callable[[Any], float | None]:
+def took(sort: type[Row], name: str) -> Callable[[Any], float | None]:
     def value(row: Any) -> float | None:
         took = getattr(row, name) if isinstance(row, sort) else None
         return None if took is None or (isinstance(row, Flag) and not row.inside) else _minutes(took)
@@ -215,7 +218,7 @@ LINES = {
     "open_24h": Line(_("Open for 24 hours or more"), _open(DAY), P.SEE_ALERTS),
     "open_48h": Line(_("Open for 48 hours or more"), _open(TWO_DAYS), P.SEE_ALERTS),
     "open_7d": Line(_("Open for 7 days or more"), _open(WEEK), P.SEE_ALERTS),
-    "flags": Line(_("Flags opened in these days"), _flag()),
+    "flags": Line(_("Flags opened in these days"), flag()),
     "acknowledged": Line(_("Picked up"), _within("to_acknowledge")),
     "acknowledged_24h": Line(_("Picked up within 24 hours"), _within("to_acknowledge", DAY)),
     "tried": Line(_("Somebody tried to reach them"), _within("to_try")),
@@ -228,8 +231,8 @@ LINES = {
     "screens": Line(_("Suicide screens that came in"), _screen()),
     "unfinished": Line(_("Not answered to the end"), _screen(*UNFINISHED)),
     "declined": Line(_("Declined"), _screen("declined", "refused")),
-    "drills": Line(_("Drills"), _drill(), P.SEE_REPORTS),
-    "drills_answered": Line(_("Drills picked up"), _drill(lambda row: row.to_acknowledge is not None), P.SEE_REPORTS),
+    "drills": Line(_("Drills"), drill(), P.SEE_REPORTS),
+    "drills_answered": Line(_("Drills picked up"), drill(lambda row: row.to_acknowledge is not None), P.SEE_REPORTS),
 }
 KIND = Kind(
     code="safety",
@@ -252,10 +255,10 @@ KIND = Kind(
         Table(_("Drills of the alarm chain"), _("Drills"), (("drills", "drills_answered"),)),
     ),
     middles=(
-        Middle(_("Flag to picked up"), _took(Flag, "to_acknowledge"), minutes_said),
-        Middle(_("Flag to first attempt"), _took(Flag, "to_try"), minutes_said),
-        Middle(_("Flag to spoken with"), _took(Flag, "to_speak"), minutes_said),
-        Middle(_("Drill to picked up"), _took(Drill, "to_acknowledge"), minutes_said),
+        Middle(_("Flag to picked up"), took(Flag, "to_acknowledge"), minutes_said),
+        Middle(_("Flag to first attempt"), took(Flag, "to_try"), minutes_said),
+        Middle(_("Flag to spoken with"), took(Flag, "to_speak"), minutes_said),
+        Middle(_("Drill to picked up"), took(Drill, "to_acknowledge"), minutes_said),
     ),
     first="open",
     how=(

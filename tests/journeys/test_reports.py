@@ -169,3 +169,20 @@ def test_report_of_our_sessions_opens_its_rows(
     look(page, "kap-report-2")
     page.goto(reverse("report_count", args=["outcomes"]))
     look(page, "outcomes-report-1")
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_page_for_a_friday_comes_as_pdf_in_two_presses(
+    staff_window: Window, look: Look, maya: User, rosa: User, size: dict[str, int]
+) -> None:
+    """Journeys, script 3 step 6."""
+    for n, client in enumerate(flags.people([maya], 6)):
+        safety_flag(client, hours_ago=30 + n, picked_up=n / 10, closed=n % 3 > 0)
+    page = staff_window(rosa, size)
+    page.goto(reverse("reports"))
+    look(page, "week-report-0")
+    page.get_by_role("link", name="Open This week").click()
+    look(page, "week-report-1")
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="PDF, no names").click()
+    assert Path(waiting.value.path()).read_bytes()[:5] == b"%PDF-"

@@ -118,6 +118,7 @@ def _table(path: str, words: str | Promise) -> Table:
         tuple(tuple(f"{path}.{code}" for code in chain) for chain in CHAINS),
         tuple((path, f"{path}.{code}", f"{path}.{code}.missing") for code in MISSING),
         tuple(Middle(said, _points(path, measure, side), _plain) for said, measure, side in MEDIANS),
+        if_any=True,
     )
 
 
