@@ -72,6 +72,7 @@ class Permission(StrEnum):
     EXPORT_PRACTICE = "export practice"  # a copy of everything
     WRITE_MESSAGE = "write message"  # read what a client wrote to their therapist, and answer
     SEE_REPORTS = "see reports"  # counts of whom one reaches; what is clinical in them by READ_CHART
+    TUNE_RULES = "tune rules"  # the practice's own numbers in the decision table
     SEE_OWN_ACCOUNT = "see own account"
 
 
@@ -146,6 +147,7 @@ GRANTS: dict[str, set[Permission]] = {
         P.IMPORT_CLIENTS,
         P.EXPORT_CLIENT,
         P.EXPORT_PRACTICE,
+        P.TUNE_RULES,
         P.TRACK_REFERRAL,
         P.ASK_RELEASE,
         P.EDIT_DIRECTORY,

@@ -40,7 +40,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "nav": SimpleLazyObject(lambda: _nav(user, here or "")),
         "theme": user.theme,
         "keys_on": user.keys_on,
-        "clinical_unsigned": SimpleLazyObject(signing.unsigned),
+        "clinical_unsigned": SimpleLazyObject(lambda: signing.unsigned(context["practice"])),
         "queue_late_min": SimpleLazyObject(_late),
     }
 

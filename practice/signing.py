@@ -5,7 +5,8 @@ from functools import cache
 
 from django.conf import settings
 
-from practice.models import ClinicalSignature
+from practice.clinical import tuning
+from practice.models import ClinicalSignature, Practice
 
 PARTS: dict[str, tuple[str, ...]] = {
     "rules": ("practice/clinical/rules.lock",),
@@ -26,7 +27,7 @@ PARTS: dict[str, tuple[str, ...]] = {
 
 
 @cache
-def versions() -> dict[str, str]:
+def _files() -> dict[str, str]:
     """Return {part: 12 hex digits of its files}."""
     return {
         part: hashlib.sha256(b"".join((settings.ROOT / name).read_bytes() for name in files)).hexdigest()[:12]
@@ -34,7 +35,13 @@ def versions() -> dict[str, str]:
     }
 
 
-def unsigned() -> list[str]:
+def versions(practice: Practice | None = None) -> dict[str, str]:
+    """Return the version of each part; the practice's own numbers are a part of the rules."""
+    own = (practice or Practice.get()).rule_overrides or {}
+    return _files() | {"rules": tuning.version(own)}
+
+
+def unsigned(practice: Practice | None = None) -> list[str]:
     """The parts that nobody has signed at their current version."""
     signed = set(ClinicalSignature.objects.values_list("part", "version"))
-    return [part for part, version in versions().items() if (part, version) not in signed]
+    return [part for part, version in versions(practice).items() if (part, version) not in signed]

@@ -36,17 +36,18 @@ class Known:
     """Where each was said; absent likewise."""
 
 
-def known(client: Client, today: date) -> Known:
+def known(client: Client, today: date, *, until: datetime | None = None) -> Known:
     """Return what this client's current answers and the clinicians say, the newest word on each input.
 
-    What is old or unsure is missing.
+    What is old or unsure is missing. With `until`, what had been said by then; who prescribes is as it is now.
     """
-    facts, dates, origins = _facts(client, today)
+    facts, dates, origins = _facts(client, today, until)
     age = client.age(today)
     facts |= {"age": age, "prescriber_linked": client.prescriber_id is not None}
-    current = _current(client.assessments.order_by("-taken_at"), today)
+    assessments = client.assessments.filter(taken_at__lte=until) if until else client.assessments.all()
+    current = _current(assessments.order_by("-taken_at"), today)
     scores = _scores(current, age)
-    inputs = {name: value for name, value in fit.picture(scores, facts).items() if _fits(name, value)}
+    inputs = {name: value for name, value in fit.picture(scores, facts).items() if fits(name, value)}
     for key, result in scores.items():
         for name in fit.picture({key: result}, {}):
             dates[name] = current[key].taken_on.isoformat()
@@ -58,7 +59,7 @@ def known(client: Client, today: date) -> Known:
     )
 
 
-def _fits(name: str, value: Any) -> bool:
+def fits(name: str, value: Any) -> bool:
     """Whether the table takes this value. One that it does not take is unknown, and stops no form from being sent."""
     try:
         table.check_picture({name: value})
@@ -97,10 +98,12 @@ class _Word:
     origin: Origin
 
 
-def _facts(client: Client, today: date) -> tuple[dict[str, Any], dict[str, str], dict[str, Origin]]:
+def _facts(
+    client: Client, today: date, until: datetime | None
+) -> tuple[dict[str, Any], dict[str, str], dict[str, Origin]]:
     """The newest word on each fact, of sittings that were sent, trials that staff confirmed and clinicians."""
-    words = _of_client(client, today)
-    for name, word in _of_clinicians(client, today).items():
+    words = _of_client(client, today, until)
+    for name, word in _of_clinicians(client, today, until).items():
         if name not in words or (words[name].so_on, words[name].said_at) <= (word.so_on, word.said_at):
             words[name] = word
     return (
@@ -110,9 +113,10 @@ def _facts(client: Client, today: date) -> tuple[dict[str, Any], dict[str, str],
     )
 
 
-def _of_client(client: Client, today: date) -> dict[str, _Word]:
+def _of_client(client: Client, today: date, until: datetime | None) -> dict[str, _Word]:
     words: dict[str, _Word] = {}
-    sent = list(client.intakes.exclude(submitted_at=None).select_related("invitation").order_by("submitted_at"))
+    rows = client.intakes.filter(submitted_at__lte=until) if until else client.intakes.exclude(submitted_at=None)
+    sent = list(rows.select_related("invitation").order_by("submitted_at"))
     for sitting in sent:
         assert sitting.submitted_at is not None  # by the query
         day, origin = _day(sitting.submitted_at), Origin("", sitting.pk)
@@ -123,16 +127,18 @@ def _of_client(client: Client, today: date) -> dict[str, _Word]:
                 if not counts:
                     continue
             words[name] = _Word(value, taken_on, day, sitting.submitted_at, origin)
-        if sitting.trials_confirmed_at is not None and (failed := confirmed_trials(sitting)) is not None:
+        confirmed = sitting.trials_confirmed_at is not None and (until is None or sitting.trials_confirmed_at <= until)
+        if confirmed and (failed := confirmed_trials(sitting)) is not None:
             day = _day(sitting.trials_confirmed_at)
             words["failed_adequate_trials"] = _Word(failed, day, day, sitting.trials_confirmed_at, origin)
     return words
 
 
-def _of_clinicians(client: Client, today: date) -> dict[str, _Word]:
+def _of_clinicians(client: Client, today: date, until: datetime | None) -> dict[str, _Word]:
+    said = client.clinician_facts.filter(at__lte=until) if until else client.clinician_facts.all()
     return {
         name: _Word(fact.value, fact.on.isoformat(), fact.on.isoformat(), fact.at, Origin("", None, by=fact.by.name))
-        for name, fact in client.clinician_facts.standing().items()
+        for name, fact in said.standing().items()
         if name not in windows.PASSING or windows.reading_counts(fact.on, today)
     }
 

@@ -27,6 +27,7 @@ from referrals.views import (
     report_counts,
     report_files,
     reports,
+    rules,
     sending,
     suggestions,
 )
@@ -47,6 +48,10 @@ urlpatterns = [
     path("clients/<uuid:pk>/questions/<uuid:question>/", questions.case_question, name="case_question"),
     path("clients/<uuid:pk>/holds/<str:rule>/", holds.hold_clear, name="hold_clear"),
     path("clients/<uuid:pk>/care-today/", care_today.care_today, name="care_today"),
+    # --- the practice's own numbers in the decision table
+    path("practice/rules/", rules.rules, name="rules"),
+    path("practice/rules/tried/<uuid:change>/", rules.rule_preview, name="rule_preview"),
+    path("practice/rules/<str:rule>/", rules.rule_change, name="rule_change"),
     # --- when a silent referral is chased
     path("practice/referral-clocks/", limits.referral_limits, name="referral_limits"),
     # --- the client's own referral

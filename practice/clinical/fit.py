@@ -13,7 +13,6 @@ from practice.clinical.scoring import Score, worst
 from practice.clinical.table import Disagreement, Overrides, Picture, Rule
 
 DISCUSS, HOLD, NOT_APPLICABLE = "discuss", "hold", "n/a"
-RULES_VERSION = table.version()
 
 
 @dataclass(frozen=True, slots=True)

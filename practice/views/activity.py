@@ -220,6 +220,8 @@ ACTION_WORDS = {
     "intake.read": _("Marked an intake as read"),
     "intake.trials_confirmed": _("Confirmed past treatment trials"),
     "intake.submitted": _("Sent their answers"),
+    "rules.tried": _("Tried other numbers in a rule"),
+    "rules.changed": _("Changed the numbers of a rule"),
     "suggestion.opened": _("A suggestion opened"),
     "suggestion.reviewed": _("Reviewed a suggestion"),
     "measure.planned": _("Planned a check-in"),

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from practice import signing
 from practice.access import Permission
-from practice.clinical import table
+from practice.clinical import table, tuning
 from practice.models import ClinicalSignature, Practice
 from practice.pages import staff_page
 
@@ -131,11 +131,10 @@ def modality_words(modalities: Any) -> str:
     return ", ".join(str(MODALITY_WORDS[m]) for m in modalities)
 
 
-def signed_by() -> ClinicalSignature | None:
-    """Who signed for the decision table as it is now."""
-    return (
-        ClinicalSignature.objects.filter(part="rules", version=signing.versions()["rules"]).select_related("by").first()
-    )
+def signed_by(practice: Practice) -> ClinicalSignature | None:
+    """Who signed for the decision table as it is now, with the practice's own numbers."""
+    version = signing.versions(practice)["rules"]
+    return ClinicalSignature.objects.filter(part="rules", version=version).select_related("by").first()
 
 
 def effects(rule: table.Rule) -> list[dict[str, str]]:
@@ -168,7 +167,7 @@ def rule(request: HttpRequest, rule: str) -> HttpResponse:
         found = table.rule(rule)
     except ValueError:
         raise Http404 from None
-    overrides = practice.rule_overrides or {}
+    overrides = tuning.standing(practice.rule_overrides or {})
     return render(
         request,
         "practice/rule.html",
@@ -182,6 +181,6 @@ def rule(request: HttpRequest, rule: str) -> HttpResponse:
             "own": own_numbers(found, overrides),
             "confidence": CONFIDENCE_WORDS.get(found.confidence, found.confidence),
             "stronger": ", ".join(found.superseded_by),
-            "signature": signed_by(),
+            "signature": signed_by(practice),
         },
     )

@@ -212,7 +212,7 @@ def checklist(practice: Practice, user: User) -> list[Item]:
         Item(_("Admins"), admins > 0, _("No admin."), reverse("people")),
         Item(
             _("Clinical lead's signature"),
-            not signing.unsigned(),
+            not signing.unsigned(practice),
             _("The clinical rules and texts are not signed. A supervisor signs them."),
             reverse("clinical_sign") if user.may(Permission.SIGN_CLINICAL) else "",
         ),
@@ -267,6 +267,9 @@ def practice_settings(request: StaffRequest) -> HttpResponse:
     if request.user.may(Permission.IMPORT_CLIENTS):
         about = _("Take clients over from a file; you see what would become of each row first")
         links.append((reverse("clients_import"), _("Import clients"), about, "user-plus"))
+    if request.user.may(Permission.TUNE_RULES):
+        about = _("Thresholds of the decision table, tried on the last 90 days before they count")
+        links.append((reverse("rules"), _("Rules"), about, "list-checks"))
     if request.user.may(Permission.SIGN_CLINICAL):
         about = _("What your clinical lead has read and signed")
         links.append((reverse("clinical_sign"), _("Clinical signature"), about, "shield-check"))

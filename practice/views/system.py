@@ -17,11 +17,12 @@ from django.utils.translation import gettext_lazy as _
 
 from practice import actions, audit, jobs, notices, signing, staff
 from practice.access import Permission
-from practice.clinical import escalation, table
+from practice.clinical import escalation, table, tuning
 from practice.clinical.instrument import Instrument, all_instruments
 from practice.forms import HouseForm, words_field
 from practice.models import Alert, ClinicalSignature, Job, Notice, Practice
 from practice.pages import StaffRequest, staff_page
+from practice.views.rules import own_numbers
 
 # --- The clinical signature ------------------------------------------------------------------------------------------
 
@@ -45,7 +46,7 @@ class SignForm(HouseForm):
 
 @staff_page(Permission.SIGN_CLINICAL)
 def clinical_sign(request: StaffRequest) -> HttpResponse:
-    versions = signing.versions()
+    versions = signing.versions(request.practice)
     part = request.POST.get("part", "")
     form = SignForm(request.POST, prefix=part) if request.method == "POST" else SignForm()
     if request.method == "POST":
@@ -73,13 +74,20 @@ def clinical_sign(request: StaffRequest) -> HttpResponse:
 def reads(part: str, practice: Practice) -> list[tuple[str, str]]:
     """What a part holds, line by line, with the page where it can be read in full ("" when the line is all of it)."""
     if part == "rules":
-        return [(f"{rule.id}: {rule.reason}", reverse("rule", args=[rule.id])) for rule in table.rules()]
+        own = tuning.standing(practice.rule_overrides or {})
+        return [(_rule_line(rule, own), reverse("rule", args=[rule.id])) for rule in table.rules()]
     if part == "instruments":
         return [(f"{each.title}. {_bands(each)}".strip(), "") for each in all_instruments()]
     if part == "clocks":
         ladders = {severity: escalation.minutes(severity, practice.ladder) for severity in escalation.LADDER_MIN}
         return [(f"{Alert.Severity(s).label}: {', '.join(map(str, minutes))}", "") for s, minutes in ladders.items()]
     return [(gettext("The help page that every client page leads to"), reverse("help_now"))]
+
+
+def _rule_line(rule: table.Rule, own: table.Overrides) -> str:
+    """A rule, and where this practice uses its own number."""
+    numbers = "; ".join(own_numbers(rule, own))
+    return f"{rule.id}: {rule.reason}" + (f" ({numbers})" if numbers else "")
 
 
 def _bands(instrument: Instrument) -> str:

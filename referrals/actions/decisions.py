@@ -14,7 +14,7 @@ from intake.models import Measure
 from practice import audit, coverage, notices
 from practice.access import Permission
 from practice.actions import NotNow, write_note
-from practice.clinical import fit, follow_up
+from practice.clinical import follow_up, tuning
 from practice.models import Client, Practice, Task, User
 from practice.templatetags.ui import moment
 from referrals import holds
@@ -74,7 +74,7 @@ def decide(
         weighed=list(weighed),
         offered=list(offered),
         said=said,
-        rules_version=fit.RULES_VERSION,
+        rules_version=tuning.version(standing.overrides),
         review_on=review_on,
         by=by,
         at=at,

@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from intake.models import Assessment, Intake
 from practice import audit, coverage
 from practice.actions import NotNow
-from practice.clinical import fit, table
+from practice.clinical import fit, table, tuning
 from practice.clinical.scoring import worst
 from practice.models import Client, Practice, Task, User
 from referrals import picture
@@ -37,7 +37,7 @@ def suggest(*, by: User | None, client: Client, sitting: Intake | None, at: date
         _note_on_assessments(sitting, (*decision.fired, *decision.superseded))
     if RECONCILE in decision.rule_ids:
         Task.open(client, "reconcile", at=at, due_at=coverage.routine_by(at, practice), rules=[RECONCILE])
-    if not is_worth_a_card(decision, known.inputs, overrides):
+    if not is_worth_a_card(known.inputs, overrides):
         return None
     before = Suggestion.objects.select_for_update().filter(client=client, state=State.OPEN).first()
     if before is not None:
@@ -51,7 +51,7 @@ def suggest(*, by: User | None, client: Client, sitting: Intake | None, at: date
         status=decision.status,
         severity=severity,
         rules=fired,
-        rules_version=fit.RULES_VERSION,
+        rules_version=tuning.version(overrides),
         overrides=overrides,
         opened_at=at,
         decide_by=_decide_by(severity, at, practice),
@@ -75,12 +75,7 @@ def suggest(*, by: User | None, client: Client, sitting: Intake | None, at: date
 
 def own_numbers(practice: Practice) -> dict[str, dict[str, float]]:
     """The practice's own numbers that the table of today still takes; one that it no longer has changes nothing."""
-    allowed = {rule.id: rule.thresholds for rule in table.rules()}
-    return {
-        rule_id: {n: value for n, value in numbers.items() if n in allowed[rule_id] and table.is_number(value)}
-        for rule_id, numbers in (practice.rule_overrides or {}).items()
-        if rule_id in allowed
-    }
+    return tuning.standing(practice.rule_overrides or {})
 
 
 def over_lines(inputs: dict[str, Any], overrides: table.Overrides) -> tuple[bool, bool]:
@@ -91,8 +86,11 @@ def over_lines(inputs: dict[str, Any], overrides: table.Overrides) -> tuple[bool
     return depression, sign
 
 
-def is_worth_a_card(decision: fit.Decision, inputs: dict[str, Any], overrides: table.Overrides) -> bool:
-    return any(decision.supports.values()) or any(over_lines(inputs, overrides))
+def is_worth_a_card(inputs: dict[str, Any], overrides: table.Overrides) -> bool:
+    """Whether a rule speaks for a path, or one of the lines is crossed."""
+    return any(over_lines(inputs, overrides)) or any(
+        table.evaluate(table.tuned(rule, overrides), inputs) for rule in table.rules() if rule.supports
+    )
 
 
 def severity_of(decision: fit.Decision, inputs: dict[str, Any], overrides: table.Overrides) -> str:

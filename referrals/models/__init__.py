@@ -7,6 +7,7 @@ from .facts import ClinicianFact
 from .referrals import ClientWord, Letter, Message, Referral, Sending, StatusChange
 from .releases import Disclosure, Packet, Release, Section
 from .reports import ReportFile, ReportPart
+from .rule_changes import RuleChange
 from .suggestions import Suggestion
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Release",
     "ReportFile",
     "ReportPart",
+    "RuleChange",
     "Section",
     "Sending",
     "StatusChange",

@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from intake.models import Intake
-from practice import audit
+from practice import audit, signing
 from practice.access import Permission
 from practice.actions import NotNow
 from practice.clinical import fit, follow_up, table
@@ -27,7 +27,7 @@ from practice.views.rules import CONFIDENCE_WORDS, MODALITY_WORDS, effects, moda
 from referrals import holds
 from referrals.actions import facts
 from referrals.actions import suggestions as actions
-from referrals.models import Decision, Suggestion
+from referrals.models import Decision, RuleChange, Suggestion
 from referrals.views import holds as hold_views
 from referrals.views.fit import known_url
 
@@ -110,7 +110,8 @@ def card(suggestion: Suggestion, client: Client, person: User, at: datetime) -> 
         "on_hold": on_hold,
         "conflicts": [conflict_words(conflict) for conflict in decision.conflicts],
         "disagreements": decision.disagreements,
-        "changed": suggestion.rules_version != fit.RULES_VERSION,
+        "changed": suggestion.rules_version != signing.versions()["rules"],
+        "tuned": RuleChange.objects.in_force(suggestion.opened_at) if suggestion.overrides else None,
         "url": reverse("suggestion", args=[suggestion.client_id, suggestion.pk]),
     }
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from intake.models import Assessment, Intake, Invitation, Measure, Message, Signature
 from practice import actions, exports, taking_in
+from practice.clinical import table
 from practice.kap.actions import chaperone, feeds
 from practice.kap.models import (
     Absence,
@@ -35,7 +36,7 @@ from practice.models import (
 )
 from referrals import disclosure, letters
 from referrals import packet as packets
-from referrals.actions import releases
+from referrals.actions import releases, tuning
 from referrals.models import (
     CaseQuestion,
     Decision,
@@ -134,6 +135,9 @@ def build(people: dict[str, User | None], client: Client) -> World:
         given_at=now,
     )  # fmt: skip
     plan.save()
+    tried = tuning.try_numbers(
+        by=people["admin"] or maya, rule=table.rule("IN-01"), numbers={"phq9_total >=": 17}, at=now
+    )
     drill = actions.run_drill(by=people["admin"] or maya, at=now)
     clinic = Destination.objects.create(name="Northlake", email="desk@northlake.example", created_at=now)
     release = releases.ask(
@@ -248,6 +252,8 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "export": copy.pk,
             "person": maya.pk,
             "rule": "SR-03",
+            "rule_change.rule": "IN-01",
+            "rule_preview.change": tried.pk,
             "client_import.pk": taking_in.keep(
                 by=people["admin"] or maya, body=b"Name,Mail\nAda Vale,ada@example.org\n", encoding="", at=now
             ).pk,

@@ -97,7 +97,7 @@ def test_practice_line_moves_the_card(sam: Client, line: int, suggested: str) ->
     assessed(row, CSSRS, CSSRS_MODERATE)
     card = came_in(row)
     assert card is not None
-    assert (card.suggested, card.overrides) == (suggested, {"IN-01": {"phq9_total >=": line}, "SR-01": {}})
+    assert (card.suggested, card.overrides) == (suggested, {"IN-01": {"phq9_total >=": line}})
 
 
 def test_information_without_a_clock_is_a_card_and_no_task(sam: Client) -> None:

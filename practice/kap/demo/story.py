@@ -19,7 +19,7 @@ from intake import actions as intake
 from intake import agreement, flow, packet
 from intake.models import Answer, Assessment, Intake, Invitation
 from practice import access_requests, actions, audit, coverage, emergencies, quiet
-from practice.clinical import escalation
+from practice.clinical import escalation, table
 from practice.kap.demo import messaging, referring, treatment
 from practice.kap.demo.answers import Reply, Sitting, give
 from practice.models import (
@@ -38,6 +38,7 @@ from practice.models import (
     User,
 )
 from referrals.actions import suggestions as referrals
+from referrals.actions import tuning
 from referrals.models import Suggestion
 
 DATA = Path(__file__).parent / "people.toml"
@@ -130,6 +131,8 @@ class Story:
         self.do(drill + timedelta(minutes=4), self._end_drill, drill + timedelta(minutes=4))
         for row in self.data["emergencies"]:
             self._plan_emergency(row)
+        for row in self.data["rules"]:
+            self.do(self.when(row["at"]), self._tune, row, self.when(row["at"]))
 
     def _hire(self, row: Mapping[str, Any], number: int) -> User:
         user = User.objects.create_user(
@@ -144,6 +147,11 @@ class Story:
         RoleGrant.objects.bulk_create([RoleGrant(user=user, role=role) for role in row["roles"]])
         user.sites.set(self.sites[key] for key in row["sites"])
         return user
+
+    def _tune(self, row: Mapping[str, Any], at: datetime) -> None:
+        by, rule = self.staff[row["by"]], table.rule(row["rule"])
+        change = tuning.try_numbers(by=by, rule=rule, numbers=row["numbers"], at=at)
+        tuning.save_numbers(by=by, change=change, reason=row["reason"], at=at + timedelta(minutes=6))
 
     def _end_drill(self, at: datetime) -> None:
         alert = Alert.objects.get(is_drill=True)
