@@ -85,9 +85,9 @@ LINES = {
     "flags": Line(_("Flags opened in these days"), lambda row: isinstance(row, Flag) and row.inside, P.SEE_ALERTS),
     "releases": Line(_("Releases that end within 14 days"), lambda row: isinstance(row, Ending), P.ASK_RELEASE),
     "sent": Line(_("Sent in an emergency, without a release"), lambda row: isinstance(row, Sent), P.READ_AUDIT),
-    "drills": Line(_("Drills"), lambda row: isinstance(row, Drill), P.RUN_DRILL),
+    "drills": Line(_("Drills"), lambda row: isinstance(row, Drill), P.SEE_REPORTS),
     "drills_answered": Line(
-        _("Drills picked up"), lambda row: isinstance(row, Drill) and row.to_acknowledge is not None, P.RUN_DRILL
+        _("Drills picked up"), lambda row: isinstance(row, Drill) and row.to_acknowledge is not None, P.SEE_REPORTS
     ),
 }
 KIND = Kind(
