@@ -5,7 +5,7 @@ class IntakeConfig(AppConfig):
     name = "intake"
 
     def ready(self) -> None:
-        from intake import copies, measures
+        from intake import copies, drafts, measures
         from intake.actions import begun, home_link, withdraw_all
         from intake.doors import note_leaving
         from intake.signals import assessment_submitted
@@ -14,10 +14,12 @@ class IntakeConfig(AppConfig):
         from practice.notices import HOME_LINK
         from practice.pages import LEAVES
         from practice.record import DOCUMENTS
+        from practice.retention import PURGES
 
         LEAVES.append(note_leaving)
         HOME_LINK.append(home_link)
         DOCUMENTS["intake.Signature"] = copies.agreement_copy
         LEAVING.extend([measures.stop, withdraw_all])
         quiet.HEARD.append(begun)
+        PURGES.append(drafts.forget)
         assessment_submitted.connect(measures.on_submitted, dispatch_uid="intake.measures")

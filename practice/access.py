@@ -71,6 +71,7 @@ class Permission(StrEnum):
     EXPORT_CLIENT = "export client"  # a copy of one client's record, and their requests for one
     EXPORT_PRACTICE = "export practice"  # a copy of everything
     WRITE_MESSAGE = "write message"  # read what a client wrote to their therapist, and answer
+    KEEP_RECORDS = "keep records"  # backups, legal holds, requests of erasure, deleting what may be deleted
     SEE_REPORTS = "see reports"  # counts of whom one reaches; what is clinical in them by READ_CHART
     TUNE_RULES = "tune rules"  # the practice's own numbers in the decision table
     SEE_OWN_ACCOUNT = "see own account"
@@ -148,6 +149,7 @@ GRANTS: dict[str, set[Permission]] = {
         P.EXPORT_CLIENT,
         P.EXPORT_PRACTICE,
         P.TUNE_RULES,
+        P.KEEP_RECORDS,
         P.TRACK_REFERRAL,
         P.ASK_RELEASE,
         P.EDIT_DIRECTORY,

@@ -104,7 +104,7 @@ def take_back(*, by: User, client: Client, words: str, at: datetime) -> None:
     """Take somebody back into care. What was stopped stays stopped: forms, page links and plans begin anew."""
     if not words.strip():
         raise NotNow(gettext("Write a line on why they are back."))
-    back = Client.objects.filter(pk=client.pk, status__in=Client.LEFT)
+    back = Client.objects.filter(pk=client.pk, status__in=(Client.Status.DISCHARGED, Client.Status.DIED))
     if not back.update(status=Client.Status.ACTIVE, version=F("version") + 1):
         raise NotNow(gettext("They are in care already."))
     client.refresh_from_db()

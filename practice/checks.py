@@ -34,4 +34,17 @@ def settings_make_sense(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         found.append(Warning("Mail is written to files.", hint="Set EMAIL_URL.", id="practice.W001"))
     if settings.SMS_GATEWAY.endswith("FileGateway") and not settings.LOOPBACK:
         found.append(Warning("Text messages are written to files.", hint="Set SMS_GATEWAY.", id="practice.W002"))
+    if settings.BACKUP_TO or settings.BACKUP_RECIPIENTS:
+        found += _backups()
     return found
+
+
+def _backups() -> list[CheckMessage]:
+    from practice.backups import BackupTrouble, recipients  # needs the models, which are not there yet when this loads
+
+    try:
+        recipients()
+    except BackupTrouble as trouble:
+        hint = "Set BACKUP_RECIPIENTS to public keys made by age-keygen."
+        return [Error(str(trouble), hint=hint, id="practice.E004")]
+    return []

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
-from practice import jobs, language, signing
+from practice import backups, jobs, language, signing
 from practice.access import Permission
 from practice.models import Client, Practice
 
@@ -42,6 +42,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "keys_on": user.keys_on,
         "clinical_unsigned": SimpleLazyObject(lambda: signing.unsigned(context["practice"])),
         "queue_late_min": SimpleLazyObject(_late),
+        "backup": SimpleLazyObject(_backup) if user.may(Permission.KEEP_RECORDS) else None,
     }
 
 
@@ -60,6 +61,10 @@ def _nav(user: Any, here: str) -> list[dict[str, Any]]:
         for key, label, name, permission in NAV
         if user.may(permission)
     ]
+
+
+def _backup() -> backups.BackupState:
+    return backups.state(timezone.now())
 
 
 def _late() -> int:

@@ -10,6 +10,7 @@ from practice import audit, notices
 from practice.access import Permission, Role
 from practice.actions import NotNow
 from practice.models import Client, EmergencyAccess, User
+from practice.models.clients import ClientQuerySet
 from practice.models.emergencies import LASTS
 from practice.sealed import normalise
 from practice.templatetags.ui import clock, moment
@@ -20,16 +21,21 @@ NOTICES = 2  # as many people at least are told, where there are as many
 def find(number: int | None, name: str, born: date | None) -> Client | None:
     """The one client with this number, or with exactly this name and birth date; None for nobody and for several."""
     if number is not None:
-        return Client.objects.filter(number=number).first()
+        return _known().filter(number=number).first()
     wanted = normalise(name)
     if not wanted or born is None:
         return None
     fits = [
         client
-        for client in Client.objects.all().named(wanted)
+        for client in _known().named(wanted)
         if client.born == born and wanted in (normalise(client.legal_name), normalise(client.name_used))
     ]
     return fits[0] if len(fits) == 1 else None
+
+
+def _known() -> ClientQuerySet:
+    """Everybody but those who asked to be deleted and are only kept."""
+    return Client.objects.exclude(status=Client.Status.RESTRICTED)
 
 
 @transaction.atomic

@@ -31,6 +31,8 @@ PERIODIC = (
     Periodic("watch_integration", 86400),
     Periodic("drop_reports", 86400),
     Periodic("tidy", 86400),
+    Periodic("purge", 86400),
+    Periodic("back_up", 86400),
 )
 
 

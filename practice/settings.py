@@ -227,6 +227,13 @@ SMS_GATEWAY = env("SMS_GATEWAY", default="practice.sms.FileGateway")
 SMS_URL = env("SMS_URL", default="")
 SMS_TOKEN = env("SMS_TOKEN", default="")
 
+# --- Backups ---------------------------------------------------------------------------------------------------------
+# BACKUP_RECIPIENTS: public keys of age (age1...), with commas; the identities that open a backup stay off this machine.
+# BACKUP_TO: a folder, best of another machine; with it a backup is made every day, kept for BACKUP_KEEP_DAYS.
+BACKUP_RECIPIENTS = [each.strip() for each in env.list("BACKUP_RECIPIENTS", default=[]) if each.strip()]
+BACKUP_TO = env("BACKUP_TO", default="")
+BACKUP_KEEP_DAYS = env.int("BACKUP_KEEP_DAYS", default=35)
+
 # --- Jobs ------------------------------------------------------------------------------------------------------------
 # CELERY_BROKER_URL: redis://:password@host/0. Without it the web process runs the jobs itself.
 CELERY_BROKER_URL = env("CELERY_BROKER_URL", default="")

@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from celery import shared_task
+from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
 
-from practice import actions, audit, exports, jobs, notices, quiet, safety_plan, taking_in
+from practice import actions, audit, backups, exports, jobs, notices, quiet, retention, safety_plan, taking_in
 from practice.models import Export, Job, KeptForm, Notice, SentForm, Task
 
 KEEP_FORMS = timedelta(days=2)
@@ -100,6 +102,19 @@ def import_clients(ref: str) -> Callable[[], None]:
 def make_export(ref: str) -> Callable[[], None] | None:
     export = Export.objects.filter(pk=ref).first()
     return exports.make_slice(export, at=timezone.now()) if export else None
+
+
+@jobs.job("purge")
+def purge(ref: str) -> None:
+    retention.purge(at=timezone.now())
+
+
+@jobs.job("back_up")
+def back_up(ref: str) -> None:
+    if settings.BACKUP_TO:
+        at = timezone.now()
+        backups.make(to=Path(settings.BACKUP_TO), at=at)
+        backups.drop_old(Path(settings.BACKUP_TO), at)
 
 
 @jobs.job("tidy")

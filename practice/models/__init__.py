@@ -8,6 +8,7 @@ from .exports import AccessRequest, Export, ExportFile
 from .handovers import Handover
 from .imports import ClientImport
 from .jobs import Job, KeptForm, Notice, SentForm
+from .keeping import Backup, Erased, ErasureRequest, LegalHold
 from .notes import Note, PsychotherapyNote
 from .people import CoverageShift, RoleGrant, User
 from .safety_plans import SafetyPlan
@@ -21,17 +22,21 @@ __all__ = [
     "AlertNotice",
     "AuditEvent",
     "AuditHead",
+    "Backup",
     "Client",
     "ClientImport",
     "ClientRecord",
     "ClinicalSignature",
     "CoverageShift",
     "EmergencyAccess",
+    "Erased",
+    "ErasureRequest",
     "Export",
     "ExportFile",
     "Handover",
     "Job",
     "KeptForm",
+    "LegalHold",
     "NameStart",
     "Note",
     "Notice",

@@ -33,6 +33,9 @@ class ClientQuerySet(models.QuerySet["Client"]):
         reach = {REACH[role] for role in user.roles if permission in GRANTS[role]}
         if Reach.PRACTICE in reach:
             return self.all()
+        return self._reached(user, reach, permission).exclude(status=Client.Status.RESTRICTED)
+
+    def _reached(self, user: User, reach: set[Reach], permission: Permission) -> Self:
         seen = []
         if Reach.OWN in reach or Reach.TEAM in reach:
             seen.append(Q(therapist=user))
@@ -113,8 +116,9 @@ class Client(models.Model):
         ACTIVE = "active", _("Active")
         DISCHARGED = "discharged", _("Discharged")
         DIED = "died", _("Died")
+        RESTRICTED = "restricted", _("Restricted")  # they asked to be deleted, and the law says not yet
 
-    LEFT = (Status.DISCHARGED, Status.DIED)  # nothing is sent to them or about them any more
+    LEFT = (Status.DISCHARGED, Status.DIED, Status.RESTRICTED)  # nothing is sent to them or about them any more
 
     class Rank(models.IntegerChoices):
         """The group of the caseload a client stands in."""

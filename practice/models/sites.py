@@ -7,6 +7,9 @@ from django.utils.translation import gettext_lazy as _
 from practice.sealed import SealedField
 
 QUIET_DAYS = 14  # OWN: two weeks without a word
+# Seven years after the last service: APA Record Keeping Guidelines (2007), guideline 7. A state's law may ask for more.
+RECORD_YEARS = 7
+RECORD_YEARS_LEAST = 6  # agreements and disclosures are in the record: 45 CFR 164.316(b)(2)(i), 164.528, 164.530(j)
 
 
 class Practice(models.Model):
@@ -41,6 +44,9 @@ class Practice(models.Model):
     # 8 am to 9 pm at the place of who is called: 47 CFR 64.1200(c)(1). The same time twice means any hour.
     messages_from = models.TimeField(_("messages that can wait go out from"), default=time(8))
     messages_until = models.TimeField(_("messages that can wait go out until"), default=time(21))
+    record_years = models.PositiveSmallIntegerField(
+        _("years a record is kept after the last entry"), default=RECORD_YEARS
+    )
     key_canary = SealedField()
     version = models.PositiveIntegerField(default=1)
 
@@ -69,12 +75,18 @@ class Practice(models.Model):
             "quiet_days",
             "messages_from",
             "messages_until",
+            "record_years",
             "key_canary",
             "version",
         ]
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=models.Q(pk=1), name="practice_one_row")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(pk=1), name="practice_one_row"),
+            models.CheckConstraint(
+                condition=models.Q(record_years__gte=RECORD_YEARS_LEAST), name="practice_keeps_records"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -58,6 +58,7 @@ PERMISSION_WORDS: dict[str, Words] = {
     P.READ_AUDIT: _("Read the audit trail"),
     P.BREAK_GLASS: _("Open a chart in an emergency, for an hour"),
     P.REVIEW_BREAK_GLASS: _("Review emergency access, and who looked at what"),
+    P.KEEP_RECORDS: _("See to backups, hold and delete records"),
     P.SEE_OWN_ACCOUNT: _("See their own account"),
     "see reports": _("See reports"),
     "export client": _("Export a client's record"),

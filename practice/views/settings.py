@@ -23,6 +23,7 @@ from practice.clinical import escalation
 from practice.forms import HouseForm, phone_like, text
 from practice.keys import PURPOSES
 from practice.models import EmergencyAccess, Practice, User
+from practice.models.sites import RECORD_YEARS_LEAST
 from practice.pages import StaffRequest, staff_page
 from practice.views.clients import conflict
 from practice.views.public import write_help_page
@@ -118,6 +119,13 @@ class PracticeForm(HouseForm):
         help_text=_("No answer, no contact and no appointment for that long becomes a task for their therapist."),
         error_messages={"required": _("Write how many days.")},
     )
+    record_years = forms.IntegerField(
+        label=_("Years a record is kept after its last entry"),
+        min_value=RECORD_YEARS_LEAST,
+        max_value=50,
+        help_text=_("Seven is the guideline; your state's law may ask for more. Less than six is against federal law."),
+        error_messages={"required": _("Write how many years.")},
+    )
     messages_from = forms.TimeField(
         label=_("Messages that can wait go out from"),
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
@@ -172,6 +180,7 @@ COLUMNS = [
     "screen_everyone",
     "answer_calls_nobody",
     "quiet_days",
+    "record_years",
     "messages_from",
     "messages_until",
     "clinical_lead",
@@ -279,6 +288,9 @@ def practice_settings(request: StaffRequest) -> HttpResponse:
     if request.user.may(Permission.EXPORT_PRACTICE):
         about = _("Everything you keep here, as open files")
         links.append((reverse("practice_export"), _("Copy of everything"), about, "download"))
+    if request.user.may(Permission.KEEP_RECORDS):
+        about = _("Backups, how long what is kept, legal holds, clients who asked to be deleted")
+        links.append((reverse("practice_data"), _("Keeping and deleting"), about, "lock"))
     if request.user.may(Permission.READ_AUDIT):
         links.append((reverse("audit_log"), _("Audit trail"), _("Who looked at whom, and what they did"), "history"))
         about = _("What left the practice, to whom and why; emergencies first")

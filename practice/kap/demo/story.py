@@ -7,7 +7,7 @@ import random
 import tomllib
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from practice.kap.demo.answers import Reply, Sitting, give
 from practice.models import (
     Alert,
     AlertEvent,
+    Backup,
     Client,
     CoverageShift,
     EmergencyAccess,
@@ -133,6 +134,13 @@ class Story:
             self._plan_emergency(row)
         for row in self.data["rules"]:
             self.do(self.when(row["at"]), self._tune, row, self.when(row["at"]))
+        for kind, said in (("tried", "19d 9:10"), ("made", "33h"), ("made", "9h")):
+            self._note_backup(kind, self.when(said))
+
+    def _note_backup(self, kind: str, at: datetime) -> None:
+        """That a backup was made or tried: there is no file behind it, as there is no server behind the demo."""
+        name = f"waymark-{at.astimezone(UTC):%Y%m%dT%H%M%SZ}.age"
+        Backup.objects.create(kind=kind, at=at, name=name, size=41_000_000, rows=212_400, seconds=9)
 
     def _hire(self, row: Mapping[str, Any], number: int) -> User:
         user = User.objects.create_user(
