@@ -15,7 +15,17 @@ from practice import coverage
 from practice.access import Permission
 from practice.forms import Day
 from practice.models import Client, Practice, Site, User
-from referrals.reports.filters import ALL, LONGEST_DAYS, MINE, NOT_LISTED, Sight, _midnight, clients, sight
+from referrals.reports.filters import (
+    ALL,
+    LONGEST_DAYS,
+    MINE,
+    NOT_LISTED,
+    Sight,
+    _midnight,
+    clients,
+    sight,
+    whole_months,
+)
 
 YEAR_DAYS = 365
 
@@ -36,7 +46,7 @@ class DaysForm(forms.Form):
             data["start"] = (today - timedelta(days=days - 1)).isoformat()
             data["end"] = today.isoformat()
         super().__init__(data, auto_id="f_%s")
-        self.today = today
+        self.user, self.today, self.days = user, today, days
         seen = Client.objects.visible_to(user, Permission.SEE_REPORTS).order_by()
         self._choose("site", Site.objects.filter(pk__in=seen.values("site")), _("All sites"))
         self._choose(
@@ -65,6 +75,8 @@ class DaysForm(forms.Form):
                 self.add_error("start", gettext("The first day is after the last one. Change one of them."))
             elif (end - start).days > LONGEST_DAYS:
                 self.add_error("start", gettext("That is more than ten years. Choose fewer."))
+            elif self.days >= YEAR_DAYS and not sight(self.user, said.get("who", "")).reads:
+                start, end = whole_months(start, end, self.today)
         return said | {"start": start, "end": end}
 
     @property

@@ -67,6 +67,12 @@ class Listed(forms.ModelChoiceField):
             raise ValidationError(NOT_LISTED, code="invalid_choice") from wrong
 
 
+def whole_months(start: date, end: date, today: date) -> tuple[date, date]:
+    """The months these days lie in, up to today: one day more or less would tell of one person by subtraction."""
+    last = start.replace(year=end.year, month=end.month, day=1) + relativedelta(months=1) - timedelta(days=1)
+    return start.replace(day=1), max(end, min(last, today))
+
+
 class FilterForm(forms.Form):
     """The filters, each empty for "any". `start` and `end` are the first and last day on which a flag was raised."""
 
@@ -92,7 +98,7 @@ class FilterForm(forms.Form):
             data["start"] = (today - relativedelta(years=1) + timedelta(days=1)).isoformat()
             data["end"] = today.isoformat()
         super().__init__(data, auto_id="f_%s")
-        self.today = today
+        self.user, self.today = user, today
         seen = Client.objects.visible_to(user, P.SEE_REPORTS).order_by()
         self._choose("site", Site.objects.filter(pk__in=seen.values("site")), _("All sites"))
         people = User.objects.filter(pk__in=seen.values("therapist")).order_by("name")
@@ -131,6 +137,8 @@ class FilterForm(forms.Form):
                 self.add_error("start", gettext("The first day is after the last one. Change one of them."))
             elif (end - start).days > LONGEST_DAYS:
                 self.add_error("start", gettext("That is more than ten years. Choose fewer."))
+            elif not sight(self.user, said.get("who", "")).reads:
+                start, end = whole_months(start, end, self.today)
         return said | {"start": start, "end": end}
 
     def first_fields(self) -> list[Any]:

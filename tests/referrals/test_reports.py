@@ -5,7 +5,7 @@ import io
 import re
 import statistics
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,7 +22,7 @@ from openpyxl import load_workbook
 from practice.models import AuditEvent, Client, Practice, User
 from referrals.reports import steps
 from referrals.reports.figures import Cell, Report, folded, quartiles
-from referrals.reports.filters import Asked, ask
+from referrals.reports.filters import Asked, FilterForm, ask
 from tests import factories
 from tests.factories import NOW
 from tests.referrals import flags, referring
@@ -315,3 +315,17 @@ def test_quartiles_are_the_middle_half() -> None:
     assert quartiles([3, 7, 9, 11, 17]) == (7, 9, 11)
     assert quartiles([1, 2, 3, 4]) is None
     assert statistics.median([3, 7, 9, 11, 17]) == 9
+
+
+def test_days_are_whole_months_for_who_does_not_read_charts(house: Practice, maya: User, rosa: User) -> None:
+    """Security check 11: one day more or less would tell of one person by subtraction."""
+    data = QueryDict("start=2026-03-10&end=2026-05-02")
+    said = [FilterForm(data, user=user, today=date(2026, 11, 19)) for user in (maya, rosa)]
+    assert all(form.is_valid() for form in said)
+    assert [(form.cleaned_data["start"], form.cleaned_data["end"]) for form in said] == [
+        (date(2026, 3, 10), date(2026, 5, 2)),
+        (date(2026, 3, 1), date(2026, 5, 31)),
+    ]
+    this_month = FilterForm(QueryDict("start=2026-11-18&end=2026-11-18"), user=rosa, today=date(2026, 11, 19))
+    assert this_month.is_valid()
+    assert this_month.cleaned_data["end"] == date(2026, 11, 19)
