@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from intake import actions, measures
+from intake import actions, enquiries, measures
 from practice import jobs
 
 
@@ -24,3 +24,8 @@ def send_measures(ref: str) -> None:
 @jobs.job("watch_measures")
 def watch_measures(ref: str) -> None:
     measures.watch_missing(at=timezone.now())
+
+
+@jobs.job("forget_enquiries")
+def forget_enquiries(ref: str) -> None:
+    enquiries.forget(at=timezone.now())

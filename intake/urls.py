@@ -3,6 +3,8 @@
 from django.urls import URLPattern, path
 
 from intake.views import (
+    asking,
+    enquiries,
     home,
     inviting,
     language,
@@ -19,6 +21,10 @@ from intake.views import (
 )
 
 urlpatterns: list[URLPattern] = [
+    # --- anyone
+    path("options/", asking.options_page, name="options_page"),
+    path("enquire/", asking.enquire, name="enquire"),
+    path("enquire/sent/", asking.enquire_sent, name="enquire_sent"),
     # --- the client
     path("p/<str:token>/", opening.link_open, name="link_open"),
     path("lang/", language.language, name="language"),
@@ -53,6 +59,9 @@ urlpatterns: list[URLPattern] = [
     path("messages/", messages.inbox, name="inbox"),
     path("clients/<uuid:pk>/messages/", messages.client_messages, name="client_messages"),
     path("clients/<uuid:pk>/messages/done/", messages.client_messages_done, name="client_messages_done"),
+    path("enquiries/", enquiries.enquiries, name="enquiries"),
+    path("enquiries/<uuid:pk>/", enquiries.enquiry, name="enquiry"),
+    path("practice/public/", enquiries.public_pages, name="public_pages"),
     path("clients/<uuid:pk>/assessments/<uuid:assessment>/", reading.assessment, name="assessment"),
     path("clients/<uuid:pk>/assessments/<uuid:assessment>/read/", reading.assessment_read, name="assessment_read"),
     path("clients/<uuid:pk>/intakes/<uuid:intake>/", reading.intake_read, name="intake_read"),

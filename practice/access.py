@@ -56,6 +56,7 @@ class Permission(StrEnum):
     SEE_PLANS = "see plans"  # dates, n of m; never doses, vitals or words
     KEEP_ABSENCES = "keep absences"  # when other people of the practice are away; one's own is one's own
     INVITE_CLIENT = "invite client"
+    ANSWER_ENQUIRY = "answer enquiry"  # of people who are not clients: the front desk and admins
     EDIT_CLIENT = "edit client"
     SEE_ALERTS = "see alerts"
     SEE_PRACTICE = "see practice settings"
@@ -130,11 +131,20 @@ GRANTS: dict[str, set[Permission]] = {
         P.BREAK_GLASS,
     },
     Role.FRONT_DESK: _EVERYONE
-    | {P.SEE_REPORTS, P.INVITE_CLIENT, P.EDIT_CLIENT, P.TRACK_REFERRAL, P.ASK_RELEASE, P.EDIT_DIRECTORY},
+    | {
+        P.SEE_REPORTS,
+        P.INVITE_CLIENT,
+        P.ANSWER_ENQUIRY,
+        P.EDIT_CLIENT,
+        P.TRACK_REFERRAL,
+        P.ASK_RELEASE,
+        P.EDIT_DIRECTORY,
+    },
     Role.ADMIN: _EVERYONE
     | {
         P.SEE_REPORTS,
         P.INVITE_CLIENT,
+        P.ANSWER_ENQUIRY,
         P.EDIT_CLIENT,
         P.SEE_ALERTS,
         P.SEE_PRACTICE,

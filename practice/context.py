@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from practice import backups, jobs, language, signing
 from practice.access import Permission
-from practice.models import Client, Practice
+from practice.models import Client, Enquiry, Practice
 
 # key for "g then key", label, url name, permission
 NAV = (
@@ -20,6 +20,7 @@ NAV = (
     ("r", _("Referrals"), "referrals", Permission.SEE_REFERRALS),
     ("p", _("Plans"), "plans", Permission.SEE_PLANS),
     ("m", _("Messages"), "inbox", Permission.WRITE_MESSAGE),
+    ("e", _("Enquiries"), "enquiries", Permission.ANSWER_ENQUIRY),
     ("a", _("Alerts"), "alerts", Permission.SEE_ALERTS),
     ("t", _("Reports"), "reports", Permission.SEE_REPORTS),
     ("s", _("Practice"), "practice_settings", Permission.SEE_PRACTICE),
@@ -50,12 +51,13 @@ def _nav(user: Any, here: str) -> list[dict[str, Any]]:
     urgent = Client.objects.visible_to(user, Permission.READ_CHART).filter(
         ~Q(status__in=Client.LEFT), rank=Client.Rank.NOW
     )
+    counted = {"caseload": urgent.count, "enquiries": Enquiry.objects.waiting().count}
     return [
         {
             "key": key,
             "label": label,
             "url": reverse(name),
-            "count": urgent.count() if name == "caseload" else 0,
+            "count": counted[name]() if name in counted else 0,
             "current": name == here,
         }
         for key, label, name, permission in NAV

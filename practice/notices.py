@@ -64,6 +64,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "export_ready": (Channel.EMAIL,),  # told to who asked for a copy: link
     "report_ready": (Channel.EMAIL,),  # told to who asked for a long file: link
     "message_waits": (Channel.EMAIL,),  # told to who covers: link
+    "enquiry": (Channel.EMAIL,),  # told to the front desk: somebody asks, link
     "question": (Channel.EMAIL,),  # a colleague asks, or answered
 }
 

@@ -43,6 +43,7 @@ LEFT_OUT_COLUMNS = frozenset(
         "email_index",
         "phone_index",
         "other_id_index",
+        "origin_index",
         "key_canary",
     }
 )

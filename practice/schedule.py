@@ -30,6 +30,7 @@ PERIODIC = (
     Periodic("watch_boosters", 86400),
     Periodic("watch_integration", 86400),
     Periodic("drop_reports", 86400),
+    Periodic("forget_enquiries", 86400),
     Periodic("tidy", 86400),
     Periodic("purge", 86400),
     Periodic("back_up", 86400),

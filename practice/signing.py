@@ -12,6 +12,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "rules": ("practice/clinical/rules.lock",),
     "instruments": ("practice/clinical/instruments.lock",),
     "clocks": ("practice/clinical/escalation.py", "practice/clinical/windows.py"),
+    "options": ("intake/options.toml",),
     "safety_wording": (
         "templates/intake/support.html",
         "templates/intake/bridge.html",

@@ -152,7 +152,7 @@ def client_new(request: StaffRequest) -> HttpResponse:
     form = NewClientForm(request.POST or None, user=request.user)
     if request.method == "POST" and form.is_valid():
         try:
-            client = _admit_and_invite(request.user, form, timezone.now())
+            client = admit_and_invite(request.user, form, timezone.now())
         except NotNow as refusal:
             form.add_error(None, str(refusal))
         else:
@@ -169,7 +169,7 @@ def client_new(request: StaffRequest) -> HttpResponse:
 
 
 @transaction.atomic
-def _admit_and_invite(user: User, form: NewClientForm, at: datetime) -> Client:
+def admit_and_invite(user: User, form: NewClientForm, at: datetime) -> Client:
     """Both or neither. Says nothing of clients whom this person may not see; the audit trail counts them."""
     said = form.cleaned_data
     elsewhere = Client.objects.filter(alike(said)).exclude(pk__in=form.same.values("pk")).count()

@@ -4,6 +4,7 @@ from .alerts import Alert, AlertEvent, AlertNotice, SafetyContact
 from .audit import AuditEvent, AuditHead
 from .clients import Client, ClientRecord, NameStart
 from .emergencies import EmergencyAccess
+from .enquiries import Enquiry, PublicPages
 from .exports import AccessRequest, Export, ExportFile
 from .handovers import Handover
 from .imports import ClientImport
@@ -29,6 +30,7 @@ __all__ = [
     "ClinicalSignature",
     "CoverageShift",
     "EmergencyAccess",
+    "Enquiry",
     "Erased",
     "ErasureRequest",
     "Export",
@@ -42,6 +44,7 @@ __all__ = [
     "Notice",
     "Practice",
     "PsychotherapyNote",
+    "PublicPages",
     "RoleGrant",
     "SafetyContact",
     "SafetyPlan",

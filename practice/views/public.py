@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from practice import jobs
 from practice.middleware import CLEAR
+from practice.models import PublicPages
 from practice.pages import LEAVES, public
 from practice.views.trouble import card
 
@@ -20,7 +21,7 @@ from practice.views.trouble import card
 def home(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect("caseload")
-    return render(request, "practice/home.html")
+    return render(request, "practice/home.html", {"is_open": PublicPages.get().is_open})
 
 
 @public

@@ -48,6 +48,7 @@ PERMISSION_WORDS: dict[str, Words] = {
     P.CLEAR_DOSES: _("Clear doses"),
     P.SEE_PLANS: _("See the dates of plans"),
     P.INVITE_CLIENT: _("Add a client, send forms"),
+    P.ANSWER_ENQUIRY: _("Answer people who ask and are not clients"),
     P.EDIT_CLIENT: _("Change a client's details"),
     P.SEE_ALERTS: _("See alerts"),
     P.SEE_PRACTICE: _("See the settings of the practice"),

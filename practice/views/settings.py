@@ -273,6 +273,9 @@ def practice_settings(request: StaffRequest) -> HttpResponse:
     if request.user.may(Permission.MANAGE_PRACTICE):
         about = _("When a clinic that is silent is reminded and called")
         links.append((reverse("referral_limits"), _("Clocks of referrals"), about, "clock"))
+    if request.user.may(Permission.MANAGE_PRACTICE):
+        about = _("What anyone may read about your care, what it costs, and whether people may ask you")
+        links.append((reverse("public_pages"), _("Public pages"), about, "eye"))
     if request.user.may(Permission.IMPORT_CLIENTS):
         about = _("Take clients over from a file; you see what would become of each row first")
         links.append((reverse("clients_import"), _("Import clients"), about, "user-plus"))

@@ -31,6 +31,7 @@ PARTS: dict[str, tuple[str | Promise, str | Promise]] = {
     "rules": (_("Rules"), _("The decision table: when a flag is raised and when a path is worth discussing.")),
     "instruments": (_("Questionnaires"), _("Their wording, scoring, bands and cut points.")),
     "clocks": (_("Clocks"), _("How fast somebody picks up a flag, who is told next, and when answers are read.")),
+    "options": (_("Ways of care"), _("What anyone reads on the public page about the ways of care.")),
     "safety_wording": (_("Safety wording"), _("What a client reads before and after a question about suicide.")),
 }
 

@@ -26,6 +26,7 @@ from practice.models import (
     Client,
     CoverageShift,
     EmergencyAccess,
+    Enquiry,
     Export,
     Job,
     KeptForm,
@@ -198,6 +199,13 @@ def build(people: dict[str, User | None], client: Client) -> World:
     )
     emergency.reason = "Emergency words"
     emergency.save()
+    for state, whose in ((Enquiry.State.KNOWN, client), (Enquiry.State.WAITING, None)):
+        asked = Enquiry(client=whose, state=state, at=now, answer_by=now)
+        asked.set_contact(email="noor@example.net", phone="202 555 0188")
+        asked.name, asked.about, asked.reach = "Noor Vale", "Asked words", {"email": True, "note": "Not at night"}
+        if whose is not None:
+            asked.answered_at, asked.answered_by, asked.words = now, maya, "Answer words"
+        asked.save()
     copy = Export.objects.create(client=client, asked_by=maya, asked_at=now, state=Export.State.READY, ready_at=now)
     exports.folder(copy).mkdir(parents=True, exist_ok=True)
     return World(
@@ -257,6 +265,7 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "client_import.pk": taking_in.keep(
                 by=people["admin"] or maya, body=b"Name,Mail\nAda Vale,ada@example.org\n", encoding="", at=now
             ).pk,
+            "enquiry.pk": asked.pk,
             "coverage_remove.pk": CoverageShift.objects.create(user=maya, weekday=0, starts=time(8), ends=time(17)).pk,
             "person_edit.pk": maya.pk,
             "person_leave.pk": maya.pk,

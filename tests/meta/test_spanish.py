@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from intake import packet
+from intake import options, packet
 from practice import catalogue, notices, safety_plan
 from tests.meta import strings
 from tests.meta.strings import EXTENDS, INCLUDES, ROOT
@@ -25,6 +25,8 @@ MODULES = (
     "intake/flow.py",
     "intake/forms.py",
     "intake/models/consents.py",
+    "intake/options.py",
+    "intake/views/asking.py",
     "intake/views/home.py",
     "intake/views/opening.py",
     "intake/views/sending.py",
@@ -60,7 +62,7 @@ def _frame(name: str) -> str:
 
 
 def own_words() -> Iterator[str]:
-    """The words of packets and of the safety plan's form, which stand in data."""
+    """The words of packets, of the safety plan's form and of the page of options, which stand in data."""
     for each in packet.all_packets():
         for section in each.sections:
             yield from (section.title, section.why)
@@ -70,6 +72,11 @@ def own_words() -> Iterator[str]:
             yield from (page.text, page.hint, page.missing, page.none, page.row)
             for field in page.fields:
                 yield from (field.label, field.hint, field.none, *(choice.label for choice in field.choices))
+    ways = options.load()
+    yield ways.title
+    yield from (fact.text for fact in ways.facts)
+    for way in ways.ways:
+        yield from (way.title, way.purpose.text, *(fact.text for fact in way.facts.values()))
     yield safety_plan.form().title
     yield from (section.prompt for section in safety_plan.form().sections)
 
