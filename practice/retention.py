@@ -36,6 +36,7 @@ NO_RECORD = frozenset(
         "practice.Export",
         "practice.ExportFile",
         "practice.AccessRequest",
+        "practice.Enquiry",
         "practice.EmergencyAccess",
         "practice.Handover",
         "practice.LegalHold",

@@ -364,5 +364,5 @@ def test_page_of_keeping_asks_as_often_for_many_as_for_one(
         erasure.erase(by=rosa, client=erased, what="client", why="request", at=NOW)
     browser = as_user(rosa)
     browser.get(reverse("practice_data"))
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(18):
         browser.get(reverse("practice_data"))

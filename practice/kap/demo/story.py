@@ -20,7 +20,7 @@ from intake import agreement, flow, packet
 from intake.models import Answer, Assessment, Intake, Invitation
 from practice import access_requests, actions, audit, coverage, emergencies, quiet
 from practice.clinical import escalation, table
-from practice.kap.demo import messaging, referring, treatment
+from practice.kap.demo import enquiring, messaging, referring, treatment
 from practice.kap.demo.answers import Reply, Sitting, give
 from practice.models import (
     Alert,
@@ -136,6 +136,7 @@ class Story:
             self.do(self.when(row["at"]), self._tune, row, self.when(row["at"]))
         for kind, said in (("tried", "19d 9:10"), ("made", "33h"), ("made", "9h")):
             self._note_backup(kind, self.when(said))
+        enquiring.plan(self)
 
     def _note_backup(self, kind: str, at: datetime) -> None:
         """That a backup was made or tried: there is no file behind it, as there is no server behind the demo."""
