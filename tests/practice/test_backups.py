@@ -31,6 +31,9 @@ CANARIES = (b"Whitehorse", b"sam@example.net", b"Zyxcanary")
 sqlite_only = pytest.mark.skipif(
     not settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"), reason="restores into a folder"
 )
+postgres_only = pytest.mark.skipif(
+    settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"), reason="restores into a database"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +65,7 @@ def made(tmp_path: Path) -> Path:
     return backups.found_in(tmp_path / "backups")[-1]
 
 
-def restored(backup: Path, identity: Path, to: Path, **options: Any) -> str:
+def restored(backup: Path, identity: Path, to: Path | str, **options: Any) -> str:
     out = io.StringIO()
     call_command("restore", backup, identity=identity, to=str(to), stdout=out, **options)
     return out.getvalue()
@@ -328,6 +331,40 @@ def test_backup_while_people_write_loses_nothing_committed(
     assert (
         sqlite3.connect(tmp_path / "elsewhere" / restoring.SQLITE).execute("PRAGMA foreign_key_check").fetchall() == []
     )
+
+
+@postgres_only
+def test_restore_into_an_empty_postgresql_database(full: Client, identity: Path, tmp_path: Path) -> None:
+    """Security check 70 (R17, R18): counts of the dump's own moment, the chain, and never into a database in use."""
+    file = made(tmp_path)
+    manifest = json.loads(file.with_suffix(".json").read_text())
+    here = connection.settings_dict
+    name = "restored_by_a_test"
+    url = f"postgres://{here['USER']}:{here['PASSWORD']}@{here['HOST']}:{here['PORT']}/"
+    with pytest.raises(CommandError, match="The database is not empty"):
+        restored(file, identity, url + here["NAME"], files=tmp_path / "files")
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE IF EXISTS {name}")
+        cursor.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+    try:
+        damaged = tmp_path / "backups" / "waymark-20200101T000000Z.age"
+        damaged.write_bytes(_flip(file.read_bytes()))
+        with pytest.raises(CommandError, match="does not open"):
+            restored(damaged, identity, url + name, files=tmp_path / "files")
+        said = restored(file, identity, url + name, files=tmp_path / "files")
+        assert f"{sum(manifest['tables'].values())} rows" in said
+        with on(restoring._postgres(url + name)):
+            assert Client.objects.get().name == "Sam Whitehorse"
+            assert AuditEvent.objects.order_by("-seq")[0].action == "backup.restored"
+            assert list(audit.faults(tmp_path / "files" / "audit-anchors.log")) == []
+            restoring._empty()
+        out = io.StringIO()
+        call_command("restore_drill", identity=identity, source=file.parent, to=url + name, stdout=out)
+        assert out.getvalue().startswith(f"{file.name} can be restored")
+        assert sorted(each.name for each in (tmp_path / "files").iterdir()) == ["audit-anchors.log", "erasures.log"]
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @sqlite_only
