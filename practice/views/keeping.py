@@ -143,7 +143,8 @@ def _delete(request: StaffRequest, client: Client, words: str, at: datetime) -> 
 
 def _is_blocked(client: Client, finding: Finding, asked: ErasureRequest | None, at: datetime) -> bool:
     free = finding.is_free(timezone.localdate(at))
-    return asked is not None and asked.state == ErasureRequest.State.ASKED and not free
+    waits = asked is not None and asked.state == ErasureRequest.State.ASKED
+    return waits and not free and client.status in Client.LEFT
 
 
 def _may_go(client: Client, finding: Finding, asked: ErasureRequest | None, at: datetime) -> bool:
