@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from practice import audit, erasure
 from practice.actions import NotNow
-from practice.models import Alert, Client, ClientRecord, Erased, ErasureRequest, LegalHold, Practice, User
+from practice.models import Alert, Client, ClientRecord, Enquiry, Erased, ErasureRequest, LegalHold, Practice, User
 from practice.models.sites import RECORD_YEARS_LEAST
 
 OF_AGE = 18
@@ -300,6 +300,12 @@ def purge(*, at: datetime) -> int:
                 continue
             erasure.erase(by=None, client=client, what=Erased.What.LEAD, why=Erased.Why.AGE, at=at)
             deleted += 1
+    for enquiry in Enquiry.objects.filter(client=None, state=Enquiry.State.DECLINED, answered_at__lt=at - LEAD):
+        with transaction.atomic():
+            audit.record("enquiry.erased", by=None, target=enquiry, at=at)
+            said = {"why": Erased.Why.AGE, "at": at, "rows": 1}
+            Erased.objects.get_or_create(what=Erased.What.LEAD, ref=enquiry.pk, defaults=said)
+            enquiry.delete()
     for each in PURGES:
         each(at=at)
     erasure.write_journal()

@@ -104,6 +104,7 @@ ACTION_WORDS = {
     "erasure.restricted": _("Hid the record, because the law wants it kept"),
     "erasure.withdrawn": _("Closed the request to be deleted"),
     "client.erased": _("Deleted the record for good"),
+    "enquiry.erased": _("A question of somebody who never became a client was deleted"),
     "draft.erased": _("Answers that were never sent were deleted"),
     "read.keeping": _("Opened the page of keeping and deleting"),
     "read.client_keeping": _("Opened the page of keeping this record"),

@@ -23,6 +23,7 @@ from practice.models import (
     AuditEvent,
     Client,
     ClientRecord,
+    Enquiry,
     Erased,
     ErasureRequest,
     Export,
@@ -271,6 +272,17 @@ def test_purge_leaves_alone_whom_somebody_waits_for(
         asking.invite(by=maya, client=sam, key="intake", at=at - timedelta(days=10))
     assert retention.purge(at=at) == 0
     assert Client.objects.filter(pk=sam.pk).exists()
+
+
+def test_purge_deletes_questions_of_those_who_were_declined(rosa: User) -> None:
+    said = {"at": NOW, "answer_by": NOW, "answered_at": NOW, "answered_by": rosa}
+    declined = Enquiry.objects.create(state=Enquiry.State.DECLINED, **said)
+    waiting = Enquiry.objects.create(at=NOW, answer_by=NOW)
+    retention.purge(at=NOW + timedelta(days=90))
+    assert Enquiry.objects.count() == 2
+    retention.purge(at=NOW + timedelta(days=90, seconds=1))
+    assert [row.pk for row in Enquiry.objects.all()] == [waiting.pk]
+    assert [(row.what, row.ref) for row in Erased.objects.all()] == [("lead", declined.pk)]
 
 
 @pytest.fixture
