@@ -129,6 +129,7 @@ def _of_client(client: Client, today: date, until: datetime | None) -> dict[str,
             words[name] = _Word(value, taken_on, day, sitting.submitted_at, origin)
         confirmed = sitting.trials_confirmed_at is not None and (until is None or sitting.trials_confirmed_at <= until)
         if confirmed and (failed := confirmed_trials(sitting)) is not None:
+            assert sitting.trials_confirmed_at is not None  # as above
             day = _day(sitting.trials_confirmed_at)
             words["failed_adequate_trials"] = _Word(failed, day, day, sitting.trials_confirmed_at, origin)
     return words

@@ -41,6 +41,7 @@ def line(link: Link, at: datetime) -> Line | None:
     new = thread.news_for(client).select_related("by").first()
     url = reverse("my_messages")
     if new is not None:
+        assert new.by is not None  # news is what staff wrote
         text = gettext("%(name)s wrote to you on %(when)s.") % {"name": new.by.first_name, "when": moment(new.at)}
         return Line(title=gettext("A message for you"), text=text, url=url, label=gettext("Read it"), todo=True)
     if not thread.is_open(client):

@@ -31,7 +31,7 @@ class Kind:
 
 
 NOW, WEEK = Client.Rank.NOW, Client.Rank.WEEK
-GROUP = 300  # more than ten times the kinds, less than half of clients.LAST
+GROUP = 400  # more than ten times the kinds, less than half of clients.LAST
 AHEAD = timedelta(hours=12)  # so that what is due this afternoon is seen this morning
 SEVERITIES = ("urgent", "priority", "routine")
 # In the order of the caseload: safety first.

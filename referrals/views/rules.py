@@ -139,7 +139,7 @@ class NumbersForm(HouseForm):
             limits = gettext("Write a number from {least} to {most}.").format(
                 least=f"{number.least:g}", most=f"{number.most:g}"
             )
-            kind = forms.IntegerField if number.is_whole else forms.FloatField
+            kind: Any = forms.IntegerField if number.is_whole else forms.FloatField
             self.fields[f"number_{place}"] = kind(
                 label=gettext("{words} ({n} in the table)").format(
                     words=str(OPERATOR_WORDS[number.op]).format(input=table.inputs()[number.input].label, value="…"),
