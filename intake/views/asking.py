@@ -73,7 +73,7 @@ class EnquireForm(forms.Form):
             ("phone", "tel", "tel"),
             ("email", "email", "email"),
         ):
-            self.fields[name].widget.input_type = kind  # type: ignore[attr-defined]
+            self.fields[name].widget.input_type = kind
             self.fields[name].widget.attrs["autocomplete"] = autocomplete
         self.fields["note"].widget.attrs["autocomplete"] = "off"
 
