@@ -29,10 +29,10 @@ from tests.factories import NOW
 pytestmark = pytest.mark.django_db(transaction=True)
 CANARIES = (b"Whitehorse", b"sam@example.net", b"Zyxcanary")
 sqlite_only = pytest.mark.skipif(
-    not settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"), reason="restores into a folder"
+    not settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"), reason="only on SQLite: restores into a folder"
 )
 postgres_only = pytest.mark.skipif(
-    settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"), reason="restores into a database"
+    settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"), reason="only on PostgreSQL: restores into a database"
 )
 
 
