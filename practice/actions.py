@@ -65,12 +65,12 @@ BEFORE_LEAVING = ("safety", "next_check", "care_today", "care_check", "call_me",
 
 @transaction.atomic
 def discharge(*, by: User, client: Client, status: str, words: str, at: datetime) -> None:
-    """End a client's care (Client.LEFT): from now on nothing is sent to them or about them, and nothing is due.
+    """End a client's care (Client.ENDED): from now on nothing is sent to them or about them, and nothing is due.
 
     No safety flag is ever cleared by it. Somebody with an open flag, or an agreed check, is not discharged. After a
     death the flags stay, picked up by whoever recorded it, until a person closes each in words.
     """
-    if status not in Client.LEFT:
+    if status not in Client.ENDED:
         raise ValueError(status)
     if not words.strip():
         raise NotNow(gettext("Write a line on how their care ended."))
@@ -104,7 +104,7 @@ def take_back(*, by: User, client: Client, words: str, at: datetime) -> None:
     """Take somebody back into care. What was stopped stays stopped: forms, page links and plans begin anew."""
     if not words.strip():
         raise NotNow(gettext("Write a line on why they are back."))
-    back = Client.objects.filter(pk=client.pk, status__in=(Client.Status.DISCHARGED, Client.Status.DIED))
+    back = Client.objects.filter(pk=client.pk, status__in=Client.ENDED)
     if not back.update(status=Client.Status.ACTIVE, version=F("version") + 1):
         raise NotNow(gettext("They are in care already."))
     client.refresh_from_db()

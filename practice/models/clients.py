@@ -118,6 +118,7 @@ class Client(models.Model):
         DIED = "died", _("Died")
         RESTRICTED = "restricted", _("Restricted")  # they asked to be deleted, and the law says not yet
 
+    ENDED = (Status.DISCHARGED, Status.DIED)  # as a clinician says it
     LEFT = (Status.DISCHARGED, Status.DIED, Status.RESTRICTED)  # nothing is sent to them or about them any more
 
     class Rank(models.IntegerChoices):

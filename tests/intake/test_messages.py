@@ -315,7 +315,7 @@ def test_item_stays_when_something_new_came_while_the_answer_was_written(sam: Cl
     assert AuditEvent.objects.filter(action="message.put_away").count() == 1
 
 
-@pytest.mark.parametrize("status", Client.LEFT)
+@pytest.mark.parametrize("status", Client.ENDED)
 def test_thread_of_somebody_who_left_is_closed_with_words(sam: Client, maya: User, as_user: As, status: str) -> None:
     say(at_home(sam), "Before")
     desk = as_user(maya)

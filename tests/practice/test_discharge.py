@@ -42,7 +42,7 @@ def flagged(client: Client, by: User) -> Alert:
     return actions.raise_manual_flag(by=by, client=client, severity="urgent", reason="x", at=NOW)
 
 
-@pytest.mark.parametrize("status", Client.LEFT)
+@pytest.mark.parametrize("status", Client.ENDED)
 def test_everything_that_waits_for_them_stops(
     sam: Client, maya: User, on_call: User, status: str, mailoutbox: list[Any]
 ) -> None:
