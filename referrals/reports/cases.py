@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from intake.models import Assessment
 from practice.clinical import follow_up, table
@@ -113,23 +113,18 @@ def supporting() -> dict[str, str]:
 
 
 def cases(scope: Scope) -> list[Case]:
-    """Every row in scope, oldest flag first."""
-    inside = {"gte": scope.start, "lt": scope.end}
+    """Every row in scope, oldest flag first.
 
-    def between(name: str) -> dict[str, datetime]:
-        return {f"{name}__{end}": at for end, at in inside.items()}
-
-    clients = scope.clients.order_by().values("pk")
-    cards = Suggestion.objects.filter(client__in=clients, **between("opened_at")).exclude(
+    What follows a flag is read from its first day on and joined here: said in SQL it is an OR of sub-selects, which
+    PostgreSQL walks row by row.
+    """
+    clients, start, end = scope.clients.order_by().values("pk"), scope.start, scope.end
+    cards = Suggestion.objects.filter(client__in=clients, opened_at__gte=start, opened_at__lt=end).exclude(
         state=Suggestion.State.SUPERSEDED
     )
-    unasked = Q(suggestion=None, choice__in=Decision.REFERS, **between("at"))
-    decisions = Decision.objects.filter(Q(suggestion__in=cards.order_by().values("pk")) | unasked, client__in=clients)
-    undecided = Q(decision=None, **between("created_at")) & ~Q(state=State.DRAFT)
-    referrals = Referral.objects.filter(
-        Q(decision__in=decisions.order_by().values("pk")) | undecided, client__in=clients
-    ).exclude(closed_why=DISCARDED)
-    rows = _begun(cards, decisions, referrals)
+    decisions = Decision.objects.filter(client__in=clients, at__gte=start)
+    referrals = Referral.objects.filter(client__in=clients, created_at__gte=start).exclude(closed_why=DISCARDED)
+    rows = _begun(cards, decisions, referrals, end)
     sent = [row for row in rows if row.referral]
     if sent:
         asked = referrals.order_by().values("pk")
@@ -144,7 +139,7 @@ def cases(scope: Scope) -> list[Case]:
 _WHO = {"site": "client__site_id", "therapist": "client__therapist_id", "number": "client__number"}
 
 
-def _begun(cards: Any, decisions: Any, referrals: Any) -> list[Case]:
+def _begun(cards: Any, decisions: Any, referrals: Any, end: datetime) -> list[Case]:
     """The rows as far as the practice's own acts make them: cards, decisions, referrals."""
     known = set(supporting())
     roots: dict[UUID, dict[str, Any]] = {}
@@ -157,6 +152,9 @@ def _begun(cards: Any, decisions: Any, referrals: Any) -> list[Case]:
         }  # fmt: skip
     root_of: dict[UUID, UUID] = {}
     for found in decisions.order_by("at").values(*shared, "suggestion_id", "choice", "said", "urgency", "at"):
+        unasked = found["suggestion_id"] is None and found["choice"] in Decision.REFERS and found["at"] < end
+        if not unasked and found["suggestion_id"] not in roots:
+            continue
         root = root_of[found["pk"]] = found["suggestion_id"] or found["pk"]
         roots.setdefault(root, _of(found) | {"path": found["choice"], "flagged_at": found["at"]})
         roots[root] |= {
@@ -167,6 +165,9 @@ def _begun(cards: Any, decisions: Any, referrals: Any) -> list[Case]:
                "sent_at", "visit_at", "client_said", "closed_at", "due_at")  # fmt: skip
     letter = Exists(Letter.objects.filter(referral=OuterRef("pk"), is_outcome=True))
     for row in referrals.order_by().annotate(letter=letter).values(*shared, *columns, "letter"):
+        undecided = row["decision_id"] is None and row["created_at"] < end and row["state"] != State.DRAFT
+        if not undecided and row["decision_id"] not in root_of:
+            continue
         root = root_of.get(row["decision_id"], row["pk"])
         begun = roots.get(root) or _of(row) | {"flagged_at": row["created_at"], "decided_at": row["created_at"]}
         asked[root].append(_asked(root, begun, row))
@@ -219,7 +220,8 @@ def _tell(rows: Sequence[Case], asked: Any, zone: ZoneInfo) -> None:
     for referral, planned, state in Course.objects.filter(referral__in=asked).values_list(
         "referral_id", "planned", "state"
     ):
-        row = by_referral[referral]
+        if (row := by_referral.get(referral)) is None:
+            continue
         row.planned, row.stopped = planned, state == Course.State.STOPPED
 
 

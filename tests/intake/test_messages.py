@@ -210,9 +210,10 @@ def test_help_now_waits_for_no_correction(sam: Client, words: str) -> None:
 
 def test_help_now_reaches_people_when_nobody_reads_messages(sam: Client, on_call: User) -> None:
     Client.objects.filter(pk=sam.pk).update(therapist=None)
-    answer = say(at_home(sam), "Nobody there", pressed="send")
+    browser = at_home(sam)
+    answer = say(browser, "Nobody there", pressed="send")
     assert (answer.status_code, "Please call us." in text(answer)) == (400, True)
-    say(at_home(sam), "Nobody there", pressed="now")
+    say(browser, "Nobody there", pressed="now")
     assert list(Notice.objects.filter(template="urgent").values_list("user__name", flat=True).distinct()) == [
         "Omar Haddad"
     ]
