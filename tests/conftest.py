@@ -8,11 +8,16 @@ import pytest
 from django.conf import settings as project
 from django.test import Client as Browser
 from django.utils import timezone
+from hypothesis import HealthCheck, settings
 
 from practice.access import Role
 from practice.models import Client, Practice, Site, User
 from tests import factories
 from tests.environment import HOME
+
+# Properties are judged by what they find, not by how fast a busy machine is.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 
 def pytest_configure(config: pytest.Config) -> None:
