@@ -18,8 +18,7 @@ from practice.models import Client, Site, User
 from practice.pages import StaffRequest, staff_page
 from practice.templatetags.ui import full_day, moment
 from referrals.reports.counted import HEAD, REPORTS, Counted, Kind, Row
-from referrals.reports.days import Days, DaysForm, ask_days
-from referrals.reports.filters import ALL, MINE
+from referrals.reports.days import ALL, MINE, Days, DaysForm, ask_days
 from referrals.reports.steps import FEWEST
 
 P = Permission

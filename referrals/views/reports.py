@@ -20,10 +20,10 @@ from referrals.models import Course, Destination, Referral
 from referrals.reports import steps
 from referrals.reports.cases import ELSEWHERE, Case, supporting
 from referrals.reports.counted import REPORTS, Counted, Kind
-from referrals.reports.days import ask_days
+from referrals.reports.days import ALL, MINE, ask_days
 from referrals.reports.figures import Report
 from referrals.reports.files import LONGEST, Lines
-from referrals.reports.filters import ALL, MINE, Asked, FilterForm, ask, spans
+from referrals.reports.filters import Asked, FilterForm, ask, spans
 from referrals.states import State
 
 P = Permission
