@@ -14,7 +14,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from practice import audit, coverage, handover, signing
@@ -22,11 +22,12 @@ from practice.access import Permission, Role
 from practice.clinical import escalation
 from practice.forms import HouseForm, phone_like, text
 from practice.keys import PURPOSES
-from practice.models import EmergencyAccess, Practice, User
+from practice.models import Practice, User
 from practice.models.sites import RECORD_YEARS_LEAST
 from practice.pages import StaffRequest, staff_page
 from practice.views.clients import conflict
 from practice.views.public import write_help_page
+from practice.views.rooms import rooms
 from practice.views.trouble import CARD
 
 NO_ZONES = ("Etc/", "SystemV/", "US/", "posix/", "right/")
@@ -264,62 +265,16 @@ def practice_settings(request: StaffRequest) -> HttpResponse:
         for name, field in form.fields.items()
         if name != "version"
     ]
-    links: list[tuple[str, str | Promise, str | Promise, str]] = [
-        (reverse("people"), _("People"), _("Who works here, their roles and who covers for whom"), "users"),
-        (reverse("coverage"), _("On call"), _("Who is told of a safety flag, hour by hour"), "calendar-check"),
-        (reverse("drill"), _("Drill"), _("Send a test flag and see how fast it is picked up"), "bell"),
-        (reverse("system_state"), _("System"), _("Messages and jobs that wait or failed"), "activity"),
-    ]
-    if request.user.may(Permission.MANAGE_PRACTICE):
-        about = _("When a clinic that is silent is reminded and called")
-        links.append((reverse("referral_limits"), _("Clocks of referrals"), about, "clock"))
-    if request.user.may(Permission.MANAGE_PRACTICE):
-        about = _("What anyone may read about your care, what it costs, and whether people may ask you")
-        links.append((reverse("public_pages"), _("Public pages"), about, "eye"))
-    if request.user.may(Permission.IMPORT_CLIENTS):
-        about = _("Take clients over from a file; you see what would become of each row first")
-        links.append((reverse("clients_import"), _("Import clients"), about, "user-plus"))
-    if request.user.may(Permission.TUNE_RULES):
-        about = _("Thresholds of the decision table, tried on the last 90 days before they count")
-        links.append((reverse("rules"), _("Rules"), about, "list-checks"))
-    if request.user.may(Permission.SIGN_CLINICAL):
-        about = _("What your clinical lead has read and signed")
-        links.append((reverse("clinical_sign"), _("Clinical signature"), about, "shield-check"))
-    if request.user.may(Permission.EXPORT_CLIENT):
-        about = _("Which clients asked for a copy of their record, and by when they have it")
-        links.append((reverse("record_copies"), _("Copies asked for"), about, "file-text"))
-    if request.user.may(Permission.EXPORT_PRACTICE):
-        about = _("Everything you keep here, as open files")
-        links.append((reverse("practice_export"), _("Copy of everything"), about, "download"))
-    if request.user.may(Permission.KEEP_RECORDS):
-        about = _("Backups, how long what is kept, legal holds, clients who asked to be deleted")
-        links.append((reverse("practice_data"), _("Keeping and deleting"), about, "lock"))
-    if request.user.may(Permission.READ_AUDIT):
-        links.append((reverse("audit_log"), _("Audit trail"), _("Who looked at whom, and what they did"), "history"))
-        about = _("What left the practice, to whom and why; emergencies first")
-        links.append((reverse("disclosures"), _("Disclosures"), about, "send"))
-    if request.user.may(Permission.REVIEW_BREAK_GLASS):
-        waiting = _emergencies(request.user)
-        links.append((reverse("emergency_list"), _("Emergency access"), waiting, "door-open"))
     done = sum(item.done for item in items)
     context_ = {
         "rows": rows,
         "items": items,
         "left": len(items) - done,
         "alarms": handover.alarms(),
-        "links": links,
+        "rooms": rooms(request.user),
         "may_edit": request.user.may(Permission.MANAGE_PRACTICE),
     }
     return render(request, "practice/practice_settings.html", context_)
-
-
-def _emergencies(user: User) -> str:
-    n = EmergencyAccess.objects.visible_to(user, Permission.REVIEW_BREAK_GLASS).filter(reviewed_at=None).count()
-    if not n:
-        return gettext("Charts opened in an emergency; none waits for a review")
-    return ngettext(
-        "{n} chart opened in an emergency waits for a review", "{n} charts opened in an emergency wait for a review", n
-    ).format(n=n)
 
 
 def _value(name: str, field: forms.Field, value: Any) -> str:
