@@ -10,6 +10,7 @@ from intake.views import (
     language,
     measures,
     messages,
+    my_answers,
     my_messages,
     my_record,
     my_safety_plan,
@@ -17,6 +18,7 @@ from intake.views import (
     questions,
     reading,
     sending,
+    sharing,
     support,
 )
 
@@ -46,6 +48,8 @@ urlpatterns: list[URLPattern] = [
     path("my/home/check/", home.home_check, name="home_check"),
     path("my/home/lock/", home.my_home_lock, name="my_home_lock"),
     path("my/copies/", home.my_copies, name="my_copies"),
+    path("my/answers/", my_answers.my_answers, name="my_answers"),
+    path("my/answers/<uuid:pk>/", my_answers.my_answers_sent, name="my_answers_sent"),
     path("my/messages/", my_messages.my_messages, name="my_messages"),
     path("my/messages/draft/", my_messages.my_messages_draft, name="my_messages_draft"),
     path("my/messages/help/", my_messages.my_messages_help, name="my_messages_help"),
@@ -66,6 +70,7 @@ urlpatterns: list[URLPattern] = [
     path("clients/<uuid:pk>/assessments/<uuid:assessment>/read/", reading.assessment_read, name="assessment_read"),
     path("clients/<uuid:pk>/intakes/<uuid:intake>/", reading.intake_read, name="intake_read"),
     path("clients/<uuid:pk>/agreements/<uuid:signature>/", reading.agreement_copy, name="agreement_copy"),
+    path("clients/<uuid:pk>/shared-scores/", sharing.scores_shared, name="scores_shared"),
     path("clients/<uuid:pk>/planned/<uuid:measure>/stop/", measures.measure_stop, name="measure_stop"),
     path("clients/new/", inviting.client_new, name="client_new"),
     path("clients/<uuid:pk>/invite/", inviting.client_invite, name="client_invite"),

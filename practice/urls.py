@@ -3,7 +3,7 @@
 from allauth.account.urls import urlpatterns as allauth_urls
 from django.urls import include, path
 
-from intake.views import home, inviting, measures, messages, my_messages, my_record, my_safety_plan, reading
+from intake.views import home, inviting, measures, messages, my_answers, my_messages, my_record, my_safety_plan, reading
 from practice.kap.views import my_cover, my_plan, plans, trend
 from practice.views import (
     access_report,
@@ -70,6 +70,7 @@ HOME_LINES = (
     my_plan.line,
     my_referral.line,
     my_safety_plan.line,
+    my_answers.line,
     permissions.waiting_line,
     permissions.line,
     home.copies_line,

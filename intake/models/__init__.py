@@ -5,6 +5,7 @@ from .consents import Signature
 from .measures import Measure
 from .messages import Message, MessageDraft, Opening
 from .packets import Answer, Intake, Invitation
+from .shares import SharedScores
 
 __all__ = [
     "Answer",
@@ -15,5 +16,6 @@ __all__ = [
     "Message",
     "MessageDraft",
     "Opening",
+    "SharedScores",
     "Signature",
 ]

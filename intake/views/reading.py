@@ -51,7 +51,14 @@ def panel(request: HttpRequest, client: Client, at: datetime) -> Panel:
     }
     return Panel(
         "intake/assessments_panel.html",
-        {"rows": rows[:SHOWN_AT_FIRST], "older": rows[SHOWN_AT_FIRST:], "chip": chip if unread else None},
+        {
+            "rows": rows[:SHOWN_AT_FIRST],
+            "older": rows[SHOWN_AT_FIRST:],
+            "chip": chip if unread else None,
+            "share": reverse("scores_shared", args=[client.pk])
+            if rows and Permission.DECIDE in allowed(reader(request), client)
+            else "",
+        },
     )
 
 

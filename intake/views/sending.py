@@ -57,15 +57,20 @@ def _change(page: Page) -> str:
 
 
 def _row(page: Page, replies: flow.Replies) -> dict[str, Any]:
+    row = row_of(page, replies)
+    signed = page.kind == "agreement" and row["value"]
+    return row | {"url": _change(page), "link": gettext("Read") if signed else ""}  # a signature stays as it is
+
+
+def row_of(page: Page, replies: flow.Replies) -> dict[str, Any]:
+    """A question with its answer in words, in the language of the page where the words are ours."""
     reply, page = replies.get(page.slug), spoken(page)
-    said = flow.words(page, flow.value_of(replies, page.slug))
+    skipped = reply is not None and reply.skipped
     return {
         "label": page.text,
         "language": of_text(page),
-        "value": str(SKIPPED) if reply is not None and reply.skipped else "\n".join(said),
-        "ours": page.kind == "agreement" or (reply is not None and reply.skipped),
-        "url": _change(page),
-        "link": gettext("Read") if page.kind == "agreement" and said else "",  # a signature stays as it is
+        "value": str(SKIPPED) if skipped else "\n".join(flow.words(page, flow.value_of(replies, page.slug))),
+        "ours": page.kind == "agreement" or skipped,
     }
 
 

@@ -13,7 +13,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from intake import packet
-from intake.models import Answer, Assessment, Intake, Invitation, Signature
+from intake.models import Answer, Assessment, Intake, Invitation, SharedScores, Signature
 from intake.models.packets import HOME
 from practice import audit, coverage
 from practice.access import Role
@@ -222,6 +222,11 @@ def test_demo_has_a_thread_that_was_answered_and_one_that_waits(cedar: int) -> N
         "Sam Whitehorse": [(None, 1), (maya, 1), (None, 1), (maya, 0)],
         "Grace Okafor": [(None, 0)],
     }
+
+
+def test_demo_shows_a_client_how_it_went(cedar: int) -> None:
+    shown = [(row.client.name, row.instrument, row.shared_by.name) for row in SharedScores.objects.all()]
+    assert shown == [("Peter Lindqvist", "phq-9", "Maya Torres")]
 
 
 def test_demo_has_an_emergency_that_waits_and_one_that_was_reviewed(cedar: int) -> None:

@@ -230,6 +230,7 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "signature": signature.pk,
             "my_copy.pk": signature.pk,
             "my_home_copy.pk": signature.pk,
+            "my_answers_sent.pk": intake.pk,
             "alert": alert.pk,
             "note": note.pk,
             "task": client.tasks.first().pk,

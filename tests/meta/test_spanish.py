@@ -64,6 +64,7 @@ def _frame(name: str) -> str:
 def own_words() -> Iterator[str]:
     """The words of packets, of the safety plan's form and of the page of options, which stand in data."""
     for each in packet.all_packets():
+        yield each.title
         for section in each.sections:
             yield from (section.title, section.why)
         for page in each.pages:
