@@ -80,12 +80,16 @@ OPEN = (State.SENT, State.OPENED, State.IN_PROGRESS)
 
 def may_send(client: Client, wanted: Packet) -> None:
     """Raise NotNow when this packet cannot be sent to this client now."""
-    practice = Practice.get()
+    may_ask(Practice.get(), wanted)
+    may_reach(client, "invitation")
+
+
+def may_ask(practice: Practice, wanted: Packet) -> None:
+    """Raise NotNow when nobody would answer what this packet may bring up."""
     if wanted.asks_about_suicide and not coverage.shifts():
         raise NotNow(gettext("Nobody is on call. Fill the coverage roster first: this packet asks about suicide."))
     if wanted.asks_about_suicide and not practice.answer_calls_nobody:
         raise NotNow(gettext("Confirm in the practice's settings what happens after a safety answer. Clients read it."))
-    may_reach(client, "invitation")
 
 
 def may_reach(client: Client, template: str) -> None:

@@ -7,10 +7,12 @@ class IntakeConfig(AppConfig):
     def ready(self) -> None:
         from intake import copies, drafts, measures
         from intake.actions import begun, home_link, withdraw_all
+        from intake.arrivals import handed
         from intake.doors import note_leaving
         from intake.signals import assessment_submitted
         from practice import quiet
         from practice.actions import LEAVING
+        from practice.handover import HANDING
         from practice.notices import HOME_LINK
         from practice.pages import LEAVES
         from practice.record import DOCUMENTS
@@ -20,6 +22,7 @@ class IntakeConfig(AppConfig):
         HOME_LINK.append(home_link)
         DOCUMENTS["intake.Signature"] = copies.agreement_copy
         LEAVING.extend([measures.stop, withdraw_all])
+        HANDING.append(handed)
         quiet.HEARD.append(begun)
         PURGES.append(drafts.forget)
         assessment_submitted.connect(measures.on_submitted, dispatch_uid="intake.measures")

@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from intake import actions, enquiries, measures
+from intake import actions, arrivals, enquiries, measures
 from practice import jobs
 
 
@@ -29,3 +29,4 @@ def watch_measures(ref: str) -> None:
 @jobs.job("forget_enquiries")
 def forget_enquiries(ref: str) -> None:
     enquiries.forget(at=timezone.now())
+    arrivals.forget(at=timezone.now())

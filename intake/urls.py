@@ -3,6 +3,8 @@
 from django.urls import URLPattern, path
 
 from intake.views import (
+    arrivals,
+    arriving,
     asking,
     enquiries,
     home,
@@ -27,6 +29,8 @@ urlpatterns: list[URLPattern] = [
     path("options/", asking.options_page, name="options_page"),
     path("enquire/", asking.enquire, name="enquire"),
     path("enquire/sent/", asking.enquire_sent, name="enquire_sent"),
+    path("begin/", arriving.begin, name="begin"),
+    path("begin/code/", arriving.begin_code, name="begin_code"),
     # --- the client
     path("p/<str:token>/", opening.link_open, name="link_open"),
     path("lang/", language.language, name="language"),
@@ -65,6 +69,8 @@ urlpatterns: list[URLPattern] = [
     path("clients/<uuid:pk>/messages/done/", messages.client_messages_done, name="client_messages_done"),
     path("enquiries/", enquiries.enquiries, name="enquiries"),
     path("enquiries/<uuid:pk>/", enquiries.enquiry, name="enquiry"),
+    path("newcomers/", arrivals.arrivals, name="arrivals"),
+    path("newcomers/<uuid:pk>/", arrivals.arrival, name="arrival"),
     path("practice/public/", enquiries.public_pages, name="public_pages"),
     path("clients/<uuid:pk>/assessments/<uuid:assessment>/", reading.assessment, name="assessment"),
     path("clients/<uuid:pk>/assessments/<uuid:assessment>/read/", reading.assessment_read, name="assessment_read"),

@@ -57,6 +57,7 @@ class Permission(StrEnum):
     KEEP_ABSENCES = "keep absences"  # when other people of the practice are away; one's own is one's own
     INVITE_CLIENT = "invite client"
     ANSWER_ENQUIRY = "answer enquiry"  # of people who are not clients: the front desk and admins
+    ASSIGN_CLIENT = "assign client"  # give somebody who began by themselves to a therapist
     EDIT_CLIENT = "edit client"
     SEE_ALERTS = "see alerts"
     SEE_PRACTICE = "see practice settings"
@@ -108,6 +109,7 @@ GRANTS: dict[str, set[Permission]] = {
         P.SEE_REPORTS,
         P.SEE_ALERTS,
         P.INVITE_CLIENT,
+        P.ASSIGN_CLIENT,
         P.EDIT_CLIENT,
         P.KEEP_ABSENCES,
         P.SIGN_CLINICAL,
@@ -135,6 +137,7 @@ GRANTS: dict[str, set[Permission]] = {
         P.SEE_REPORTS,
         P.INVITE_CLIENT,
         P.ANSWER_ENQUIRY,
+        P.ASSIGN_CLIENT,
         P.EDIT_CLIENT,
         P.TRACK_REFERRAL,
         P.ASK_RELEASE,
@@ -145,6 +148,7 @@ GRANTS: dict[str, set[Permission]] = {
         P.SEE_REPORTS,
         P.INVITE_CLIENT,
         P.ANSWER_ENQUIRY,
+        P.ASSIGN_CLIENT,
         P.EDIT_CLIENT,
         P.SEE_ALERTS,
         P.SEE_PRACTICE,

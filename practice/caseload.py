@@ -31,7 +31,7 @@ from practice.models import Client, Task, User
 PAGE = 50
 COUNTED = 2000  # counts stop here: a bigger number helps nobody and would read every row
 FLAGS = ("safety", "call_me", "next_check", "suggestion")
-STATES = ("new_intake", "unfinished")  # what may be said to somebody who may not read charts
+STATES = ("new_intake", "unfinished", "assign")  # what may be said to somebody who may not read charts
 
 
 @dataclass(frozen=True)

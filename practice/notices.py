@@ -64,6 +64,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "export_ready": (Channel.EMAIL,),  # told to who asked for a copy: link
     "report_ready": (Channel.EMAIL,),  # told to who asked for a long file: link
     "message_waits": (Channel.EMAIL,),  # told to who covers: link
+    "arrival": (Channel.EMAIL,),  # told to the front desk: somebody began by themselves, link
     "enquiry": (Channel.EMAIL,),  # told to the front desk: somebody asks, link
     "question": (Channel.EMAIL,),  # a colleague asks, or answered
 }
@@ -143,6 +144,11 @@ def tell_clinic(
     return _queue(template, channel, address, client=client, words=words)
 
 
+def tell_stranger(address: str, template: str, *, channel: str, language: str, **words: Any) -> Notice:
+    """Queue to somebody who is not a client yet, in their language."""
+    return _queue(template, channel, address, words={"language": language, **words})
+
+
 # How the app above makes the link to a client's own page (intake.apps).
 HOME_LINK: list[Callable[[Client, datetime], str]] = []
 
@@ -196,8 +202,9 @@ def render(
 
 def deliver(notice: Notice) -> None:
     """Hand the message to the mail server or the gateway. Raises OSError (and kin) when that did not work."""
-    language = notice.client.language if notice.client else HOUSE
-    subject, text = render(notice.template, notice.channel, notice.words or {}, Practice.get(), language)
+    said = notice.words or {}
+    language = notice.client.language if notice.client else said.get("language", HOUSE)
+    subject, text = render(notice.template, notice.channel, said, Practice.get(), language)
     if notice.channel == Channel.SMS:
         gateway().send(to=notice.address, text=text, key=str(notice.pk))
         return

@@ -44,6 +44,7 @@ LEFT_OUT_COLUMNS = frozenset(
         "phone_index",
         "other_id_index",
         "origin_index",
+        "address_index",
         "key_canary",
     }
 )

@@ -42,6 +42,7 @@ NO_RECORD = frozenset(
         "practice.LegalHold",
         "practice.ErasureRequest",
         "intake.Invitation",
+        "intake.Arrival",
         "intake.Measure",
     }
 )

@@ -84,6 +84,7 @@ DUE: dict[str, Words] = {
     "release": _("Release"),
     "record_copy": _("Copy"),
     "message": _("Message"),
+    "assign": _("Therapist"),
 }
 ERRANDS: dict[str, Words] = {
     "not_sent": _("A form that was planned could not be sent: nobody on call, or no safe way. Ask them yourself."),
@@ -164,6 +165,13 @@ def _suggestion(facts: dict[str, Any], opened: datetime) -> list[Words]:
     reasons: list[Words] = [rule.reason for rule in fired[:2]]
     on_hold = _("On hold: see what has to be cleared first.") if facts.get("status") == "hold" else ""
     return [*(reasons or [_("New answers to weigh.")]), on_hold]
+
+
+def _todo(facts: dict[str, Any], opened: datetime) -> list[Words]:
+    if facts.get("reason") == "two_records":
+        said = gettext("The same person as {code}: two records. Read both; what is in one is not in the other.")
+        return [said.format(code=facts.get("code", ""))]
+    return [ERRANDS.get(facts.get("reason", ""), _("Something to do: see the client's page."))]
 
 
 def _unfinished(facts: dict[str, Any], opened: datetime) -> list[Words]:
@@ -257,10 +265,13 @@ REASONS: dict[str, Reason] = {
     "unfinished": _unfinished,
     "booster": _booster,
     "quiet": _quiet,
+    "assign": lambda facts, opened: [
+        gettext("Began the forms by themselves {day}. They have no therapist yet.").format(day=day(opened))
+    ],
     "message": lambda facts, opened: [
         gettext("Wrote to their therapist {day} at {time}.").format(day=day(opened), time=clock(opened))
     ],
-    "todo": lambda facts, opened: [ERRANDS.get(facts.get("reason", ""), _("Something to do: see the client's page."))],
+    "todo": _todo,
 }
 
 

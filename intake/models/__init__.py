@@ -1,5 +1,6 @@
 """What a client tells us."""
 
+from .arrivals import Arrival
 from .assessments import Assessment
 from .consents import Signature
 from .measures import Measure
@@ -9,6 +10,7 @@ from .shares import SharedScores
 
 __all__ = [
     "Answer",
+    "Arrival",
     "Assessment",
     "Intake",
     "Invitation",

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 
-from intake import enquiries, options
+from intake import arrivals, enquiries, options
 from intake.doors import see_other
 from intake.forms import Mail, Phone, Words, helper
 from practice.models import Practice, PublicPages
@@ -128,7 +128,8 @@ def options_page(request: HttpRequest, pages: PublicPages, practice: Practice) -
         }
         for way in found.ways
     ]
-    return render(request, "intake/options.html", {"title": found.title, "ways": ways, "facts": found.facts})
+    context = {"title": found.title, "ways": ways, "facts": found.facts, "may_begin": arrivals.is_open(pages)}
+    return render(request, "intake/options.html", context)
 
 
 @open_page

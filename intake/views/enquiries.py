@@ -15,13 +15,14 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from intake import arrivals
 from intake import enquiries as acts
 from intake.views.inviting import NewClientForm, admit_and_invite, previews
 from practice import audit, places
 from practice.access import Permission
 from practice.actions import NotNow
 from practice.forms import HouseForm, text, words_field
-from practice.models import Client, Enquiry, PublicPages, User
+from practice.models import Client, Enquiry, PublicPages, Site, User
 from practice.pages import StaffRequest, staff_page
 from practice.templatetags.ui import moment
 from practice.views import choosing
@@ -53,6 +54,7 @@ def enquiries(request: StaffRequest) -> HttpResponse:
         "top": choosing.url(chosen),
         "is_first": page.is_first,
         "is_open": PublicPages.get().is_open,
+        "new": arrivals.waiting(request.user).count(),
     }
     return render(request, "intake/enquiries.html", context)
 
@@ -195,6 +197,17 @@ class PublicPagesForm(HouseForm):
         required=False,
         help_text=_("Anyone may read about the ways of care, and ask you to contact them."),
     )
+    starts_open = forms.BooleanField(
+        label=_("People may begin the forms by themselves"),
+        required=False,
+        help_text=_(
+            "After a one-time code, without an invitation. They wait as new people until somebody here chooses their "
+            "therapist; a safety answer reaches who is on call at once."
+        ),
+    )
+    starts_site = forms.ModelChoiceField(
+        label=_("Site at which they begin"), queryset=Site.objects.all(), required=False, empty_label=_("Choose a site")
+    )
     cost_kap = text(
         _("What it costs: here, with the therapist"),
         240,
@@ -204,6 +217,13 @@ class PublicPagesForm(HouseForm):
     cost_home = text(_("What it costs: at home"), 240)
     cost_hospital = text(_("What it costs: at a hospital"), 240)
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1, max_value=2**31 - 1)
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or {}
+        wanted = PublicPages(starts_site=said.get("starts_site"))
+        if said.get("starts_open") and (missing := arrivals.lacking(wanted)):
+            self.add_error("starts_open" if arrivals.site_of(wanted) else "starts_site", missing)
+        return said
 
     @classmethod
     def initial_of(cls, pages: PublicPages) -> dict[str, Any]:
@@ -218,7 +238,12 @@ def public_pages(request: StaffRequest) -> HttpResponse:
         pages = PublicPages.objects.select_for_update().get(pk=1)
     form = PublicPagesForm(request.POST or None, initial=PublicPagesForm.initial_of(pages))
     if request.method != "POST" or not form.is_valid():
-        context = {"form": form, "options_url": reverse("options_page"), "is_open": pages.is_open}
+        context = {
+            "form": form,
+            "options_url": reverse("options_page"),
+            "is_open": pages.is_open,
+            "missing": arrivals.lacking(pages) if pages.starts_open else "",
+        }
         return render(request, "intake/public_pages.html", context, status=400 if form.errors else 200)
     said = form.cleaned_data
     if said["version"] != pages.version:

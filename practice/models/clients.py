@@ -41,6 +41,7 @@ class ClientQuerySet(models.QuerySet["Client"]):
             seen.append(Q(therapist=user))
         if Reach.TEAM in reach:
             seen.append(Q(therapist__supervisor=user))
+            seen.append(Q(therapist=None, site__in=user.sites.all()))  # nobody's yet: a clinician reads what they said
         if Reach.PRESCRIBED in reach:
             seen.append(Q(prescriber=user))
         if Reach.SITE in reach:

@@ -17,6 +17,10 @@ class PublicPages(models.Model):
     """
 
     is_open = models.BooleanField(_("the public pages are open"), default=True)
+    starts_open = models.BooleanField(_("people may begin the forms by themselves"), default=False)
+    starts_site = models.ForeignKey(
+        "practice.Site", on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )  # of their records, until somebody gives them to a therapist
     cost_kap = models.CharField(max_length=240, blank=True, default="")
     cost_infusion = models.CharField(max_length=240, blank=True, default="")
     cost_home = models.CharField(max_length=240, blank=True, default="")
@@ -26,7 +30,17 @@ class PublicPages(models.Model):
     objects: ClassVar[models.Manager[PublicPages]] = models.Manager()
 
     class Privacy:
-        plain = ["id", "is_open", "cost_kap", "cost_infusion", "cost_home", "cost_hospital", "version"]
+        plain = [
+            "id",
+            "is_open",
+            "starts_open",
+            "starts_site",
+            "cost_kap",
+            "cost_infusion",
+            "cost_home",
+            "cost_hospital",
+            "version",
+        ]
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(pk=1), name="public_pages_one_row")]
@@ -37,7 +51,7 @@ class PublicPages(models.Model):
     @classmethod
     def get(cls) -> PublicPages:
         """The row; the defaults while nobody has written one, for looking at a page writes nothing."""
-        return cls.objects.filter(pk=1).first() or cls(pk=1)
+        return cls.objects.select_related("starts_site").filter(pk=1).first() or cls(pk=1)
 
 
 class EnquiryQuerySet(RecordQuerySet):

@@ -61,6 +61,7 @@ KINDS: dict[str, Kind] = {
     "back_to_therapy": Kind(NOW, "refer", "calendar", _("Back to therapy"), _("Book therapy"), "referral", True, True),
     "adverse": Kind(NOW, "safety", "octagon-alert", _("Severe adverse event"), _("Open the plan"), "plan", True, True),
     "message": Kind(NOW, "watch", "message-circle", _("Message"), _("Read and answer"), "client_messages", waits=True),
+    "assign": Kind(NOW, "watch", "user-plus", _("New, nobody's yet"), _("Choose a therapist"), "arrival"),
     "integrate": Kind(
         WEEK, "watch", "calendar", _("Therapy after a session"), _("Record contact"), "referral", True, True
     ),

@@ -218,6 +218,8 @@ def shown(field: forms.Field, value: Any) -> str:
     """A value of a form in the words of its form."""
     if isinstance(field, forms.BooleanField):
         return gettext("Yes") if value else gettext("No")
+    if isinstance(field, forms.ModelChoiceField):
+        return str(value or gettext("Empty"))
     if isinstance(field, forms.ChoiceField):
         labels: Any = field.choices
         chosen = [str(v) for v in (value if isinstance(value, list) else [value])]

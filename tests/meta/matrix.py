@@ -9,7 +9,7 @@ from django.test import Client as Browser
 from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
-from intake.models import Assessment, Intake, Invitation, Measure, Message, Signature
+from intake.models import Arrival, Assessment, Intake, Invitation, Measure, Message, Signature
 from practice import actions, exports, taking_in
 from practice.clinical import table
 from practice.kap.actions import chaperone, feeds
@@ -32,6 +32,7 @@ from practice.models import (
     KeptForm,
     Note,
     PsychotherapyNote,
+    PublicPages,
     SafetyPlan,
     User,
 )
@@ -206,6 +207,11 @@ def build(people: dict[str, User | None], client: Client) -> World:
         if whose is not None:
             asked.answered_at, asked.answered_by, asked.words = now, maya, "Answer words"
         asked.save()
+    PublicPages.objects.update_or_create(pk=1, defaults={"starts_open": True, "starts_site": client.site})
+    came = Arrival(client=client, at=now, confirmed_at=now)
+    came.set_address("email", "noor@example.net")
+    came.name, came.birth_date = "Noor Vale", "1991-03-08"
+    came.save()
     copy = Export.objects.create(client=client, asked_by=maya, asked_at=now, state=Export.State.READY, ready_at=now)
     exports.folder(copy).mkdir(parents=True, exist_ok=True)
     return World(

@@ -8,7 +8,14 @@ from practice.privacy import classes, columns, our_models
 from practice.sealed import SealedField
 
 MODELS = our_models()
-IDENTIFYING_IN_CLEAR = {"email_index", "phone_index", "other_id_index", "origin_index", "start"}  # keyed digests
+IDENTIFYING_IN_CLEAR = {
+    "email_index",
+    "phone_index",
+    "other_id_index",
+    "origin_index",
+    "address_index",
+    "start",
+}  # keyed digests
 # Free text is sealed; these short texts are ours, chosen from a list, or names of staff and places.
 OPEN_TEXT = {
     "practice.Practice", "practice.Site", "practice.User", "practice.ClinicalSignature", "practice.AuditEvent",

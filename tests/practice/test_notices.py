@@ -58,6 +58,7 @@ WORDS: dict[str, dict[str, Any]] = {
     "report_ready": {"link": "http://testserver/reports/files/1/"},
     "export_ready": {"link": "http://testserver/practice/export/"},
     "locked": {"link": "http://testserver/"},
+    "arrival": {"link": "http://testserver/newcomers/"},
     "enquiry": {"link": "http://testserver/enquiries/"},
     "question": {"link": "http://testserver/clients/x/questions/y/", "answered": False},
     "referral_new": {

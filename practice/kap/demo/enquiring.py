@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from intake import enquiries
+from intake import arrivals, enquiries
 from practice import audit
-from practice.models import Enquiry, PublicPages
+from practice.models import Client, Enquiry, Notice, PublicPages
 
 if TYPE_CHECKING:
     from practice.kap.demo.story import Story
@@ -15,11 +15,23 @@ WAYS = ("email", "sms", "voice", "voicemail")
 
 
 def plan(story: "Story") -> None:
-    pages = PublicPages.objects.create(pk=1, **story.data["public"])
+    pages = PublicPages.objects.create(pk=1, starts_site=next(iter(story.sites.values())), **story.data["public"])
     fields = sorted(story.data["public"])
     audit.record("public_pages.edited", by=None, target=pages, at=story.when("560d 9:00"), fields=fields)
     for number, row in enumerate(story.data["enquiries"]):
         _ask(story, row, f"203.0.113.{number}")
+    for number, row in enumerate(story.data["arrivals"]):
+        at = story.when(row["at"])
+        story.do(at, _begin, row, f"198.51.100.{number}", at)
+
+
+def _begin(row: Mapping[str, Any], origin: str, at: datetime) -> None:
+    """Somebody begins by themselves, and types the code that they were sent."""
+    came = arrivals.begin(said=row, language="en", origin=origin, at=at)
+    code = next((note.words or {})["code"] for note in Notice.objects.filter(template="code").order_by("-pk")
+                if note.address == row["address"])  # fmt: skip
+    arrivals.confirm(arrival=came, code=code, at=at)
+    Client.objects.filter(arrivals=came).update(is_demo=True)
 
 
 def _ask(story: "Story", row: Mapping[str, Any], origin: str) -> None:

@@ -68,7 +68,7 @@ def tell(at: datetime) -> int:
     quiet.watch(at=at)
     Notice.objects.all().delete()
     Job.objects.exclude(pk__in=before).delete()
-    return len(story.data["people"])
+    return len(story.data["people"]) + len(story.data["arrivals"])
 
 
 class Story:
