@@ -22,12 +22,14 @@ from intake.views import (
     sending,
     sharing,
     support,
+    texts,
 )
 
 urlpatterns: list[URLPattern] = [
     # --- anyone
     path("options/", asking.options_page, name="options_page"),
     path("enquire/", asking.enquire, name="enquire"),
+    path("texts/in/", texts.texts_in, name="texts_in"),
     path("enquire/sent/", asking.enquire_sent, name="enquire_sent"),
     path("begin/", arriving.begin, name="begin"),
     path("begin/code/", arriving.begin_code, name="begin_code"),

@@ -13,7 +13,8 @@ from django.utils.translation import gettext, ngettext
 from practice import audit, notices
 from practice.access import GRANTS, REACH, Permission, Reach, Role
 from practice.actions import NotNow, hand_on
-from practice.models import Alert, Client, Handover, Task, User
+from practice.models import Alert, Client, Handover, Stop, Task, User
+from practice.sealed import blind
 
 IN_CARE = ~Q(clients__status__in=Client.LEFT)
 
@@ -148,7 +149,7 @@ def ownerless() -> QuerySet[Task]:
 
 
 def alarms() -> list[str]:
-    """What an admin must know: a sentence for each kind of thing that nobody looks after. Two queries."""
+    """What an admin must know: a sentence for each kind of thing that nobody looks after. Four queries at most."""
     clients, tasks = alone().count(), ownerless().count()
     found = []
     if clients:
@@ -159,4 +160,14 @@ def alarms() -> list[str]:
             "{n} open task stands with somebody who has left.", "{n} open tasks stand with people who have left.", tasks
         )
         found.append(said.format(n=tasks))
+    if deaf := _deaf():
+        said = gettext("{names}: their phone answered STOP, so urgent texts do not reach them. START turns them on.")
+        found.append(said.format(names=", ".join(deaf)))
     return found
+
+
+def _deaf() -> list[str]:
+    """Staff whose own phone refuses our texts: they are told of urgent flags by mail alone."""
+    phones = {blind("phone", each.phone): each.name for each in User.objects.filter(is_active=True).exclude(phone="")}
+    stopped = Stop.objects.running().filter(channel=Stop.Channel.SMS, address_index__in=phones) if phones else []
+    return sorted(phones[row.address_index] for row in stopped)

@@ -16,7 +16,7 @@ HOUSE = settings.LANGUAGE_CODE
 CODES = [code for code, _name in settings.LANGUAGES]
 DOORS = ("public", "client", "link")
 # Public pages that are not for clients.
-FOR_STAFF = {"demo_sign_in", "session_worker", "chaperone_worker", "feed", "healthz"}
+FOR_STAFF = {"demo_sign_in", "session_worker", "chaperone_worker", "feed", "healthz", "texts_in"}
 
 
 def checked(code: str) -> str:

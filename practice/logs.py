@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 FIELDS = ("job", "kind", "trouble", "attempts", "status", "method", "view", "ms", "error_id")
 _IDS = re.compile(
-    r"/(p|r|c|x|feed|alerts/open|reset/key)/[^/\s?]+|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\?\S+"
+    r"/(p|r|c|x|m|feed|alerts/open|reset/key)/[^/\s?]+|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\?\S+"
 )
 
 

@@ -22,8 +22,8 @@ from practice.models import KeptForm
 Answer = Callable[[HttpRequest], HttpResponse]
 CLEAR = '"cache", "storage"'
 UNSENT = "unsent"  # a device that holds what it could not send yet says so by this cookie: it is not emptied then
-# Addresses whose path is a key: the links of clients, clinics, chaperones and prescribers; calendar feeds.
-KEYED = ("/p/", "/r/", "/c/", "/x/", "/feed/")
+# Addresses whose path is a key: links of clients, clinics, chaperones and prescribers; the way out of a mail; feeds.
+KEYED = ("/p/", "/r/", "/c/", "/x/", "/m/", "/feed/")
 
 MOST_KEPT = 40  # fields of one page
 

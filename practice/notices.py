@@ -8,18 +8,22 @@ import smtplib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db.models import QuerySet
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.translation import gettext
 
-from practice import jobs
+from practice import audit, jobs
 from practice.language import HOUSE, checked
-from practice.models import Client, Practice, User
+from practice.models import Client, Practice, Stop, Task, User
 from practice.models.jobs import Notice
+from practice.sealed import link_token
 from practice.sms import gateway
 
 Channel = Notice.Channel
@@ -67,14 +71,27 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "arrival": (Channel.EMAIL,),  # told to the front desk: somebody began by themselves, link
     "enquiry": (Channel.EMAIL,),  # told to the front desk: somebody asks, link
     "question": (Channel.EMAIL,),  # a colleague asks, or answered
+    "text_stopped": (Channel.SMS,),  # STOP was heard: the one confirmation, 47 CFR 64.1200(a)(12)
+    "text_started": (Channel.SMS,),  # START was heard
+    "text_help": (Channel.SMS,),  # HELP
+    "text_unread": (Channel.SMS,),  # they wrote to a number that nobody reads
 }
 
 
+# Answers to a text, at once and whatever was stopped: they wrote just now.
+ANSWERS = ("text_stopped", "text_started", "text_help", "text_unread")
+
 # To clients, in the client's own language.
-TO_CLIENTS = ("invitation", "code", "reminder", "check_in", "news", "home", "call_me", "agreement", "message")
+TO_CLIENTS = (
+    *("invitation", "code", "reminder", "check_in", "news", "home", "call_me", "agreement", "message"),
+    *ANSWERS,
+)
 
 # To clients, and nobody waits for them: they go out in the client's daytime (Practice.messages_from, J1).
 CAN_WAIT = ("reminder", "check_in", "news", "agreement", "message")
+
+# What a mailbox may unsubscribe from (RFC 8058). The rest was asked for, or is needed to get in.
+MAY_STOP = CAN_WAIT
 
 # What the packages above note when a message was taken, or refused for good, by the mail server.
 SETTLED: list[Callable[[Notice], None]] = []
@@ -88,12 +105,24 @@ def is_refusal(trouble: Exception) -> bool:
 
 
 def is_stopped(notice: Notice) -> bool:
-    """Whether the reason is gone: the client left, or has said since that this way is not safe (check 75, R33)."""
+    """Whether the reason is gone: the client left, or has said since that this way is not safe (check 75, R33).
+
+    A number that answered STOP gets nothing, whoever it belongs to: the carrier would not deliver it either.
+    """
+    if notice.template in ANSWERS:
+        return False
+    if notice.channel == Channel.SMS and Stop.objects.of(Channel.SMS, notice.address).exists():
+        return True
     client = notice.client
     if client is None:
         return False
     theirs = notice.template in TO_CLIENTS
-    return client.status in Client.LEFT or (theirs and not client.may_reach_by(notice.channel))
+    return client.status in Client.LEFT or (theirs and not _may_tell(client, notice.channel, notice.template))
+
+
+def _may_tell(client: Client, channel: str, template: str) -> bool:
+    unsubscribed = channel == Channel.EMAIL and template in MAY_STOP and client.mails_stopped_at is not None
+    return client.may_reach_by(channel) and not unsubscribed
 
 
 def unsent(at: datetime) -> QuerySet[Notice]:
@@ -130,11 +159,39 @@ def tell_client(client: Client, template: str, *, channels: tuple[str, ...] | No
     now = timezone.now()
     when = daytime(now, client, Practice.get()) if template in CAN_WAIT else now
     for channel in channels or TEMPLATES[template]:
-        if client.may_reach_by(channel):
+        if _may_tell(client, channel, template):
             address = client.email if channel == Channel.EMAIL else client.phone
             _queue(template, channel, address, client=client, words=words, run_at=when)
             used.append(str(channel))
+    if not used:
+        call_instead(client, now)
     return used
+
+
+def call_instead(client: Client, at: datetime) -> None:
+    """Open a call to make, once, when the ways to somebody are closed because they asked us to stop (J4)."""
+    since = [row for row in (client.texts_stopped_at, client.mails_stopped_at) if row]
+    if not since or client.status in Client.LEFT:
+        return
+    index = client.phone_index if client.texts_stopped_at else client.email_index
+    row = Stop.objects.running().filter(address_index=index).first()
+    if row is not None:
+        Task.open(client, "todo", at=at, subject_id=row.pk, owner=client.therapist, reason="call_instead")
+        audit.record("notice.call_instead", by=None, client=client, target=row, at=at)
+
+
+def after_stop(notice: Notice, at: datetime) -> None:
+    """What waited when they asked us to stop: when no other way carried the same, somebody calls."""
+    client = notice.client
+    if client is None or notice.template not in CAN_WAIT:
+        return
+    if not any(_may_tell(client, channel, notice.template) for channel in TEMPLATES[notice.template]):
+        call_instead(client, at)
+
+
+def answer_text(template: str, number: str, client: Client | None) -> Notice:
+    """Queue the answer to a text that somebody sent us."""
+    return _queue(template, Channel.SMS, number, client=client, words={})
 
 
 def tell_clinic(
@@ -155,7 +212,10 @@ HOME_LINK: list[Callable[[Client, datetime], str]] = []
 
 def tell_news(client: Client, at: datetime, template: str = "news") -> list[str]:
     """Say that there is something new on the client's own page (N6). Returns the channels used."""
-    if client.status in Client.LEFT or not any(client.may_reach_by(channel) for channel in TEMPLATES[template]):
+    if client.status in Client.LEFT:
+        return []
+    if not any(client.may_reach_by(channel) for channel in TEMPLATES[template]):
+        call_instead(client, at)
         return []
     (home_link,) = HOME_LINK
     return tell_client(client, template, link=home_link(client, at))
@@ -200,6 +260,11 @@ def render(
     return subject.strip(), body.strip() + "\n"
 
 
+def unsubscribe_token(pk: UUID) -> str:
+    """What stops mails to where this one went: the notice's id and a key made from the link key, kept nowhere."""
+    return f"{pk.hex}{link_token('mail', pk, 1)}"
+
+
 def deliver(notice: Notice) -> None:
     """Hand the message to the mail server or the gateway. Raises OSError (and kin) when that did not work."""
     said = notice.words or {}
@@ -208,9 +273,13 @@ def deliver(notice: Notice) -> None:
     if notice.channel == Channel.SMS:
         gateway().send(to=notice.address, text=text, key=str(notice.pk))
         return
-    mail = EmailMultiAlternatives(
-        subject, text, settings.DEFAULT_FROM_EMAIL, [notice.address], headers={"Message-ID": f"<{notice.pk}@waymark>"}
-    )
+    headers = {"Message-ID": f"<{notice.pk}@waymark>"}
+    if notice.client is not None and notice.template in MAY_STOP:
+        way_out = link(reverse("mail_stop", args=[unsubscribe_token(notice.pk)]))
+        headers |= {"List-Unsubscribe": f"<{way_out}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+        with translation.override(language):
+            text += "\n" + gettext("To get no more mails like this one:") + f" {way_out}\n"
+    mail = EmailMultiAlternatives(subject, text, settings.DEFAULT_FROM_EMAIL, [notice.address], headers=headers)
     frame = {"text": text, "language": language if notice.template in TO_CLIENTS else HOUSE}
     mail.attach_alternative(render_to_string("emails/frame.html", frame), "text/html")
     mail.send()

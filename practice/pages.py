@@ -3,6 +3,7 @@
     @public                      anyone, signed out; the only way around the sign-in
     @staff_page(Permission.X)    staff who may do X; a client's row is then fetched by `client_of` or `record_of`
     @client_page                 a client on a link that they opened on this device (request.link)
+    @signed                      another system, or a mail program: its proof is in the body or the address
     @link_page                   the steps before that: opening the link, the return code
 
 A POST through any door but @autosave, and staff_page(often=True), carries the key of its form and is one transaction: a
@@ -25,6 +26,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
+from django.views.decorators.csrf import csrf_exempt
 
 from practice import audit
 from practice.access import Permission
@@ -100,6 +102,18 @@ def ask_again(request: HttpRequest) -> HttpResponse:
     demo = request.session.get("demo_role")  # the people of the demo have no password: they press their button again
     door = reverse("demo_sign_in", args=[demo]) if demo else reverse("account_reauthenticate")
     return HttpResponseRedirect(f"{door}?{urlencode({'next': next_page})}")
+
+
+def signed(view: View) -> View:
+    """What another system sends, without a page of ours: the body, or the address, carries its own proof."""
+
+    @csrf_exempt
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        with transaction.atomic():
+            return view(request, *args, **kwargs)
+
+    return _door(login_not_required(guarded), Door("public"))
 
 
 def client_door(view: View, kind: str) -> View:

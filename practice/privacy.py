@@ -23,6 +23,7 @@ LEFT_OUT: dict[str, str | Promise] = {
     "practice.NameStart": _("An index made from the names, with a key that stays here."),
     "practice.Job": _("Work waiting to be done; it says nothing that the record does not."),
     "practice.Notice": _("How messages travelled; their words are emptied once they are sent."),
+    "practice.Stop": _("Numbers and mailboxes that asked us to stop, as keyed indexes; the chart says it of a client."),
     "practice.SentForm": _("Keys that stop a form from being taken twice."),
     "practice.KeptForm": _("What somebody on staff was typing when their page locked; it is theirs."),
     "practice.ClientImport": _("A file of clients while it is being taken in; the clients themselves are in the copy."),

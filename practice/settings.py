@@ -226,6 +226,8 @@ DEFAULT_FROM_EMAIL = env("MAIL_FROM", default="practice@localhost")
 SMS_GATEWAY = env("SMS_GATEWAY", default="practice.sms.FileGateway")
 SMS_URL = env("SMS_URL", default="")
 SMS_TOKEN = env("SMS_TOKEN", default="")
+# SMS_IN_SECRET: the key with which the service signs the texts it hands over at /texts/in/; without it none are taken.
+SMS_IN_SECRET = env("SMS_IN_SECRET", default="")
 
 # --- Backups ---------------------------------------------------------------------------------------------------------
 # BACKUP_RECIPIENTS: public keys of age (age1...), with commas; the identities that open a backup stay off this machine.

@@ -39,6 +39,7 @@ def deliver_notice(ref: str) -> Callable[[], None] | None:
         return None
     if notices.is_stopped(notice):
         Notice.objects.filter(pk=ref).update(state=Notice.State.STOPPED, words=None)
+        notices.after_stop(notice, timezone.now())
         return None
     Notice.objects.filter(pk=ref).update(attempts=F("attempts") + 1)
     try:

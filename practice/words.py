@@ -95,6 +95,7 @@ ERRANDS: dict[str, Words] = {
     "chaperone_now": _("The adult in the home asked for help at once. Read the log of the session and grade it."),
     "client_away": _("The client told of days on which they cannot come. Plan around them."),
     "client_away_booked": _("The client cannot come on a day that is booked. Find another day with them."),
+    "call_instead": _("They asked us to stop texts or mails, and no other way is safe. Call them about what is new."),
     "not_delivered": _("A message to them did not arrive. Check the address with them; see Messages sent."),
     "wrong_codes": _("Somebody typed wrong codes on their link. Call them, and send a new link if it was them."),
 }
@@ -269,7 +270,11 @@ REASONS: dict[str, Reason] = {
         gettext("Began the forms by themselves {day}. They have no therapist yet.").format(day=day(opened))
     ],
     "message": lambda facts, opened: [
-        gettext("Wrote to their therapist {day} at {time}.").format(day=day(opened), time=clock(opened))
+        (
+            gettext("Texted a number that nobody reads, {day} at {time}. Read it today.")
+            if facts.get("by_text")
+            else gettext("Wrote to their therapist {day} at {time}.")
+        ).format(day=day(opened), time=clock(opened))
     ],
     "todo": _todo,
 }

@@ -25,6 +25,7 @@ class Message(ClientRecord):
     words = SealedField()
     at = models.DateTimeField()
     wants_help = models.BooleanField(default=False)  # sent with "I need help now"
+    by_text = models.BooleanField(default=False)  # texted to our number, which nobody reads
     read_by_at = models.DateTimeField(null=True, blank=True)  # what the client was told: it is read by then
 
     if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Message(ClientRecord):
 
     class Privacy:
         clinical = ["words", "wants_help"]
-        plain = ["id", "client", "by", "at", "read_by_at"]
+        plain = ["id", "client", "by", "at", "by_text", "read_by_at"]
 
     class Meta:
         ordering = ["-at"]

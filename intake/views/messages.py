@@ -150,7 +150,8 @@ def _row(row: Message, client: Client) -> dict[str, Any]:
     if not seen:
         said = [gettext("Not opened yet.")]
     if theirs and not seen and row.read_by_at:
-        said.append(gettext("They were told: read by {when}.").format(when=moment(row.read_by_at)))
+        words_of = gettext("To be read by {when}.") if row.by_text else gettext("They were told: read by {when}.")
+        said.append(words_of.format(when=moment(row.read_by_at)))
     return {
         "pk": row.pk,
         "theirs": theirs,
@@ -158,6 +159,7 @@ def _row(row: Message, client: Client) -> dict[str, Any]:
         "at": row.at,
         "words": row.words,
         "wants_help": row.wants_help,
+        "by_text": row.by_text,
         "state": " ".join(said),
     }
 

@@ -183,6 +183,7 @@ def _row(row: Message, client: Client, practice: Practice, at: datetime) -> dict
         "at": row.at,
         "words": row.words,
         "wants_help": row.wants_help,
+        "by_text": row.by_text,
         "state": _read_words(row, practice, at) if mine else "",
     }
 

@@ -14,6 +14,7 @@ from .notes import Note, PsychotherapyNote
 from .people import CoverageShift, RoleGrant, User
 from .safety_plans import SafetyPlan
 from .sites import ClinicalSignature, Practice, Site
+from .stops import Stop
 from .tasks import Task
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "SafetyPlan",
     "SentForm",
     "Site",
+    "Stop",
     "Task",
     "User",
 ]

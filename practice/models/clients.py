@@ -165,6 +165,8 @@ class Client(models.Model):
     other_id_index = models.CharField(max_length=32, blank=True, default="", db_index=True)
     language = models.CharField(max_length=8, default="en")
     zone = models.CharField(max_length=64, blank=True, default="")
+    texts_stopped_at = models.DateTimeField(null=True, blank=True)  # their number answered STOP (Stop)
+    mails_stopped_at = models.DateTimeField(null=True, blank=True)  # their mailbox unsubscribed from what it may
 
     # Kept in the same transaction as what they are made from, so that the caseload is one query.
     phq9 = models.JSONField(
@@ -213,6 +215,8 @@ class Client(models.Model):
             "created_at",
             "language",
             "zone",
+            "texts_stopped_at",
+            "mails_stopped_at",
             "rank_since",
             "last_heard_at",
             "next_session_at",
@@ -257,7 +261,12 @@ class Client(models.Model):
         return next((c for c in self.contacts or [] if c.get("role") == role), None)
 
     def may_reach_by(self, channel: str) -> bool:
-        """Whether "email", "sms" or "voice" is safe, by the client's own word; until they gave it, what we have."""
+        """Whether "email", "sms" or "voice" is safe, by the client's own word; until they gave it, what we have.
+
+        Never "sms" to a number that answered STOP.
+        """
+        if channel == "sms" and self.texts_stopped_at:
+            return False
         return bool((self.reach or {}).get(channel, True)) and bool(self.email if channel == "email" else self.phone)
 
     def set_identity(self, **fields: Any) -> None:
@@ -267,6 +276,15 @@ class Client(models.Model):
         self.email_index = blind("email", self.email) if self.email else ""
         self.phone_index = blind("phone", self.phone) if self.phone else ""
         self.other_id_index = blind("other_id", self.other_id) if self.other_id else ""
+        if "email" in fields or "phone" in fields:
+            self._note_stops()
+
+    def _note_stops(self) -> None:
+        """A new number or mailbox may have asked us to stop before it was theirs."""
+        from practice.models.stops import Stop  # the stop belongs to the number, and is read by the client
+
+        since = Stop.moments([self.email_index, self.phone_index])
+        self.texts_stopped_at, self.mails_stopped_at = since.get("sms"), since.get("email")
 
     def save_identity(self) -> None:
         """Save, and rewrite the index of name beginnings."""

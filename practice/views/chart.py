@@ -186,6 +186,8 @@ def story(client: Client, flags: Sequence[Alert], may: set[Permission], at: date
     chips = []
     if flags:
         chips.append({"tone": "safety", "icon": "octagon-alert", "text": gettext("Safety flag open")})
+    if client.texts_stopped_at:
+        chips.append({"tone": "refer", "icon": "message-circle", "text": gettext("No texts: STOP")})
     if client.status in Client.LEFT:
         chips.append({"tone": "", "icon": "log-out", "text": client.get_status_display()})
     facts = [
@@ -238,6 +240,12 @@ def reach_words(client: Client) -> str:
         said.append(gettext("voicemail is fine") if may_leave else gettext("no voicemail"))
     if by_mail:
         said.append(gettext("e-mail too") if said else gettext("E-mail {address}").format(address=client.email))
+    if client.texts_stopped_at:
+        said.append(gettext("no texts: they sent STOP {day}").format(day=moment(client.texts_stopped_at)))
+    if client.mails_stopped_at:
+        said.append(
+            gettext("no reminders by e-mail: they unsubscribed {day}").format(day=moment(client.mails_stopped_at))
+        )
     if note := (client.reach or {}).get("note"):
         said.append(str(note))
     return ", ".join(said) or gettext("No safe way known: ask at the next visit")

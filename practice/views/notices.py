@@ -6,12 +6,14 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from practice import audit, notices
 from practice.access import Permission
-from practice.models import Notice
+from practice.models import Client, Notice
 from practice.pages import client_of, staff_page
+from practice.templatetags.ui import moment
 from practice.views.chart import frame
 
 PER_PAGE = 50
@@ -27,6 +29,10 @@ ABOUT = {
     "call_me": _("Reply to a request for a call"),
     "agreement": _("Agreement to sign"),
     "message": _("A message on their page"),
+    "text_stopped": _("Answer to STOP"),
+    "text_started": _("Answer to START"),
+    "text_help": _("Answer to HELP"),
+    "text_unread": _("Answer to a text that nobody reads"),
 }
 TROUBLE = {
     "SMTPRecipientsRefused": _("There is no such address, says the mail server."),
@@ -44,7 +50,31 @@ def notices_sent(request: HttpRequest, pk: UUID) -> HttpResponse:
     found = Notice.objects.filter(client=client, template__in=notices.TO_CLIENTS).order_by("-created_at")
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     rows = [{"notice": notice, "about": ABOUT[notice.template], "trouble": trouble_words(notice)} for notice in page]
-    return render(request, "practice/notices_sent.html", {**frame(request, client, at), "rows": rows, "page": page})
+    return render(
+        request,
+        "practice/notices_sent.html",
+        {**frame(request, client, at), "rows": rows, "page": page, "stops": stop_words(client)},
+    )
+
+
+def stop_words(client: Client) -> list[str]:
+    """Since when texts or mails to this client are stopped by who has the number or the mailbox, and what ends that."""
+    said = []
+    if client.texts_stopped_at:
+        said.append(
+            gettext(
+                "Their number answered STOP {when}: no texts go out. Only a text START from that number"
+                " turns them on again."
+            ).format(when=moment(client.texts_stopped_at))
+        )
+    if client.mails_stopped_at:
+        said.append(
+            gettext(
+                "They unsubscribed from mails {when}: no reminders, check-ins or news by mail. The link at"
+                " the end of those mails turns them on again."
+            ).format(when=moment(client.mails_stopped_at))
+        )
+    return said
 
 
 def trouble_words(notice: Notice) -> str:

@@ -37,6 +37,7 @@ ALSO = {"front_desk": ("caseload", "search", "client_edit", "client_invite"), "a
 ELSEWHERE = {"link_open", "link_new", "my_locked"}  # the client's; and what is no page: a file, a machine's answer
 NO_PAGE = {
     "healthz",
+    "texts_in",
     "leave",
     "agreement_copy",
     "release_copy",

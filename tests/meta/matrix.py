@@ -31,11 +31,13 @@ from practice.models import (
     Job,
     KeptForm,
     Note,
+    Notice,
     PsychotherapyNote,
     PublicPages,
     SafetyPlan,
     User,
 )
+from practice.notices import unsubscribe_token
 from referrals import disclosure, letters
 from referrals import packet as packets
 from referrals.actions import releases, tuning
@@ -212,6 +214,9 @@ def build(people: dict[str, User | None], client: Client) -> World:
     came.set_address("email", "noor@example.net")
     came.name, came.birth_date = "Noor Vale", "1991-03-08"
     came.save()
+    mailed = Notice(client=client, template="reminder", channel="email", created_at=now)
+    mailed.address = client.email
+    mailed.save()
     copy = Export.objects.create(client=client, asked_by=maya, asked_at=now, state=Export.State.READY, ready_at=now)
     exports.folder(copy).mkdir(parents=True, exist_ok=True)
     return World(
@@ -259,6 +264,7 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "chaperone_open.token": home.token,
             "chaperone_news.token": home.token,
             "prescriber_open.token": question_out.token,
+            "mail_stop.token": unsubscribe_token(mailed.pk),
             "feed.token": feeds.make(by=maya, at=now).token,
             "clearance": cleared.pk,
             "absence": ClientAbsence.objects.create(client=client, first_on=now.date(), last_on=now.date()).pk,

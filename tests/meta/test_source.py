@@ -26,7 +26,10 @@ REFUSED = {
             "practice/views/public.py": "the health check's SELECT 1",
         },
     ),
-    r"csrf_exempt": ("every POST carries a token", {}),
+    r"csrf_exempt": (
+        "every POST carries a token",
+        {"practice/pages.py": "@signed: another system and mail programs have no page of ours; they carry a signature"},
+    ),
     r"date\.today\(|datetime\.now\(|utcnow\(": ("the clock is passed in; views read timezone.now()", {}),
     r"\bTemplate\(|from_string\(": ("text that people can edit is never a template", {}),
     r"\bprint\(": ("logs go through logging", {}),

@@ -71,6 +71,7 @@ WORDS: dict[str, dict[str, Any]] = {
     "desk_message": {"reference": "CH-0412-2", "link": f"http://testserver/r/{TOKEN}/"},
     "desk_taken_back": {"reference": "CH-0412-2", "link": f"http://testserver/r/{TOKEN}/"},
     "desk_link": {"reference": "CH-0412-2", "link": f"http://testserver/r/{TOKEN}/"},
+    **{template: {} for template in notices.ANSWERS},
     "desk_code": {"code": "204817"},
     "prescriber_asked": {"link": f"http://testserver/x/{TOKEN}/"},
     "prescriber_code": {"code": "204817"},
