@@ -113,16 +113,19 @@ def manifest(
         "begun_at": record.plain(begun),
         "ended_at": record.plain(ended),
         "rows": rows,
-        "left_out": list(left_out(client)),
+        "left_out": list(left_out(kinds, client)),
         "files": [{"path": e.path, "bytes": e.size, "sha256": e.sha256} for e in entries],
     }
     return (json.dumps(said, ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def left_out(client: Client | None) -> Iterator[dict[str, Any]]:
+def left_out(kinds: list[Kind], client: Client | None) -> Iterator[dict[str, Any]]:
     """What is not in the bundle, and why. How many psychotherapy notes there are is told of a whole practice only."""
+    there = {kind.label for kind in kinds}
     of_client = {kind.label for kind in record.kinds(of_client=True)}
     for label, why in LEFT_OUT.items():
+        if label in there:
+            continue
         said: dict[str, Any] = {"table": label.lower().replace(".", "-"), "why": str(why)}
         if label == PsychotherapyNote._meta.label and client is None:
             said["rows"] = PsychotherapyNote._base_manager.count()

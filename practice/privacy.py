@@ -31,7 +31,10 @@ LEFT_OUT: dict[str, str | Promise] = {
     "practice.AuditHead": _("The end of that trail."),
     "practice.Export": _("A note that this copy, or one like it, was made."),
     "practice.ExportFile": _("The table of contents of such a copy."),
+    "practice.Backup": _("When this installation was last backed up; another one makes its own."),
     "intake.MessageDraft": _("What a client has typed to their therapist and not sent."),
+    "referrals.ReportFile": _("A note that a report was made as a file; what it was made from is in the copy."),
+    "referrals.ReportPart": _("The rows of such a file, as they were then."),
     "kap.Feed": _("Secret addresses of calendars; they are made anew."),
 }
 # Secrets, and values that mean nothing without a key that stays here.

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import models
 
-from practice.models import Client, ClientRecord, SafetyPlan
+from practice.models import Client, ClientRecord, PsychotherapyNote, SafetyPlan
 from practice.privacy import LEFT_OUT, LEFT_OUT_COLUMNS, THEIRS_UNTIL, classes, our_models
 from practice.safety_plan import plan_pdf
 from practice.sealed import SealedBytes, SealedField, SealedJSON
@@ -63,7 +63,7 @@ class Kind:
 
     @property
     def columns(self) -> list[Any]:
-        return [f for f in self.model._meta.concrete_fields if f.name not in LEFT_OUT_COLUMNS]
+        return [f for f in self.model._meta.concrete_fields if not is_left_out(f)]
 
     @property
     def files(self) -> list[SealedBytes]:
@@ -92,13 +92,19 @@ class Kind:
         return found.filter(**{path_to_client(self.model): client_id}).select_related(*self.named)
 
 
+def is_left_out(column: Any) -> bool:
+    """Whether it is a secret, or points at a row that is in no export."""
+    return column.name in LEFT_OUT_COLUMNS or (column.is_relation and column.related_model._meta.label in LEFT_OUT)
+
+
 def path_to_client(model: type[models.Model]) -> str:
     return model.client_path if issubclass(model, ClientRecord) else "pk"
 
 
-def kinds(*, of_client: bool) -> list[Kind]:
-    """The tables of an export: those of a client's record, or every one."""
-    found = [Kind(model) for model in our_models() if model._meta.label not in LEFT_OUT]
+def kinds(*, of_client: bool, private: bool = False) -> list[Kind]:
+    """The tables of an export: those of a client's record, or every one; `private`: with the psychotherapy notes."""
+    also = {PsychotherapyNote._meta.label} if private and not of_client else set()
+    found = [Kind(model) for model in our_models() if model._meta.label in also or model._meta.label not in LEFT_OUT]
     return [kind for kind in found if not of_client or issubclass(kind.model, Client | ClientRecord)]
 
 
@@ -110,7 +116,8 @@ def cells(kind: Kind, row: Any, *, names: bool) -> dict[str, Any]:
             body = getattr(row, column.name)
             found[column.name] = file_path(kind, row, column.name, bytes(body)) if body else None
             continue
-        found[column.name] = plain(getattr(row, column.attname))
+        value = plain(getattr(row, column.attname))
+        found[column.name] = in_order(value) if isinstance(column, models.JSONField) else value
         if names and column.name in kind.named:
             target = getattr(row, column.name)
             found[f"{column.name}_name"] = str(target) if target is not None else ""
@@ -130,6 +137,13 @@ def plain(value: Any) -> Any:
     return value
 
 
+def in_order(value: Any) -> Any:
+    """A JSON value with its keys in order: PostgreSQL does not keep the order that SQLite keeps."""
+    if isinstance(value, dict):
+        return {key: in_order(value[key]) for key in sorted(value)}
+    return [in_order(each) for each in value] if isinstance(value, list) else value
+
+
 def files(kind: Kind, row: Any) -> Iterator[tuple[str, bytes]]:
     """The files of a row: what is stored in it, and its PDF."""
     for column in kind.files:
@@ -137,7 +151,12 @@ def files(kind: Kind, row: Any) -> Iterator[tuple[str, bytes]]:
             yield file_path(kind, row, column.name, bytes(body)), bytes(body)
     made = DOCUMENTS[kind.label](row) if kind.label in DOCUMENTS else None
     if made is not None:
-        yield f"files/{kind.name}/{row.pk}.pdf", made
+        yield document_path(kind, row), made
+
+
+def document_path(kind: Kind, row: Any) -> str:
+    """Where the PDF lies that is made from this row."""
+    return f"files/{kind.name}/{row.pk}.pdf"
 
 
 def file_path(kind: Kind, row: Any, column: str, body: bytes) -> str:

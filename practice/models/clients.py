@@ -289,13 +289,17 @@ class Client(models.Model):
     def save_identity(self) -> None:
         """Save, and rewrite the index of name beginnings."""
         self.save()
+        NameStart.objects.filter(client=self).delete()
+        NameStart.objects.bulk_create(self.name_starts())
+
+    def name_starts(self) -> list[NameStart]:
+        """The index of how their names begin, as it should be. Does not save."""
         starts = {
             word[:n]
             for word in normalise(f"{self.legal_name} {self.name_used}").split()
             for n in range(1, min(len(word), LONGEST_START) + 1)
         }
-        NameStart.objects.filter(client=self).delete()
-        NameStart.objects.bulk_create([NameStart(client=self, start=blind("name", s)) for s in sorted(starts)])
+        return [NameStart(client=self, start=blind("name", s)) for s in sorted(starts)]
 
     def refresh_rank(self) -> None:
         """Put the client where its most pressing open task belongs: group, place in it, and since when."""

@@ -112,6 +112,7 @@ ACTION_WORDS = {
     "export.asked": _("Had a copy made"),
     "export.made": _("A copy was made"),
     "export.written": _("Wrote a copy of everything, at the server"),
+    "practice.taken_in": _("Took the whole practice in from a copy, at the server"),
     "export.fetched": _("Fetched a copy"),
     "export.stopped": _("A copy was not made: the right to it was gone"),
     "export.deleted": _("A copy was deleted"),

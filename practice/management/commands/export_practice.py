@@ -1,4 +1,7 @@
-"""manage.py export_practice --to FOLDER: everything the practice keeps, as open files."""
+"""manage.py export_practice --to FOLDER: everything the practice keeps, as open files.
+
+What `manage.py import_practice` takes in elsewhere.
+"""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -16,15 +19,21 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--to", required=True, type=Path, metavar="FOLDER", help="an empty or new folder")
+        parser.add_argument(
+            "--psychotherapy-notes",
+            action="store_true",
+            help="with the psychotherapy notes, which are their writer's alone: only to move to another Waymark",
+        )
 
-    def handle(self, to: Path, **options: Any) -> None:
+    def handle(self, to: Path, psychotherapy_notes: bool = False, **options: Any) -> None:
         try:
             to.mkdir(mode=0o700, parents=True, exist_ok=True)
             if any(to.iterdir()):
                 raise CommandError(f"{to} is not empty. Nothing was written.")
         except (NotADirectoryError, FileExistsError, PermissionError) as trouble:
             raise CommandError(f"{to} is no folder that can be written to. Nothing was written.") from trouble
-        begun, kinds, entries = timezone.now(), record.kinds(of_client=False), list[Entry]()
+        begun, entries = timezone.now(), list[Entry]()
+        kinds = record.kinds(of_client=False, private=psychotherapy_notes)
 
         def put(path: str, body: bytes, rows: int | None) -> None:
             file = to / path
@@ -40,7 +49,10 @@ class Command(BaseCommand):
         bundle.write_explanations(kinds, None, put)
         ended = timezone.now()
         put(MANIFEST, bundle.manifest(kinds, None, entries, begun=begun, ended=ended), None)
-        audit.record("export.written", by=None, at=ended, files=len(entries), sha256=entries[-1].sha256)
+        audit.record(
+            "export.written", by=None, at=ended, files=len(entries), sha256=entries[-1].sha256,
+            psychotherapy_notes=psychotherapy_notes,
+        )  # fmt: skip
         rows = sum(entry.rows or 0 for entry in entries)
         self.stdout.write(
             f"{rows} rows and {len(entries)} files. They are not encrypted: keep them where you keep charts."
