@@ -34,8 +34,8 @@ def find(number: int | None, name: str, born: date | None) -> Client | None:
 
 
 def _known() -> ClientQuerySet:
-    """Everybody but those who asked to be deleted and are only kept."""
-    return Client.objects.exclude(status=Client.Status.RESTRICTED)
+    """Everybody but those who asked to be deleted and are only kept, and records that were merged into another."""
+    return Client.objects.exclude(status__in=Client.HIDDEN)
 
 
 @transaction.atomic

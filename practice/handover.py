@@ -64,7 +64,7 @@ def prescribed(person: User) -> QuerySet[Client]:
 
 def still_open(person: User) -> QuerySet[Client]:
     """Those of this therapist whose care ended, with something open all the same: a flag after a death."""
-    left = Client.objects.filter(therapist=person, status__in=Client.LEFT)
+    left = Client.objects.filter(therapist=person, status__in=Client.LEFT).exclude(status=Client.Status.MERGED)
     tasks = Task.objects.filter(client=OuterRef("pk"), done_at=None)
     return left.filter(Exists(tasks) | Exists(Alert.objects.open().filter(client=OuterRef("pk"))))
 

@@ -6,7 +6,7 @@ The same file twice doubles nobody: every row that is taken has something by whi
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -18,16 +18,15 @@ from django.db import models
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from practice import alike
 from practice.access import Role
 from practice.csv_in import Row, column_key
 from practice.forms import phone_like
-from practice.models import Client, NameStart, Site, User
-from practice.models.clients import LONGEST_START
-from practice.sealed import blind, normalise
+from practice.models import Site, User
+from practice.sealed import normalise
 
 MOST_ROWS = 5000
 OLDEST_BIRTH = date(1900, 1, 1)
-CHUNK = 500  # values in one question to the database
 NOTHING = {"-", "–", "n/a", "null"}
 FORMULA = re.compile(r"[=@+\-]")
 TURNS_TEXT = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -240,25 +239,13 @@ def _whose(found: Planned, therapist: User | None, site: Site | None) -> None:
 
 # --- Beside those who are here, and the rows above -------------------------------------------------------------------
 
-INDEXES = {"other_id_index": "other_id", "email_index": "email", "phone_index": "phone"}
-
-
-def _keys(one: Planned) -> Iterator[tuple[str, str]]:
-    """(what, value) of everything by which this person may be somebody known, the surest first."""
-    for column, key in INDEXES.items():
-        if one.identity.get(key):
-            yield column, blind(key, one.identity[key])
-    if one.identity.get("birth_date"):
-        for name in {normalise(one.identity.get(key, "")) for key in ("legal_name", "name_used")} - {""}:
-            yield "person", f"{name}|{one.identity['birth_date']}"
-
 
 def _compare(planned: Sequence[Planned], separate: frozenset[int]) -> None:
     open_ = [one for one in planned if one.fate == Fate.NEW]
-    known = _known(open_)
+    known = alike.known(one.identity for one in open_)
     above: dict[tuple[str, str], int] = {}
     for one in open_:
-        keys = list(_keys(one))
+        keys = list(alike.keys_of(one.identity))
         here = next((key for key in keys if key in known), None)
         there = next((key for key in keys if key in above), None)
         if here and here[0] == "other_id_index":
@@ -272,36 +259,3 @@ def _compare(planned: Sequence[Planned], separate: frozenset[int]) -> None:
         if one.fate == Fate.NEW:
             for key in keys:
                 above.setdefault(key, one.number)
-
-
-def _known(planned: Sequence[Planned]) -> dict[tuple[str, str], list[UUID]]:
-    """The clients who are here, by each key that a row has."""
-    wanted: dict[str, set[str]] = {}
-    for one in planned:
-        for what, value in _keys(one):
-            wanted.setdefault(what, set()).add(value)
-    found: dict[tuple[str, str], list[UUID]] = {}
-    for column in INDEXES:
-        for some in _chunks(sorted(wanted.get(column, ()))):
-            for value, pk in Client.objects.filter(**{f"{column}__in": some}).values_list(column, "pk"):
-                found.setdefault((column, value), []).append(pk)
-    for value, pk in _namesakes(wanted.get("person", set())):
-        found.setdefault(("person", value), []).append(pk)
-    return found
-
-
-def _namesakes(wanted: set[str]) -> Iterator[tuple[str, UUID]]:
-    """(name|birth date, client) of everybody here who has one of these, by the keyed index of name beginnings."""
-    starts = {blind("name", value.split("|")[0].split()[0][:LONGEST_START]) for value in wanted}
-    near: set[UUID] = set()
-    for some in _chunks(sorted(starts)):
-        near |= set(NameStart.objects.filter(start__in=some).values_list("client_id", flat=True))
-    for people in _chunks(sorted(near)):
-        for client in Client.objects.filter(pk__in=people):
-            for name in {normalise(client.legal_name), normalise(client.name_used)}:
-                if (value := f"{name}|{client.birth_date}") in wanted:
-                    yield value, client.pk
-
-
-def _chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    return (values[n : n + CHUNK] for n in range(0, len(values), CHUNK))

@@ -276,7 +276,8 @@ def past_floor(practice: Practice, at: datetime) -> list[tuple[Client, Finding]]
     cut = at - relativedelta(years=practice.record_years)
     hold = LegalHold.objects.filter(client=OuterRef("pk"), lifted_at=None)
     quiet = Q(last_heard_at=None) | Q(last_heard_at__lt=cut)
-    old = Client.objects.filter(quiet, ~Exists(hold), status__in=Client.LEFT, created_at__lt=cut).order_by("created_at")
+    gone = [status for status in Client.LEFT if status != Client.Status.MERGED]  # these go with the record they are in
+    old = Client.objects.filter(quiet, ~Exists(hold), status__in=gone, created_at__lt=cut).order_by("created_at")
     today, found = timezone.localdate(at), list[tuple[Client, Finding]]()
     for client in old[:LOOKED_AT]:
         finding = look_at(client, practice, at)

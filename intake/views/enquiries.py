@@ -18,11 +18,11 @@ from django.utils.translation import gettext_lazy as _
 from intake import arrivals
 from intake import enquiries as acts
 from intake.views.inviting import NewClientForm, admit_and_invite, previews
-from practice import audit, places
+from practice import alike, audit, places
 from practice.access import Permission
 from practice.actions import NotNow
 from practice.forms import HouseForm, text, words_field
-from practice.models import Client, Enquiry, PublicPages, Site, User
+from practice.models import Client, Enquiry, Merge, PublicPages, Site, User
 from practice.pages import StaffRequest, staff_page
 from practice.templatetags.ui import moment
 from practice.views import choosing
@@ -63,8 +63,13 @@ def _known(user: User, rows: Any) -> set[str]:
     """The indexes of e-mail and phone, of these rows, that belong to clients whom this person may see."""
     mails = {row.email_index for row in rows if row.email_index}
     phones = {row.phone_index for row in rows if row.phone_index}
-    theirs = Client.objects.visible_to(user).filter(Q(email_index__in=mails) | Q(phone_index__in=phones))
-    return {index for pair in theirs.values_list("email_index", "phone_index") for index in pair if index}
+    mine = Client.objects.visible_to(user)
+    theirs = mine.filter(Q(email_index__in=mails) | Q(phone_index__in=phones)).values_list("email_index", "phone_index")
+    merged = Merge.objects.filter(client__in=mine.values("pk"), undone_at=None).filter(
+        Q(former__email_index__in=mails) | Q(former__phone_index__in=phones)
+    )
+    found = [*theirs, *merged.values_list("former__email_index", "former__phone_index")]
+    return {index for pair in found for index in pair if index}
 
 
 def _row(row: Enquiry, at: datetime, known: set[str]) -> dict[str, Any]:
@@ -124,7 +129,7 @@ def enquiry(request: StaffRequest, pk: UUID) -> HttpResponse:
     if row is None:
         raise Http404
     at, user = timezone.now(), request.user
-    same = Client.objects.visible_to(user).filter(row.same()).order_by("number")
+    same = Client.objects.visible_to(user).filter(alike.by_contact(row.email_index, row.phone_index)).order_by("number")
     act = request.POST.get("act", "") if request.method == "POST" else ""
     invite = NewClientForm(request.POST if act == "invite" else None, user=user, initial=_initial(row))
     known = KnownForm(request.POST if act == "known" else None, same=same)

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from intake import actions, doors, packet
 from intake.models import Invitation
 from intake.models.packets import HOME
-from practice import audit, handover, notices
+from practice import alike, audit, handover, notices
 from practice.access import GRANTS, REACH, Permission, Reach, Role
 from practice.actions import NotNow, admit
 from practice.forms import HouseForm, words_field
@@ -99,7 +99,7 @@ class NewClientForm(PersonForm):
             self.fields["over"].widget = forms.Textarea({"rows": 2})
             if not said.get("over"):
                 self.add_error("over", handover.over_words(therapist))
-        self.same = Client.objects.visible_to(self.user).filter(alike(said))
+        self.same = Client.objects.visible_to(self.user).filter(same_as(said))
         if self.same.exists():
             self.fields["another"].widget = forms.CheckboxInput()
             if not said.get("another"):
@@ -110,14 +110,9 @@ class NewClientForm(PersonForm):
         return said
 
 
-def alike(said: dict[str, Any]) -> Q:
-    """The same e-mail or phone, by their keyed index."""
-    found = Q(pk__in=[])
-    if said.get("email"):
-        found |= Q(email_index=blind("email", said["email"]))
-    if said.get("phone"):
-        found |= Q(phone_index=blind("phone", said["phone"]))
-    return found
+def same_as(said: dict[str, Any]) -> Q:
+    mail, phone = said.get("email"), said.get("phone")
+    return alike.by_contact(blind("email", mail) if mail else "", blind("phone", phone) if phone else "")
 
 
 def reach(user: User) -> set[Reach]:
@@ -172,7 +167,8 @@ def client_new(request: StaffRequest) -> HttpResponse:
 def admit_and_invite(user: User, form: NewClientForm, at: datetime) -> Client:
     """Both or neither. Says nothing of clients whom this person may not see; the audit trail counts them."""
     said = form.cleaned_data
-    elsewhere = Client.objects.filter(alike(said)).exclude(pk__in=form.same.values("pk")).count()
+    others = Client.objects.filter(same_as(said)).exclude(status=Client.Status.MERGED)
+    elsewhere = others.exclude(pk__in=form.same.values("pk")).count()
     client = admit(
         by=user,
         site=said["site"],

@@ -10,6 +10,7 @@ from .handovers import Handover
 from .imports import ClientImport
 from .jobs import Job, KeptForm, Notice, SentForm
 from .keeping import Backup, Erased, ErasureRequest, LegalHold
+from .merges import Merge, Moved
 from .notes import Note, PsychotherapyNote
 from .people import CoverageShift, RoleGrant, User
 from .safety_plans import SafetyPlan
@@ -40,6 +41,8 @@ __all__ = [
     "Job",
     "KeptForm",
     "LegalHold",
+    "Merge",
+    "Moved",
     "NameStart",
     "Note",
     "Notice",

@@ -32,8 +32,8 @@ class ClientQuerySet(models.QuerySet["Client"]):
             return self.none()
         reach = {REACH[role] for role in user.roles if permission in GRANTS[role]}
         if Reach.PRACTICE in reach:
-            return self.all()
-        return self._reached(user, reach, permission).exclude(status=Client.Status.RESTRICTED)
+            return self.exclude(status=Client.Status.MERGED)
+        return self._reached(user, reach, permission).exclude(status__in=Client.HIDDEN)
 
     def _reached(self, user: User, reach: set[Reach], permission: Permission) -> Self:
         seen = []
@@ -118,9 +118,11 @@ class Client(models.Model):
         DISCHARGED = "discharged", _("Discharged")
         DIED = "died", _("Died")
         RESTRICTED = "restricted", _("Restricted")  # they asked to be deleted, and the law says not yet
+        MERGED = "merged", _("Merged into another record")  # nobody opens or finds it (practice/merging.py)
 
     ENDED = (Status.DISCHARGED, Status.DIED)  # as a clinician says it
-    LEFT = (Status.DISCHARGED, Status.DIED, Status.RESTRICTED)  # nothing is sent to them or about them any more
+    HIDDEN = (Status.RESTRICTED, Status.MERGED)  # from everyone but who reaches the whole practice, or from everyone
+    LEFT = (*ENDED, *HIDDEN)  # nothing is sent to them or about them any more
 
     class Rank(models.IntegerChoices):
         """The group of the caseload a client stands in."""

@@ -48,6 +48,7 @@ class Referral(ClientRecord):
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="referrals")
     number = models.PositiveSmallIntegerField()  # of the request, per client
     attempt = models.PositiveSmallIntegerField(default=1)
+    known_as = models.CharField(max_length=24, blank=True, default="")  # what the clinic calls it, from before a merge
     follows = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="followed_by")
     decision = models.ForeignKey(Decision, on_delete=models.PROTECT, null=True, blank=True, related_name="referrals")
     path = models.CharField(max_length=24, choices=Path.choices)
@@ -135,6 +136,7 @@ class Referral(ClientRecord):
             "client",
             "number",
             "attempt",
+            "known_as",
             "follows",
             "decision",
             "contact",
@@ -192,6 +194,10 @@ class Referral(ClientRecord):
     @property
     def reference(self) -> str:
         """What both sides may say aloud and print: CH-0412-2, and CH-0412-2-B for the second clinic asked."""
+        return self.known_as or self.own_reference
+
+    @property
+    def own_reference(self) -> str:
         base = f"{self.client.code}-{self.number}"
         return base if self.attempt == 1 else f"{base}-{chr(ord('A') + self.attempt - 1)}"
 

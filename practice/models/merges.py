@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from practice.models.clients import Client, ClientRecord
+from practice.sealed import SealedField, SealedJSON
+
+if TYPE_CHECKING:
+    from django.db.models.fields.related_descriptors import RelatedManager
+
+
+class Merge(ClientRecord):
+    """Two records were one person: `former` was merged into `client`. Undone by a person, it says so and stays."""
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="merges")
+    former = models.ForeignKey(Client, on_delete=models.SET_NULL, null=True, related_name="merged_as")
+    at = models.DateTimeField()
+    by = models.ForeignKey("practice.User", on_delete=models.PROTECT, related_name="+")
+    words = SealedField()
+    facts = SealedJSON()  # {"kept": {field: before}, "made": {field: since}, "former": {field: as it is there}}
+    had = models.JSONField(default=dict)  # {table: how many rows the kept record had of its own}
+    undone_at = models.DateTimeField(null=True, blank=True)
+    undone_by = models.ForeignKey("practice.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    undone_words = SealedField()
+
+    if TYPE_CHECKING:
+        client_id: Any
+        former_id: Any
+        moves: RelatedManager[Moved]
+
+    class Privacy:
+        identifying = ["facts"]
+        clinical = ["words", "undone_words"]
+        plain = ["id", "client", "former", "at", "by", "had", "undone_at", "undone_by"]
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-at"]
+        constraints = [
+            models.UniqueConstraint(fields=["former"], name="merged_away_once", condition=Q(undone_at=None)),
+            models.CheckConstraint(
+                condition=Q(undone_at=None, undone_by=None) | Q(undone_at__isnull=False, undone_by__isnull=False),
+                name="merge_undone_by_somebody",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Merge {self.at:%Y-%m-%d}"
+
+
+class Moved(ClientRecord):
+    """The ledger of a merge: which rows of one table moved. Written once, never changed."""
+
+    client_path = "merge__client"
+
+    merge = models.ForeignKey(Merge, on_delete=models.CASCADE, related_name="moves")
+    table = models.CharField(max_length=60)  # the model's label
+    column = models.CharField(max_length=30)
+    keys = models.JSONField(default=list)
+    values = models.JSONField(default=dict)  # {key: {field: before}} where a number was changed, too
+    at = models.DateTimeField()
+
+    class Privacy:
+        plain = ["id", "merge", "table", "column", "keys", "values", "at"]
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["at", "table"]
+
+    def __str__(self) -> str:
+        return f"{self.table} {len(self.keys)}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise ValueError("What was moved cannot be written anew.")
+        super().save(*args, **kwargs)
