@@ -5,12 +5,12 @@ class IntakeConfig(AppConfig):
     name = "intake"
 
     def ready(self) -> None:
-        from intake import copies, drafts, measures
+        from intake import copies, drafts, history, measures
         from intake.actions import begun, home_link, withdraw_all
         from intake.arrivals import handed
         from intake.doors import note_leaving
         from intake.signals import assessment_submitted
-        from practice import quiet
+        from practice import merging, quiet
         from practice.actions import LEAVING
         from practice.handover import HANDING
         from practice.notices import HOME_LINK
@@ -25,4 +25,5 @@ class IntakeConfig(AppConfig):
         HANDING.append(handed)
         quiet.HEARD.append(begun)
         PURGES.append(drafts.forget)
+        merging.CHANGED.append(history.recount)
         assessment_submitted.connect(measures.on_submitted, dispatch_uid="intake.measures")

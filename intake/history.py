@@ -7,7 +7,7 @@ Every row of the file ends in exactly one Fate.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import StrEnum
@@ -19,7 +19,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from intake.models import Assessment
-from practice import audit, coverage
+from practice import alike, audit, coverage
 from practice.clinical import fit, table
 from practice.clinical.instrument import Instrument, Value
 from practice.clinical.scoring import Score, score, worst
@@ -173,10 +173,10 @@ def _people(lines: Sequence[Line], places: Places) -> dict[Any, set[UUID]]:
         column = "number" if places.number is not None else "other_id_index"
         for key, pk in Client.objects.filter(**{f"{column}__in": keys}).values_list(column, "pk"):
             found.setdefault(key, set()).add(pk)
-        return found
-    for client in Client.objects.filter(email_index__in={index for index, _born in keys}):
-        found.setdefault((client.email_index, client.birth_date), set()).add(client.pk)
-    return found
+    else:
+        for client in Client.objects.filter(email_index__in={index for index, _born in keys}):
+            found.setdefault((client.email_index, client.birth_date), set()).add(client.pk)
+    return {key: set(people) for key, people in alike.whole(found).items()}
 
 
 # --- Keeping ---------------------------------------------------------------------------------------------------------
@@ -235,7 +235,7 @@ def _keep(lines: Mapping[UUID, Line], instrument: Instrument, at: datetime) -> N
         AlertEvent(alert=flag, kind=AlertEvent.Kind.OPENED, at=flag.opened_at, facts={"rules": flag.rule_ids})
         for flag in flags
     )
-    _refresh(clients, instrument)
+    _refresh(clients, {instrument.key})
     flagged = Counter(flag.client_id for flag in flags)
     for flagged_pk in flagged:
         Task.open(clients[flagged_pk], "todo", at=at, subject_id=flagged_pk, reason="history")
@@ -284,14 +284,14 @@ def _said(instrument: Instrument, link_id: str, value: Value | None, when: datet
     }
 
 
-def _refresh(clients: Mapping[UUID, Client], instrument: Instrument) -> None:
+def _refresh(clients: Mapping[UUID, Client], instruments: Collection[str]) -> None:
     """Bring the short history of the caseload, and when each was last heard, to what is here now."""
     rows = Assessment.objects.filter(client__in=clients)
     last = dict(rows.order_by().values_list("client").annotate(Max("taken_at")))
     for client in clients.values():
         client.last_heard_at = max(filter(None, (client.last_heard_at, last.get(client.pk))), default=None)
     fields = ["last_heard_at"]
-    if instrument.key == "phq-9":
+    if "phq-9" in instruments:
         fields.append("phq9")
         points: dict[UUID, list[Any]] = {}
         for pk, on, total, safety in (
@@ -301,6 +301,11 @@ def _refresh(clients: Mapping[UUID, Client], instrument: Instrument) -> None:
         for pk, client in clients.items():
             client.phq9 = points.get(pk, [])[-SPARK_POINTS:]
     Client.objects.bulk_update(clients.values(), fields)
+
+
+def recount(client: Client, at: datetime) -> None:
+    """Bring the short history of one client to what is here, after rows came or went (practice/merging.py)."""
+    _refresh({client.pk: client}, {"phq-9"})
 
 
 def summary(lines: Sequence[Line]) -> dict[Fate, list[int]]:

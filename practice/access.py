@@ -69,6 +69,7 @@ class Permission(StrEnum):
     BREAK_GLASS = "break glass"  # open a chart that is not one's own for an hour, in an emergency, with a reason
     REVIEW_BREAK_GLASS = "review emergency access"  # and who looked at what of one client
     MOVE_CLIENTS = "move clients"  # to another therapist
+    MERGE_CLIENTS = "merge clients"  # two records of one person, both within reach; and undo it
     IMPORT_CLIENTS = "import clients"
     EXPORT_CLIENT = "export client"  # a copy of one client's record, and their requests for one
     EXPORT_PRACTICE = "export practice"  # a copy of everything
@@ -116,6 +117,7 @@ GRANTS: dict[str, set[Permission]] = {
         P.BREAK_GLASS,
         P.REVIEW_BREAK_GLASS,
         P.MOVE_CLIENTS,
+        P.MERGE_CLIENTS,
         P.WRITE_MESSAGE,
     },
     Role.PRESCRIBER: _EVERYONE
@@ -156,6 +158,7 @@ GRANTS: dict[str, set[Permission]] = {
         P.MANAGE_PEOPLE,
         P.KEEP_ABSENCES,
         P.MOVE_CLIENTS,
+        P.MERGE_CLIENTS,
         P.RUN_DRILL,
         P.READ_AUDIT,
         P.REVIEW_BREAK_GLASS,

@@ -81,6 +81,7 @@ def _parts(keys: Iterable[Any]) -> Iterator[list[Any]]:
 def erase(*, by: User | None, client: Client, what: str, why: str, at: datetime) -> Erased:
     """Delete every row of the record. The audit trail and the ledger keep the id. Holds and floors are asked before."""
     found = everything_of(client.pk)
+    merged = list(Client.objects.filter(merged_as__client=client, merged_as__undone_at=None))
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA secure_delete = ON")  # the room is overwritten, not only given free
@@ -99,6 +100,8 @@ def erase(*, by: User | None, client: Client, what: str, why: str, at: datetime)
         what=what, ref=client.pk, defaults={"why": why, "at": at, "by": by, "rows": rows}
     )
     audit.record("client.erased", by=by, client=client.pk, target=ledger, at=at, what=what, why=why, rows=rows)
+    for former in merged:  # one person: an older backup may hold each by itself, so each has a line of its own
+        erase(by=by, client=former, what=what, why=why, at=at)
     transaction.on_commit(partial(_after, made))
     return ledger
 

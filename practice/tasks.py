@@ -12,8 +12,8 @@ from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
 
-from practice import actions, audit, backups, exports, jobs, notices, quiet, retention, safety_plan, taking_in
-from practice.models import Export, Job, KeptForm, Notice, SentForm, Task
+from practice import actions, audit, backups, exports, jobs, merging, notices, quiet, retention, safety_plan, taking_in
+from practice.models import Export, Job, KeptForm, Merge, Notice, SentForm, Task
 
 KEEP_FORMS = timedelta(days=2)
 KEEP_JOBS = timedelta(days=30)
@@ -53,6 +53,16 @@ def deliver_notice(ref: str) -> Callable[[], None] | None:
         raise
 
     return partial(_settle, ref, state=Notice.State.SENT, sent_at=timezone.now(), words=None, trouble="")
+
+
+@jobs.job("sweep_merge")
+def sweep_merge(ref: str) -> Callable[[], None] | None:
+    merge = Merge.objects.filter(pk=ref).first()
+    return partial(_sweep, merge) if merge is not None else None
+
+
+def _sweep(merge: Merge) -> None:
+    merging.sweep(merge, at=timezone.now())
 
 
 def _settle(ref: str, **fields: Any) -> None:

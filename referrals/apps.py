@@ -6,11 +6,11 @@ class ReferralsConfig(AppConfig):
 
     def ready(self) -> None:
         from intake.signals import assessment_submitted
-        from practice import handover, notices, quiet, staff
+        from practice import handover, merging, notices, quiet, staff
         from practice.actions import LEAVING
         from practice.record import DOCUMENTS
         from referrals import release_copies
-        from referrals.actions import clocks, courses, delivery, questions
+        from referrals.actions import clocks, courses, delivery, one_person, questions
         from referrals.receivers import keep_helped, on_assessment_submitted
         from referrals.reports import counted, safety, week
 
@@ -19,6 +19,9 @@ class ReferralsConfig(AppConfig):
         notices.SETTLED.append(delivery.settled)
         LEAVING.append(clocks.on_leaving)
         handover.HANDING.append(questions.hand_over)
+        merging.OBSTACLES.append(one_person.obstacles)
+        merging.MOVING.append(one_person.keep_references)
+        merging.CHANGED.append(one_person.settle)
         staff.GOING.append(questions.let_go)
         staff.GOES.append(questions.goes)
         quiet.HEARD.append(courses.seen)

@@ -6,13 +6,15 @@ class KapConfig(AppConfig):
     label = "kap"
 
     def ready(self) -> None:
-        from practice import actions, coverage, handover, quiet, staff
-        from practice.kap.actions import cover, leading, plans
+        from practice import actions, coverage, handover, merging, quiet, staff
+        from practice.kap.actions import cover, leading, one_person, plans
         from practice.kap.reports import outcomes, series
         from referrals.reports import counted
 
         actions.LEAVING.append(plans.care_ended)
         handover.HANDING.append(leading.hand_over)
+        merging.OBSTACLES.append(one_person.obstacles)
+        merging.CHANGED.insert(0, plans.refresh)
         staff.GOING.append(leading.let_go)
         staff.GOES.append(leading.goes)
         quiet.HEARD.append(leading.seen)

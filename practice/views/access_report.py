@@ -16,7 +16,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from practice import audit, sheets
+from practice import audit, merging, sheets
 from practice.access import Permission
 from practice.models import AuditEvent, Client, User
 from practice.pages import StaffRequest, client_of, staff_page
@@ -98,7 +98,11 @@ def client_access_file(request: StaffRequest, pk: UUID) -> HttpResponse:
 
 
 def _form(request: StaffRequest, client: Client) -> AccessForm:
-    happened = AuditEvent.objects.filter(client_id=client.pk).order_by("action").values_list("action", flat=True)
+    happened = (
+        AuditEvent.objects.filter(client_id__in=merging.ids_of(client))
+        .order_by("action")
+        .values_list("action", flat=True)
+    )
     return AccessForm(request.GET or None, happened=list(happened.distinct()))
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from practice import actions, audit, words
+from practice import actions, audit, merging, words
 from practice.access import Permission
 from practice.actions import NotNow
 from practice.forms import HouseForm, words_field
@@ -290,6 +290,11 @@ ACTION_WORDS = {
     "consent.signed": _("Signed an agreement"),
     "copy.downloaded": _("Downloaded the copy of an agreement"),
     "client.updated": _("Changed the client's details"),
+    "client.merged": _("Put another record of the same person into this one"),
+    "client.merged_away": _("Put this record into another one of the same person"),
+    "client.taken_apart": _("Took two records apart again"),
+    "read.merge": _("Opened the page that compares two records"),
+    "read.merges": _("Opened the list of likely duplicates"),
     "client.transferred": _("Moved the client to another therapist"),
     "client.quiet": _("Noted that the client is quiet"),
     "client.heard": _("Noted that the client is in touch again"),
@@ -488,9 +493,9 @@ def activity(request: HttpRequest, pk: UUID) -> HttpResponse:
     at = timezone.now()
     client = client_of(request, pk)
     audit.seen(request, client, "activity")
-    page = Paginator(AuditEvent.objects.filter(client_id=client.pk).order_by("-seq"), PER_PAGE).get_page(
-        request.GET.get("page")
-    )
+    page = Paginator(
+        AuditEvent.objects.filter(client_id__in=merging.ids_of(client)).order_by("-seq"), PER_PAGE
+    ).get_page(request.GET.get("page"))
     people = {user.pk: user.name for user in User.objects.filter(pk__in={e.actor_id for e in page if e.actor_id})}
     rows = [
         {"when": event.at, "who": actor_words(event, people), "what": ACTION_WORDS.get(event.action, event.action)}

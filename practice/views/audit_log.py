@@ -14,7 +14,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from practice import audit
+from practice import audit, merging
 from practice.access import Permission
 from practice.forms import Day, HouseForm
 from practice.models import AuditEvent, Client, User
@@ -67,7 +67,7 @@ def matching(said: dict[str, Any]) -> QuerySet[AuditEvent]:
     if said.get("who"):
         events = events.filter(actor_kind="staff", actor_id=said["who"].pk)
     if said.get("client"):
-        events = events.filter(client_id=said["client"].pk)
+        events = events.filter(client_id__in=merging.ids_of(said["client"]))
     if said.get("action"):
         events = events.filter(action__startswith=said["action"])
     if said.get("start"):

@@ -185,6 +185,7 @@ def _page(request: StaffRequest, client: Client, form: ClientForm, status: int =
         "back": back_to(request.user, client),
         "may_end": mine.visible_to(request.user, Permission.DECIDE).exists(),
         "may_move": mine.visible_to(request.user, Permission.MOVE_CLIENTS).exclude(status__in=Client.LEFT).exists(),
+        "may_merge": mine.visible_to(request.user, Permission.MERGE_CLIENTS).exists(),
         "may_review": mine.visible_to(request.user, Permission.REVIEW_BREAK_GLASS).exists(),
     }
     return render(request, "practice/client_edit.html", context, status=status)

@@ -40,6 +40,13 @@ ROOMS: tuple[tuple[str, str | Promise, str | Promise, str, Permission], ...] = (
         P.IMPORT_CLIENTS,
     ),
     (
+        "merges",
+        _("Duplicates"),
+        _("Records that may be one person, and those that were merged; it can be undone"),
+        "users",
+        P.MERGE_CLIENTS,
+    ),
+    (
         "rules",
         _("Rules"),
         _("Thresholds of the decision table, tried on the last 90 days before they count"),

@@ -67,6 +67,7 @@ PERMISSION_WORDS: dict[str, Words] = {
     "export practice": _("Export the whole practice"),
     "import clients": _("Import clients"),
     "move clients": _("Move clients to another therapist"),
+    P.MERGE_CLIENTS: _("Make one of two records of the same person, and undo it"),
     "keep absences": _("Write down when other people are away"),
     "tune rules": _("Change thresholds of the rules"),
     P.WRITE_MESSAGE: _("Read and write messages with a client"),

@@ -30,6 +30,7 @@ from practice.models import (
     Export,
     Job,
     KeptForm,
+    Merge,
     Note,
     Notice,
     PsychotherapyNote,
@@ -217,6 +218,14 @@ def build(people: dict[str, User | None], client: Client) -> World:
     mailed = Notice(client=client, template="reminder", channel="email", created_at=now)
     mailed.address = client.email
     mailed.save()
+    twins = [
+        actions.admit(by=None, site=client.site, therapist=maya, at=now, name_used="Twin Vale", status=status)
+        for status in (Client.Status.INVITED, Client.Status.MERGED)
+    ]
+    merged = Merge(client=client, former=twins[1], at=now, by=maya)
+    merged.words, merged.facts = "Merge words", {"kept": {}, "made": {}, "prescriber": "", "known": {}}
+    merged.facts |= {"former": {"status": "invited", "therapist": str(maya.pk)}}
+    merged.save()
     copy = Export.objects.create(client=client, asked_by=maya, asked_at=now, state=Export.State.READY, ready_at=now)
     exports.folder(copy).mkdir(parents=True, exist_ok=True)
     return World(
@@ -271,6 +280,8 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "absence_remove.pk": Absence.objects.create(user=maya, first_on=now.date(), last_on=now.date()).pk,
             "question": question.pk,
             "export": copy.pk,
+            "merge.other": twins[0].pk,
+            "merge_undo.pk": merged.pk,
             "person": maya.pk,
             "rule": "SR-03",
             "rule_change.rule": "IN-01",

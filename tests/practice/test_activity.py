@@ -78,7 +78,7 @@ def test_activity_costs_the_same_for_one_event_and_for_many(as_user: As, maya: U
     with CaptureQueriesContext(connection) as asked:
         page = browser.get(activity(sam))
     assert len(page.context["rows"]) <= 50
-    assert len(asked) == 18
+    assert len(asked) == 19
 
 
 def test_every_kind_of_item_has_words_for_when_it_is_done() -> None:

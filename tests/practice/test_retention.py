@@ -28,6 +28,7 @@ from practice.models import (
     ErasureRequest,
     Export,
     LegalHold,
+    Merge,
     NameStart,
     Note,
     Notice,
@@ -86,19 +87,21 @@ def test_erased_client_leaves_no_row_and_nobody_else_loses_one(
     matrix.build({"own": maya, "admin": rosa, "prescriber": pax}, sam)
     noted(kit, omar)
     before, trail = rows_of(kit), AuditEvent.objects.count()
-    held = rows_of(sam)
+    held, merged = rows_of(sam), Merge.objects.get(client=sam).former
+    assert merged is not None
     assert len(held) > 30
     row = erasure.erase(by=rosa, client=sam, what="client", why="request", at=NOW)
     assert (rows_of(sam), Client.objects.filter(pk=sam.pk).exists()) == ({}, False)
     assert rows_of(kit) == before
     assert (row.ref, row.by, row.rows) == (sam.pk, rosa, sum(held.values()) + 1)
-    last = AuditEvent.objects.order_by("-seq")[0]
-    assert (AuditEvent.objects.count(), last.action, last.client_id) == (trail + 1, "client.erased", sam.pk)
-    assert erasure.write_journal() == 1
+    said = AuditEvent.objects.filter(seq__gt=trail).order_by("seq").values_list("action", "client_id")
+    assert list(said) == [("client.erased", sam.pk), ("client.erased", merged.pk)]
+    assert erasure.write_journal() == 2
     assert erasure.write_journal() == 0
     written = (tmp_path / erasure.JOURNAL).read_text()
     assert (str(sam.pk) in written, "Whitehorse" in written) == (True, False)
-    assert list(erasure.read_journal(tmp_path / erasure.JOURNAL)) == [(sam.pk, NOW, "client")]
+    lines = set(erasure.read_journal(tmp_path / erasure.JOURNAL))
+    assert lines == {(sam.pk, NOW, "client"), (merged.pk, NOW, "client")}
 
 
 def test_erasing_throws_away_the_copies_that_hold_the_client(
