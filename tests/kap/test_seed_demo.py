@@ -15,7 +15,7 @@ from django.urls import reverse
 from intake import packet
 from intake.models import Answer, Assessment, Intake, Invitation, SharedScores, Signature
 from intake.models.packets import HOME
-from practice import audit, coverage
+from practice import alike, audit, coverage
 from practice.access import Role
 from practice.kap.demo import answers, story
 from practice.kap.models import Plan, Session
@@ -25,6 +25,7 @@ from practice.models import (
     Client,
     EmergencyAccess,
     Job,
+    Merge,
     Note,
     Notice,
     Practice,
@@ -241,3 +242,9 @@ def test_demo_charts_open_for_their_therapist(cedar: int) -> None:
             page = browser.get(reverse("chart", args=[client.pk]))
             assert (page.status_code, client.name in page.content.decode()) == (200, True)
         transaction.set_rollback(True)
+
+
+def test_demo_has_a_pair_that_waits_and_one_that_was_merged(cedar: int) -> None:
+    pairs = [(pair.one.name, pair.other.name, pair.why) for pair in alike.likely(demo(Role.ADMIN))]
+    assert pairs == [("Hannah Lindgren", "Hanna Lindgren", ("email_index", "phone_index"))]
+    assert [(row.client.name, row.former.name) for row in Merge.objects.all()] == [("Gus Pappas", "Constantine Pappas")]

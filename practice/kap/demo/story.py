@@ -20,7 +20,7 @@ from intake import agreement, flow, packet
 from intake.models import Answer, Assessment, Intake, Invitation
 from practice import access_requests, actions, audit, coverage, emergencies, quiet
 from practice.clinical import escalation, table
-from practice.kap.demo import enquiring, messaging, referring, sharing, treatment
+from practice.kap.demo import doubling, enquiring, messaging, referring, sharing, treatment
 from practice.kap.demo.answers import Reply, Sitting, give
 from practice.models import (
     Alert,
@@ -64,11 +64,12 @@ def tell(at: datetime) -> int:
     referring.plan(story)
     messaging.plan(story)
     sharing.plan(story)
+    doubles = doubling.plan(story)
     story.play()
     quiet.watch(at=at)
     Notice.objects.all().delete()
     Job.objects.exclude(pk__in=before).delete()
-    return len(story.data["people"]) + len(story.data["arrivals"])
+    return len(story.data["people"]) + len(story.data["arrivals"]) + doubles
 
 
 class Story:
