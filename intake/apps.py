@@ -5,7 +5,7 @@ class IntakeConfig(AppConfig):
     name = "intake"
 
     def ready(self) -> None:
-        from intake import copies, drafts, history, measures
+        from intake import copies, drafts, history, measures, one_person
         from intake.actions import begun, home_link, withdraw_all
         from intake.arrivals import handed
         from intake.doors import note_leaving
@@ -25,5 +25,6 @@ class IntakeConfig(AppConfig):
         HANDING.append(handed)
         quiet.HEARD.append(begun)
         PURGES.append(drafts.forget)
+        merging.OBSTACLES.append(one_person.obstacles)
         merging.CHANGED.append(history.recount)
         assessment_submitted.connect(measures.on_submitted, dispatch_uid="intake.measures")

@@ -12,7 +12,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext
 
@@ -20,6 +19,7 @@ from intake import actions, packet
 from intake.enquiries import TooMany, answer_by, origin_digest
 from intake.models import Arrival, Invitation
 from intake.models.packets import CODE_LIFE, TRIES
+from practice import alike as matching
 from practice import audit, coverage, handover, notices
 from practice.access import Permission, Role
 from practice.actions import NotNow, admit
@@ -192,11 +192,7 @@ def forget(*, at: datetime) -> int:
 
 def alike(user: User, client: Client) -> list[Client]:
     """Other clients who may be the same person, of those whom this person may see: by contact, or name and birth."""
-    contact = Q(pk__in=[])
-    if client.email_index:
-        contact |= Q(email_index=client.email_index)
-    if client.phone_index:
-        contact |= Q(phone_index=client.phone_index)
+    contact = matching.by_contact(client.email_index, client.phone_index)
     others = Client.objects.visible_to(user).exclude(pk=client.pk)
     found = {one.pk: one for one in others.filter(contact).order_by("number")[:MOST_ALIKE]}
     if client.birth_date:

@@ -22,6 +22,8 @@ OFF = 10_000  # numbers are set aside by so much while they change places
 
 # Columns that name a client and stay as they are: an index of the former's own names, and the merge itself.
 STAYS = {("practice.NameStart", "client"), ("practice.Merge", "former")}
+# Rows that never move: the link to the former's own page, on which nobody showed who they are to this record.
+LEFT_BEHIND: dict[str, Q] = {"intake.Invitation": Q(packet="home")}
 # What there may be one of for each client, and what happens when both have one: a sentence that stands in the way, or
 # "", and then the former's stays where it is, out of sight, until the merge is undone.
 ONE_EACH: dict[str, str | Promise] = {
@@ -32,6 +34,7 @@ ONE_EACH: dict[str, str | Promise] = {
     "safety_plan_one_draft": _("Both have a safety plan that is not finished. Finish one first."),
     "care_today_open_once": _("Care today is going on in both. Record the steps in one first."),
     "suggestion_open_once": _("Both have a card to review. Their therapist reviews one first."),
+    "shared_scores_once": _("Both show the client the same measure. Their therapist ends one first."),
     "task_open_once": "",
     "task_open_once_without_subject": "",
     "messagedraft.client": "",
@@ -100,7 +103,10 @@ def move(merge: Merge, former: Client, at: datetime) -> int:
     moved = 0
     for model, column in columns():
         stay = {pk for name, keys in _clashing(model, column, merge.client, former) for pk in keys}
-        keys = [pk for pk in _rows(model, column, former).values_list("pk", flat=True) if pk not in stay]
+        rows = _rows(model, column, former)
+        if left := LEFT_BEHIND.get(model._meta.label):
+            rows = rows.exclude(left)
+        keys = [pk for pk in rows.values_list("pk", flat=True) if pk not in stay]
         if not keys:
             continue
         values: dict[str, dict[str, int]] = {}

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from intake.models import Assessment, Intake, Invitation, SharedScores
 from practice import actions, alike, audit, merging, moves, retention
 from practice.actions import NotNow
+from practice.kap.actions import clearance
 from practice.models import (
     Alert,
     AlertNotice,
@@ -31,8 +34,11 @@ from practice.models import (
     Task,
     User,
 )
+from referrals.actions import releases
+from referrals.models import Destination, Referral, Release
 from tests import factories
 from tests.factories import NOW
+from tests.homes import at_home
 
 As = Callable[[User], Browser]
 Post = Callable[..., Any]
@@ -474,3 +480,95 @@ def test_two_numbers_lead_to_the_pair(rosa: User, sam: Client, double: Client, a
     for other in ("CH-9999", sam.code, "<b>", "9" * 12):
         wrong = post(browser, reverse("merges"), {"one": sam.code, "other": other})
         assert wrong.status_code == 400
+
+
+# --- What the packages above say -------------------------------------------------------------------------------------
+
+
+def signed(client: Client, destination: Destination, sections: list[str], at: Any, **fields: Any) -> Release:
+    return Release.objects.create(
+        client=client, destination=destination, sections=sections, document_version="1", text_sha256="0" * 64,
+        expires_on=(NOW + timedelta(days=90)).date(), asked_at=at, signed_at=at, method="paper", **fields,
+    )  # fmt: skip
+
+
+def test_release_that_says_less_or_was_taken_back_is_not_widened(
+    rosa: User, omar: User, sam: Client, double: Client
+) -> None:
+    clinic = Destination.objects.create(name="Harbor Infusion", created_at=NOW)
+    wide = signed(sam, clinic, ["identity", "substances"], NOW)
+    narrow = signed(double, clinic, ["identity"], NOW)
+    said = "Their releases for Harbor Infusion do not agree. Take them back, and ask the client for a new one."
+    assert merging.obstacles(sam, double, LATER) == merging.obstacles(double, sam, LATER) == [said]
+    releases.revoke(by=omar, release=narrow, at=LATER, words="He said so.")
+    assert merging.obstacles(sam, double, LATER) == [said]
+    releases.revoke(by=omar, release=wide, at=LATER, words="He said so.")
+    assert merging.obstacles(sam, double, LATER) == []
+    signed(sam, clinic, ["identity"], LATER + timedelta(minutes=1))
+    assert merging.obstacles(sam, double, LATER) == []
+
+
+def test_clinic_keeps_the_reference_it_knows(rosa: User, maya: User, omar: User, sam: Client, double: Client) -> None:
+    """Running referrals: each counts once, keeps its state and its reference, and its number is its own."""
+    ours, theirs = (
+        Referral.objects.create(client=client, number=1, path="iv_racemic", created_at=NOW, created_by=by, state_at=NOW)
+        for client, by in ((sam, maya), (double, omar))
+    )
+    before = {ours.pk: ours.reference, theirs.pk: theirs.reference}
+    row = merge(sam, double, rosa)
+    rows = list(Referral.objects.filter(client=sam).order_by("number"))
+    assert [(each.pk, each.number, each.reference) for each in rows] == [
+        (ours.pk, 1, before[ours.pk]),
+        (theirs.pk, 2, before[theirs.pk]),
+    ]
+    merging.undo(by=rosa, merge=row, words="A cousin.", at=LATER)
+    theirs.refresh_from_db()
+    assert (theirs.client, theirs.number, theirs.known_as, theirs.reference) == (double, 1, "", before[theirs.pk])
+
+
+def test_two_plans_and_two_clearances_of_doses_stand_in_the_way(
+    rosa: User, maya: User, pax: User, sam: Client, double: Client
+) -> None:
+    for client in (sam, double):
+        clearance.grant(
+            by=pax, client=client, doses=2, until=(NOW + timedelta(days=30)).date(), every_days=None,
+            most_mg=Decimal(200), route="sublingual", words="", at=NOW,
+        )  # fmt: skip
+    assert merging.obstacles(sam, double, LATER) == [
+        "Both have doses that a prescriber cleared. The prescriber takes one clearance back first."
+    ]
+
+
+def test_shared_scores_show_nothing_that_nobody_chose_to_show(
+    rosa: User, maya: User, sam: Client, double: Client
+) -> None:
+    day = NOW.date()
+    SharedScores.objects.create(
+        client=sam, instrument="phq-9", first_on=day, last_on=day, shared_at=NOW, shared_by=maya
+    )
+    assert merging.obstacles(sam, double, LATER) == []
+    given = Invitation(client=double, packet="check-in", packet_version="1", created_at=NOW, expires_at=LATER)
+    given.renew(NOW)
+    given.save()
+    Assessment.objects.create(
+        client=double, intake=Intake.objects.create(client=double, invitation=given, started_at=NOW),
+        instrument="phq-9", instrument_version="1", wording_sha256="0" * 64, taken_at=NOW, taken_on=day, total=12,
+    )  # fmt: skip
+    assert merging.obstacles(sam, double, LATER) == [
+        "CH-0401 is shown a measure that CH-0402 has answers of, too. Their therapist ends that first."
+    ]
+
+
+def test_form_goes_on_and_the_own_page_stops(rosa: User, omar: User, sam: Client, double: Client, post: Post) -> None:
+    """A link to a form leads to that form alone, so it goes on; the page that would show the whole record stops."""
+    browser = at_home(double)
+    assert browser.get(reverse("my_home")).status_code == 200
+    form = Invitation(client=double, packet="check-in", packet_version="1", created_at=NOW, expires_at=NOW)
+    form.renew(NOW)
+    form.save()
+    merge(sam, double, rosa)
+    shut = browser.get(reverse("my_home"))
+    assert shut.status_code == 303
+    assert "Whitehorse" not in browser.get(shut["Location"]).content.decode()
+    form.refresh_from_db()
+    assert (form.client, Browser().get(form.path).status_code) == (sam, 200)
