@@ -48,6 +48,9 @@ DISCLOSED_BY = {
 # --- Sending ---------------------------------------------------------------------------------------------------------
 
 
+GOES_BY_ITSELF = (Channel.LINK, Channel.FAX_MAIL)
+
+
 def ways(clinic: Destination | None) -> list[str]:
     """The ways in which a referral may go to this clinic; paper and phone always work."""
     found = []

@@ -129,9 +129,9 @@ def _forms(
         found["called"] = CalledForm()
     if sends and charted and sent:
         found["message"] = MessageForm()
-    if sends and row.is_open:
+    if (sends or tracks) and sent and row.is_open:
         found["resend"] = ResendForm(
-            clinic=row.destination, initial={"email": row.destination.email if row.destination else ""}
+            clinic=row.destination, initial={"email": row.destination.email if row.destination else ""}, reads=sends
         )
     if sends and Event.ASK_CANCEL in states.open_to(row.state, Actor.INITIATOR):
         found["cancel"] = CancelForm()

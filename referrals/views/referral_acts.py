@@ -159,15 +159,22 @@ def referral_redirect(request: StaffRequest, referral: UUID) -> HttpResponse:
     return _act(request, referral, lambda row: RedirectForm(request.POST, referral=row), do)
 
 
-@staff_page(P.SEND_REFERRAL)
+@staff_page(P.TRACK_REFERRAL)
 def referral_resend(request: StaffRequest, referral: UUID) -> HttpResponse:
-    """Send it again under a new link, to a corrected address if need be; the old link is dead."""
+    """Send it again under a new link, to a corrected address if need be; the old link is dead.
+
+    A packet made anew is for who reads it first.
+    """
 
     def do(row: Referral, said: dict[str, Any], at: datetime) -> str:
         sending.resend(by=request.user, referral=row, at=at, **said)
         return gettext("Sent again. The old link does not work any more.")
 
-    return _act(request, referral, lambda row: ResendForm(request.POST, clinic=_as_corrected(row, request)), do)
+    def form(row: Referral) -> ResendForm:
+        reads = P.SEND_REFERRAL in allowed(request.user, row.client)
+        return ResendForm(request.POST, clinic=_as_corrected(row, request), reads=reads)
+
+    return _act(request, referral, form, do)
 
 
 def _as_corrected(row: Referral, request: StaffRequest) -> Destination | None:

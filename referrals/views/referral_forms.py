@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from practice.forms import Day, HouseForm, Moment, text, words_field
 from referrals import attachments, states
-from referrals.actions import acts
+from referrals.actions import acts, sending
 from referrals.models import Destination, Referral, StatusChange
 from referrals.states import Actor
 from referrals.views.sending import SendForm
@@ -71,6 +71,15 @@ class ResendForm(SendForm):
         help_text=_("Leave empty to send the same packet. With words, a new version is made from today's record."),
     )
     field_order = ["email", "channels", "spoke_with", "change"]
+
+    def __init__(self, *args: Any, reads: bool, **kwargs: Any) -> None:
+        """Who tracks a referral without reading its packet sends the same one again, by what goes out by itself."""
+        super().__init__(*args, **kwargs)
+        if reads:
+            return
+        del self.fields["change"], self.fields["spoke_with"]
+        channels = self.fields["channels"]
+        channels.choices = [way for way in channels.choices if way[0] in sending.GOES_BY_ITSELF]  # type: ignore[attr-defined]
 
 
 class CalledForm(HouseForm):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
 from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page, expect
@@ -16,6 +17,7 @@ from practice.kap.models import Session
 from practice.models import Client, User
 from tests.journeys.conftest import DESK, PHONE
 
+pytestmark = pytest.mark.story
 Look = Callable[[Page, str], None]
 READY = {"screener": "No", "food": "Yes, fasted", "alcohol": "Yes, none", "substances": "Yes, none", "medicines": "Yes"}
 LEAVE = {

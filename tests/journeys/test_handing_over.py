@@ -14,7 +14,7 @@ from tests.homes import at_home
 from tests.journeys.conftest import AXE, AXE_RULES, DESK, PHONE, keep_picture, sideways
 
 Window = Callable[..., Page]
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.story]
 
 
 def look(page: Page, name: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
@@ -15,6 +16,7 @@ from tests.journeys.conftest import DESK, PHONE
 from tests.journeys.walking import follow, press
 from tests.sittings import assessed, phq9_of, sitting
 
+pytestmark = pytest.mark.story
 Look = Callable[[Page, str], None]
 
 

@@ -33,6 +33,7 @@ def fits(page: Page, name: str) -> list[str]:
     return found
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("script", [True, False])
 def test_switching_on_item_4_shows_item_4_with_its_answer(window: Window, sam: Client, script: bool) -> None:
     """UX check 17: same item, answers kept, lang="es"; and back."""

@@ -416,8 +416,8 @@ def test_referral_put_away_comes_back_with_one_press(as_user: As, post: Post, ma
 
 # --- Who may act -----------------------------------------------------------------------------------------------------
 
-CLINICAL = ("referral_message", "referral_cancel", "referral_redirect", "referral_resend", "referral_close")
-TRACKING = ("referral_record", "referral_called", "referral_remind", "referral_session")
+CLINICAL = ("referral_message", "referral_cancel", "referral_redirect", "referral_close")
+TRACKING = ("referral_record", "referral_called", "referral_remind", "referral_session", "referral_resend")
 
 
 @pytest.mark.parametrize(

@@ -568,6 +568,18 @@ def test_resending_to_a_corrected_address_kills_the_old_link(
     assert AuditEvent.objects.filter(action="referral.resent").count() == 1
 
 
+def test_front_desk_sends_the_same_packet_again_and_no_other(
+    as_user: As, post: Post, fay: User, maya: User, sam: Client
+) -> None:
+    """Journeys 3, step 2: who tracks a referral without reading it corrects the address and sends what was sent."""
+    row = sent(maya, sam, clinic())
+    browser, url = as_user(fay), reverse("referral_resend", args=[row.pk])
+    assert 'name="change"' not in browser.get(row.get_absolute_url()).content.decode()
+    assert post(browser, url, {"channels": ["print"], "email": "new@northlake.example"}).status_code == 400
+    assert post(browser, url, {"channels": ["link"], "change": "Blood pressure added."}).status_code == 302
+    assert (Packet.objects.count(), Sending.objects.count()) == (1, 2)
+
+
 def test_resending_with_news_makes_the_next_version(maya: User, sam: Client) -> None:
     row = sent(maya, sam, clinic())
     packet = sending.resend(by=maya, referral=row, channels=["link"], change="Blood pressure added.", at=LATER)

@@ -48,10 +48,19 @@ def house(tmp_path: Path, blank: House, django_db_blocker: Any) -> Iterator[Hous
 
 
 class Postbox:
-    """A mail server that keeps what it is given."""
+    """A mail server that keeps what it is given, and knows some addresses not."""
 
     def __init__(self) -> None:
         self.messages: list[str] = []
+        self.unknown: set[str] = set()
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address in self.unknown:
+            return "550 5.1.1 No such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         self.messages.append(str(envelope.content, "utf-8", "replace") if envelope.content else "")
