@@ -15,8 +15,8 @@ from django.utils.translation import gettext
 
 from intake import flow, packet, signs
 from intake.agreement import Agreement
-from intake.models import Answer, Assessment, Intake, Invitation, Signature
-from intake.models.packets import CODE_LIFE, HOME, LINK_LIFE, LOCK, MOST_DOUBLED, TRIES, digest
+from intake.models import Answer, Assessment, Intake, Invitation, Signature, SigningRequest
+from intake.models.packets import CODE_LIFE, HOME, LINK_LIFE, LOCK, MOST_DOUBLED, SIGNING, TRIES, digest
 from intake.packet import Packet, Page
 from intake.signals import assessment_submitted
 from practice import audit, coverage, notices
@@ -82,6 +82,8 @@ def may_send(client: Client, wanted: Packet) -> None:
     """Raise NotNow when this packet cannot be sent to this client now."""
     may_ask(Practice.get(), wanted)
     may_reach(client, "invitation")
+    if wanted.key == SIGNING and not private_ways(client):
+        raise NotNow(gettext("This is sent only to a phone or mailbox that is the client's alone, and there is none."))
 
 
 def may_ask(practice: Practice, wanted: Packet) -> None:
@@ -105,8 +107,12 @@ def may_reach(client: Client, template: str) -> None:
 def _send(invitation: Invitation, template: str) -> list[str]:
     if invitation.packet == HOME:
         return notices.tell_client(invitation.client, "home", link=notices.link(invitation.path))
+    link = notices.link(invitation.path)
+    if invitation.packet == SIGNING:
+        ways = tuple(private_ways(invitation.client))
+        return notices.tell_client(invitation.client, "agreement", channels=ways, link=link)
     wanted = packet_for(invitation)
-    return notices.tell_client(invitation.client, template, link=notices.link(invitation.path), minutes=wanted.minutes)
+    return notices.tell_client(invitation.client, template, link=link, minutes=wanted.minutes)
 
 
 @transaction.atomic
@@ -146,7 +152,8 @@ def chase(*, at: datetime) -> int:
     """Remind of unfinished forms on days 2 and 5, then stop; after a week staff see that the form is not back."""
     told = 0
     late = Invitation.objects.filter(state__in=OPEN, sent_at__lte=at - CHASE_AFTER[0], expires_at__gt=at)
-    for pk in list(late.exclude(packet=HOME).exclude(client__status__in=Client.LEFT).values_list("pk", flat=True)):
+    late = late.exclude(packet__in=(HOME, SIGNING))  # agreements are asked for once; intake.resigning watches them
+    for pk in list(late.exclude(client__status__in=Client.LEFT).values_list("pk", flat=True)):
         with transaction.atomic():
             row = Invitation.objects.select_for_update(of=("self",)).select_related("client").get(pk=pk)
             if row.state not in OPEN or row.sent_at is None:
@@ -513,6 +520,7 @@ def sign_consent(
     signature.typed_name, signature.device = typed_name, device
     signature.save(force_insert=True)
     audit.record("consent.signed", by=by, client=by, target=signature, at=at, document=agreement.key)
+    SigningRequest.objects.filter(client=by, document=agreement.key).settle(SigningRequest.Outcome.SIGNED, at)
     save_answer(by=by, sitting=sitting, page=page, value="signed", at=at)
     return signature
 
@@ -629,7 +637,9 @@ def submit(*, by: Client, sitting: Intake, at: datetime) -> Intake:
     Invitation.objects.filter(pk=row.invitation_id).update(state=State.DONE, code_digest="", code_expires_at=None)
     row.invitation.state = State.DONE
     Task.finish(client, "unfinished", at=at, by=None, subject_id=row.invitation_id)
-    Task.open(client, "new_intake", at=at, subject_id=row.pk, due_at=coverage.read_by(at, practice), packet=wanted.key)
+    if wanted.key != SIGNING:  # what was signed is on the chart; what was declined is told by itself
+        due_at = coverage.read_by(at, practice)
+        Task.open(client, "new_intake", at=at, subject_id=row.pk, due_at=due_at, packet=wanted.key)
     assessment_submitted.send(sender=Intake, intake=row, at=at)
     audit.record("intake.submitted", by=client, client=client, target=row, at=at, skipped=len(row.skipped))
     return row

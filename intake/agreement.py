@@ -28,6 +28,17 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Must:
+    """Something that the law or the source asks of a text, and the words by which it is looked for."""
+
+    what: str
+    says: tuple[tuple[str, ...], ...]
+    """Every group must be found; of a group, any one."""
+    part2: bool = False
+    """Asked only of a programme under 42 CFR Part 2."""
+
+
+@dataclass(frozen=True, slots=True)
 class Agreement:
     key: str
     version: str
@@ -43,6 +54,16 @@ class Agreement:
     @property
     def acknowledgements(self) -> tuple[Point, ...]:
         return tuple(point for part in self.parts for point in part.points if point.ack)
+
+
+@cache
+def musts(key: str) -> tuple[Must, ...]:
+    """What this agreement must say, in the order of the source."""
+    found = tomllib.loads((SHELF.folder.parent / "musts.toml").read_text(encoding="utf-8"))
+    return tuple(
+        Must(row["what"], tuple(tuple(group) for group in row["says"]), row.get("part2", False))
+        for row in found["musts"][key]
+    )
 
 
 @cache

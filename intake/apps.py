@@ -5,7 +5,7 @@ class IntakeConfig(AppConfig):
     name = "intake"
 
     def ready(self) -> None:
-        from intake import copies, drafts, history, measures, one_person
+        from intake import copies, drafts, history, measures, one_person, resigning
         from intake.actions import begun, home_link, withdraw_all
         from intake.arrivals import handed
         from intake.doors import note_leaving
@@ -28,3 +28,4 @@ class IntakeConfig(AppConfig):
         merging.OBSTACLES.append(one_person.obstacles)
         merging.CHANGED.append(history.recount)
         assessment_submitted.connect(measures.on_submitted, dispatch_uid="intake.measures")
+        assessment_submitted.connect(resigning.on_submitted, dispatch_uid="intake.resigning")

@@ -4,7 +4,7 @@ from django.http import HttpResponse
 from django.utils import translation
 from django.utils.text import slugify
 
-from intake import agreement
+from intake import editions
 from intake.models import Signature
 from practice import coverage, pdf
 from practice.models import Practice
@@ -12,7 +12,7 @@ from practice.models import Practice
 
 def download(signature: Signature) -> HttpResponse:
     """Return the copy as a file to keep. Its name says nothing of the client."""
-    with translation.override(agreement.load(signature.document, signature.version).language):
+    with translation.override(editions.load(signature.document, signature.version).language):
         response = HttpResponse(agreement_copy(signature), content_type="application/pdf")
     response["Content-Disposition"] = f'attachment; filename="agreement-{slugify(signature.document)}.pdf"'
     return response
@@ -20,7 +20,7 @@ def download(signature: Signature) -> HttpResponse:
 
 def agreement_copy(signature: Signature) -> bytes:
     """Return the PDF of what was signed: the exact text, who signed it as what, and when."""
-    text = agreement.load(signature.document, signature.version)
+    text = editions.load(signature.document, signature.version)
     practice = Practice.get()
     signed_at = coverage.local(signature.signed_at, practice)
     return pdf.render(

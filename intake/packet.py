@@ -75,6 +75,8 @@ class Page:
     version: str = ""
     link_id: str = ""
     agreement: str = ""
+    language: str = ""
+    """Of the text of an agreement."""
 
     @property
     def definition(self) -> Instrument:
@@ -147,6 +149,14 @@ class Packet:
                 sections.append(replace(section, pages=pages, minutes=minutes))
         by_slug = {page.slug: page for section in sections for page in section.pages}
         return replace(self, sections=tuple(sections), by_slug=by_slug)
+
+    def with_pages(self, changed: Mapping[str, Page]) -> "Packet":
+        """Return this packet with these pages, by slug, in place of its own."""
+        sections = tuple(
+            replace(section, pages=tuple(changed.get(page.slug, page) for page in section.pages))
+            for section in self.sections
+        )
+        return replace(self, sections=sections, by_slug={**self.by_slug, **changed})
 
     def _belonging(self, wanted: set[str]) -> set[str]:
         kept: set[str] = set()
@@ -227,17 +237,18 @@ def _pages(row: dict[str, Any], section: str, shared: dict[str, Any]) -> list[Pa
     if "agreement" in row:
         from intake.agreement import load as load_agreement
 
-        title = load_agreement(row["agreement"], row["version"]).title
+        text = load_agreement(row["agreement"], row["version"])
         return [
             Page(
                 slug=f"agreement--{row['agreement'].replace('_', '-')}",
                 section=section,
                 kind="agreement",
-                text=title,
+                text=text.title,
                 agreement=row["agreement"],
+                language=text.language,
                 version=row["version"],
                 required=row.get("required", False),
-                missing=title,
+                missing=text.title,
                 show_when=row["show_when"],
             )
         ]

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from django.utils.translation import get_language, gettext
 
-from intake import agreement
 from intake.packet import Choice, Field, Page
 
 
@@ -21,7 +20,7 @@ def of_text(page: Page) -> str:
     if page.instrument:
         language = page.definition.language
     elif page.agreement:
-        language = agreement.load(page.agreement, page.version).language
+        language = page.language
     else:
         return ""
     return "" if language.partition("-")[0] == get_language() else language

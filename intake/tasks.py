@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from intake import actions, arrivals, enquiries, measures
+from intake import actions, arrivals, enquiries, measures, resigning
 from practice import jobs
 
 
@@ -30,3 +30,10 @@ def watch_measures(ref: str) -> None:
 def forget_enquiries(ref: str) -> None:
     enquiries.forget(at=timezone.now())
     arrivals.forget(at=timezone.now())
+
+
+@jobs.job("ask_to_sign")
+def ask_to_sign(ref: str) -> None:
+    at = timezone.now()
+    resigning.watch(at=at)
+    resigning.ask_some(at=at)

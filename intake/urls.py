@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path
 
 from intake.views import (
+    agreements,
     arrivals,
     arriving,
     asking,
@@ -21,6 +22,7 @@ from intake.views import (
     reading,
     sending,
     sharing,
+    signing,
     support,
     texts,
 )
@@ -71,6 +73,18 @@ urlpatterns: list[URLPattern] = [
     path("clients/<uuid:pk>/messages/done/", messages.client_messages_done, name="client_messages_done"),
     path("enquiries/", enquiries.enquiries, name="enquiries"),
     path("enquiries/<uuid:pk>/", enquiries.enquiry, name="enquiry"),
+    path("practice/agreements/", agreements.agreements, name="agreements"),
+    path("practice/agreements/pace/", agreements.agreements_pace, name="agreements_pace"),
+    path("practice/agreements/signing/", signing.signing_again, name="signing_again"),
+    path("practice/agreements/signing/<uuid:pk>/", signing.signing_request, name="signing_request"),
+    path("practice/agreements/<slug:document>/", agreements.agreement_versions, name="agreement_versions"),
+    path("practice/agreements/<slug:document>/draft/", agreements.agreement_draft, name="agreement_draft"),
+    path("practice/agreements/<slug:document>/publish/", agreements.agreement_publish, name="agreement_publish"),
+    path(
+        "practice/agreements/<slug:document>/versions/<str:version>/",
+        agreements.agreement_version,
+        name="agreement_version",
+    ),
     path("newcomers/", arrivals.arrivals, name="arrivals"),
     path("newcomers/<uuid:pk>/", arrivals.arrival, name="arrival"),
     path("practice/public/", enquiries.public_pages, name="public_pages"),

@@ -20,6 +20,7 @@ PERIODIC = (
     Periodic("climb_referrals", 60),
     Periodic("watch_leaving", 60),
     Periodic("chase_intakes", 900),
+    Periodic("ask_to_sign", 900),
     Periodic("send_measures", 300),
     Periodic("watch_measures", 300),
     Periodic("review_plans", 300),

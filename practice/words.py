@@ -97,6 +97,8 @@ ERRANDS: dict[str, Words] = {
     "client_away_booked": _("The client cannot come on a day that is booked. Find another day with them."),
     "call_instead": _("They asked us to stop texts or mails, and no other way is safe. Call them about what is new."),
     "not_delivered": _("A message to them did not arrive. Check the address with them; see Messages sent."),
+    "signing_declined": _("They did not sign the new version of an agreement. Talk about it; see Agreements."),
+    "signing_not_reached": _("An agreement has to be signed again and no message reached them. Ask at the next visit."),
     "wrong_codes": _("Somebody typed wrong codes on their link. Call them, and send a new link if it was them."),
 }
 CALLS: dict[str, Words] = {

@@ -5,6 +5,7 @@ class ReferralsConfig(AppConfig):
     name = "referrals"
 
     def ready(self) -> None:
+        from intake.resigning import DOSED_ON
         from intake.signals import assessment_submitted
         from practice import handover, merging, notices, quiet, staff
         from practice.actions import LEAVING
@@ -25,6 +26,7 @@ class ReferralsConfig(AppConfig):
         staff.GOING.append(questions.let_go)
         staff.GOES.append(questions.goes)
         quiet.HEARD.append(courses.seen)
+        DOSED_ON.append(courses.dosed_on)
         DOCUMENTS["referrals.Release"] = release_copies.signed_copy
         counted.REPORTS["safety"] = safety.KIND
         counted.REPORTS["week"] = week.KIND

@@ -1,14 +1,14 @@
 """What is known of a client now, in the words of the decision table, and since when each part is known."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
 
-from intake import actions, flow, trials
+from intake import actions, flow, resigning, trials
 from intake.models import Assessment, Intake
 from practice.clinical import fit, table, windows
 from practice.clinical import trials as clinical_trials
@@ -86,6 +86,9 @@ def _scores(current: dict[str, Assessment], age: int | None) -> dict[str, Score]
     return {key: score(row.definition, row.answers, age=age, completed=done) for key, row in current.items()}
 
 
+SIGNED = "ketamine_consent_signed"
+
+
 @dataclass(frozen=True)
 class _Word:
     """What somebody said of one input."""
@@ -132,6 +135,14 @@ def _of_client(client: Client, today: date, until: datetime | None) -> dict[str,
             assert sitting.trials_confirmed_at is not None  # as above
             day = _day(sitting.trials_confirmed_at)
             words["failed_adequate_trials"] = _Word(failed, day, day, sitting.trials_confirmed_at, origin)
+    signed = words.get(SIGNED) if until is None else None
+    if (
+        signed is not None
+        and signed.value
+        and until is None
+        and not resigning.is_current(client, "ketamine", timezone.now())
+    ):
+        words[SIGNED] = replace(signed, value=False)  # there is a new version to sign, or its time is over
     return words
 
 

@@ -1,5 +1,6 @@
 """What a client tells us."""
 
+from .agreements import AgreementText, SigningPace, SigningRequest
 from .arrivals import Arrival
 from .assessments import Assessment
 from .consents import Signature
@@ -9,6 +10,7 @@ from .packets import Answer, Intake, Invitation
 from .shares import SharedScores
 
 __all__ = [
+    "AgreementText",
     "Answer",
     "Arrival",
     "Assessment",
@@ -20,4 +22,6 @@ __all__ = [
     "Opening",
     "SharedScores",
     "Signature",
+    "SigningPace",
+    "SigningRequest",
 ]

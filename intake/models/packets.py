@@ -20,6 +20,7 @@ CODE_LIFE = timedelta(minutes=10)
 TRIES = 5
 LOCK = timedelta(minutes=15)
 MOST_DOUBLED = 4  # a lock of the client's own page is never longer than four hours
+SIGNING = "agreements"  # the packet of agreements to sign again
 HOME = "home"  # the "packet" of a client's link to their own page: it asks nothing, and is one per client
 
 

@@ -12,11 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from intake import actions, agreement, copies, doors, packet
+from intake import actions, copies, doors, editions, packet
 from intake.doors import Link, home_page, link_page, see_other, show
 from intake.home import Line, LineOf
 from intake.models import Invitation
-from intake.models.packets import HOME
+from intake.models.packets import HOME, SIGNING
 from practice import audit, coverage
 from practice.middleware import kept_back
 from practice.templatetags.ui import clock, moment
@@ -128,6 +128,16 @@ def forms_line(link: Link, at: datetime) -> Line | None:
     minutes = packet.load(invitation.packet, invitation.packet_version).minutes
     begun = doors.intake_of(invitation) is not None
     text = gettext("About %(minutes)s minutes. You can stop any time and come back.") % {"minutes": minutes}
+    if invitation.packet == SIGNING:
+        return Line(
+            title=gettext("Something to read and sign"),
+            text=gettext(
+                "Something in what you signed has changed, or it is time to look at it again. You can say no."
+            ),
+            url=invitation.path,
+            label=gettext("Read it"),
+            todo=True,
+        )
     return Line(
         title=gettext("Some questions for you"),
         text=text,
@@ -152,13 +162,15 @@ def copies_line(link: Link, at: datetime) -> Line | None:
 def my_copies(request: HttpRequest) -> HttpResponse:
     """Everything the client signed, newest first, each as a file to keep."""
     link: Link = request.link  # type: ignore[attr-defined]
+    signed = list(link.client.signatures.order_by("-signed_at"))
+    named = editions.titles(signed)
     rows = [
         {
-            "title": agreement.load(row.document, row.version).title,
+            "title": named[row.document, row.version],
             "signed_at": row.signed_at,
             "url": reverse("my_home_copy", args=[row.pk]),
         }
-        for row in link.client.signatures.order_by("-signed_at")
+        for row in signed
     ]
     return show(request, "intake/copies.html", {"rows": rows})
 

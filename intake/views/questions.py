@@ -6,8 +6,9 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.translation import gettext
 
-from intake import actions, agreement, flow, signs
+from intake import actions, editions, flow, signs
 from intake.doors import Link, autosave, keeping_page, see_other, show
 from intake.forms import SignForm, form_for
 from intake.packet import Packet, Page
@@ -32,6 +33,8 @@ class Sitting:
         self.practice = link.practice
         self.today = coverage.local(self.at, self.practice).date()
         self.packet: Packet = actions.packet_of(self.intake)
+        if slug in self.packet.by_slug and self.packet.by_slug[slug].agreement:
+            self.packet = editions.applied(self.packet, self.intake)
         self.replies = actions.replies_of(self.intake)
         self.alert: Alert | None = actions.alert_of(self.intake)
         self.shown = flow.pages(self.packet, self.replies, actions.world(self.practice, self.alert))
@@ -217,15 +220,24 @@ def my_save(request: HttpRequest, page: str) -> HttpResponse:
     return HttpResponse(status=204)
 
 
+WRITTEN = ("typed_name", "relation")  # of a signature; the boxes belong to the text
+
+
 def _agreement(request: HttpRequest, here: Sitting, *, typed: bool = False) -> HttpResponse:
     """`typed`: show what was typed again, sign nothing."""
-    text = agreement.load(here.page.agreement, here.page.version)
+    text = editions.load(here.page.agreement, here.page.version)
     signed = here.intake.signatures.filter(document=text.key, version=text.version).first()
+    is_old = request.method == "POST" and signed is None and request.POST.get("text", text.sha256) != text.sha256
     if "skip" in request.POST and not typed and not here.page.required and signed is None:
         return _after(request, here, here.keep(None, skipped=True), skipped=True)
     form = SignForm(text, request.POST if request.method == "POST" and signed is None and not typed else None)
-    if typed:
-        form.initial = request.POST.dict()
+    if is_old:  # a new version was published while this one was on the screen
+        messages.info(request, gettext("This text has just changed. Please read it again; nothing is signed yet."))
+    if typed or is_old:
+        form = SignForm(text)
+        form.initial = {
+            name: value for name, value in request.POST.items() if typed or name in ("typed_name", "relation")
+        }
     elif request.method == "POST" and (signed is not None or form.is_valid()):
         if signed is None:
             actions.sign_consent(

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext, ngettext
 
-from intake import actions, agreement, copies, flow, trials
+from intake import actions, copies, editions, flow, trials
 from intake.models import Assessment, Intake, Signature
 from practice import audit
 from practice.access import Permission
@@ -81,9 +81,10 @@ def agreements_panel(request: HttpRequest, client: Client, at: datetime) -> Pane
     newest: dict[str, Signature] = {}
     for row in client.signatures.order_by("-signed_at"):
         newest.setdefault(row.document, row)
+    named = editions.titles(newest.values())
     rows = [
         {
-            "title": agreement_title(row),
+            "title": named[row.document, row.version],
             "signed": full_day(row.signed_at),
             "as": row.get_relation_display() if row.relation != Signature.Relation.SELF else "",
             "url": reverse("agreement_copy", args=[client.pk, row.pk]),
@@ -91,13 +92,6 @@ def agreements_panel(request: HttpRequest, client: Client, at: datetime) -> Pane
         for row in newest.values()
     ]
     return Panel("intake/agreements_panel.html", {"rows": rows}, SIDE)
-
-
-def agreement_title(row: Signature) -> str:
-    try:
-        return agreement.load(row.document, row.version).title
-    except ValueError:
-        return f"{row.document} {row.version}"
 
 
 # --- Words -----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from intake import actions, agreement, copies, flow
+from intake import actions, copies, editions, flow
 from intake.doors import Link, called, client_page, is_at_home, see_other, show
 from intake.packet import Page
 from intake.spoken import of_text, spoken
@@ -29,7 +29,7 @@ def my_check(request: HttpRequest) -> HttpResponse:
     if sitting.submitted_at is not None:
         return see_other("my_done")
     at, practice = timezone.now(), link.practice
-    wanted, replies = actions.packet_of(sitting), actions.replies_of(sitting)
+    wanted, replies = editions.applied(actions.packet_of(sitting), sitting), actions.replies_of(sitting)
     shown = flow.pages(wanted, replies, actions.world(practice, actions.alert_of(sitting)))
     lacking = flow.missing(shown, replies)
     keys = list(dict.fromkeys(page.section for page in shown))
@@ -95,6 +95,7 @@ def my_done(request: HttpRequest) -> HttpResponse:
         return see_other("my_start")
     practice = link.practice
     signed = [] if link.receipt else list(sitting.signatures.order_by("signed_at"))
+    named = editions.titles(signed)
     return show(
         request,
         "intake/done.html",
@@ -103,8 +104,7 @@ def my_done(request: HttpRequest) -> HttpResponse:
             "sent_at": sitting.submitted_at,
             "read_by": coverage.read_by(sitting.submitted_at, practice, link.client.therapist),
             "copies": [
-                {"url": reverse("my_copy", args=[row.pk]), "title": agreement.load(row.document, row.version).title}
-                for row in signed
+                {"url": reverse("my_copy", args=[row.pk]), "title": named[row.document, row.version]} for row in signed
             ],
             "flagged": not link.receipt and actions.alert_of(sitting) is not None,
             "receipt": link.receipt,

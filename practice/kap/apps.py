@@ -6,8 +6,9 @@ class KapConfig(AppConfig):
     label = "kap"
 
     def ready(self) -> None:
+        from intake.resigning import DOSED_ON
         from practice import actions, coverage, handover, merging, quiet, staff
-        from practice.kap.actions import cover, leading, one_person, plans
+        from practice.kap.actions import cover, following, leading, one_person, plans
         from practice.kap.reports import outcomes, series
         from referrals.reports import counted
 
@@ -18,6 +19,7 @@ class KapConfig(AppConfig):
         staff.GOING.append(leading.let_go)
         staff.GOES.append(leading.goes)
         quiet.HEARD.append(leading.seen)
+        DOSED_ON.append(following.dosed_on)
         coverage.AWAY.append(cover.away_until)
         counted.REPORTS["kap"] = series.KIND
         counted.REPORTS["outcomes"] = outcomes.KIND

@@ -26,6 +26,13 @@ ROOMS: tuple[tuple[str, str | Promise, str | Promise, str, Permission], ...] = (
         P.MANAGE_PRACTICE,
     ),
     (
+        "agreements",
+        _("Agreements"),
+        _("What clients sign, new versions in your own words, and who is asked to sign again"),
+        "file-text",
+        P.MANAGE_PRACTICE,
+    ),
+    (
         "public_pages",
         _("Public pages"),
         _("What anyone may read about your care, what it costs, and whether people may ask you"),

@@ -4,7 +4,8 @@ A clinic's report restarts the clock: what is still to be sent is worked out ane
 that a report that is taken back leaves nothing behind.
 """
 
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -213,3 +214,9 @@ def note_helped(course_id: UUID, answer: str) -> None:
 def seen(since: datetime) -> "QuerySet[Any, Any]":
     """The clients with a session at a clinic since then, or one ahead."""
     return CourseSession.objects.filter(on__gte=since.date(), state__in=[PLANNED, DONE]).values("course__client")
+
+
+def dosed_on(clients: Iterable[UUID], day: date) -> set[UUID]:
+    """Those of them who have an infusion at a clinic that day. One query."""
+    rows = CourseSession.objects.filter(course__client__in=clients, on=day).exclude(state=CourseSession.State.MISSED)
+    return set(rows.values_list("course__client", flat=True))

@@ -13,13 +13,16 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
-from intake.models import Measure, Signature
+from intake import editions
+from intake.models import AgreementText, Measure, Signature
+from practice.access import Role
 from practice.actions import NotNow
 from practice.clinical.planning import templates
 from practice.kap import logbook
 from practice.kap.actions import clearance, plans, room
 from practice.kap.models import DoseUse, Entry, Intention, Session
 from practice.models import Alert, Client, KeptForm, Note, Notice, PsychotherapyNote, Task, User
+from tests import factories
 from tests.factories import NOW
 
 State, Kind = Session.State, Entry.Kind
@@ -92,6 +95,24 @@ def test_start_names_everything_that_is_missing(dosing: Session, maya: User, sam
         "Not asked yet: A ride home is ",
         "No blood pressure yet.",
     ]
+
+
+def test_start_wants_the_newest_agreement_when_it_has_to_be_signed_again(dosing: Session, sam: Client) -> None:
+    """Feature B3: what hangs on consents reads the new state."""
+    author = factories.staff("Rosa Bell", Role.ADMIN)
+    text = editions.shipped("ketamine")
+    before = room.against_start(dosing, AT)
+    for number, must_sign in enumerate((False, True), 1):
+        row = AgreementText.objects.create(
+            document="ketamine", version=f"1.{number}", title=text.title, summary="x", sign="x", body="x", sha256="x",
+            changed_at=AT, published_at=AT, published_by=author, must_sign=must_sign, because="x", reason="x",
+        )  # fmt: skip
+        said = "The ketamine agreement has to be signed again: a new version, or its time is over."
+        assert room.against_start(dosing, AT) == ([said] if must_sign else []) + before
+    again = Signature(client=sam, document="ketamine", version=row.version, text_sha256="0" * 64, signed_at=AT)
+    again.typed_name = "Sam"
+    again.save()
+    assert room.against_start(dosing, AT) == before
 
 
 def test_start_pressed_twice_starts_once(dosing: Session, maya: User) -> None:

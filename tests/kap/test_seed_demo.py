@@ -12,8 +12,17 @@ from django.db import transaction
 from django.test import Client as Browser
 from django.urls import reverse
 
-from intake import packet
-from intake.models import Answer, Assessment, Intake, Invitation, SharedScores, Signature
+from intake import packet, publishing, resigning
+from intake.models import (
+    AgreementText,
+    Answer,
+    Assessment,
+    Intake,
+    Invitation,
+    SharedScores,
+    Signature,
+    SigningRequest,
+)
 from intake.models.packets import HOME
 from practice import alike, audit, coverage
 from practice.access import Role
@@ -228,6 +237,17 @@ def test_demo_has_a_thread_that_was_answered_and_one_that_waits(cedar: int) -> N
 def test_demo_shows_a_client_how_it_went(cedar: int) -> None:
     shown = [(row.client.name, row.instrument, row.shared_by.name) for row in SharedScores.objects.all()]
     assert shown == [("Peter Lindqvist", "phq-9", "Maya Torres")]
+
+
+def test_demo_asks_clients_to_sign_a_new_version(cedar: int) -> None:
+    (row,) = AgreementText.objects.exclude(published_at=None)
+    assert (row.document, row.version, row.must_sign) == ("communications", "1.1", True)
+    outcomes = list(SigningRequest.objects.order_by("asked_at").values_list("outcome", flat=True))
+    assert (outcomes.count("signed"), outcomes.count("asked")) == (2, 1)
+    draft = publishing.draft_of("telehealth")
+    assert draft is not None
+    assert [must.what for must in publishing.review(draft, Practice.get()).missing] == ["Who else is present"]
+    assert resigning.due(NOW) != []
 
 
 def test_demo_has_an_emergency_that_waits_and_one_that_was_reviewed(cedar: int) -> None:

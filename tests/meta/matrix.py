@@ -9,7 +9,8 @@ from django.test import Client as Browser
 from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
-from intake.models import Arrival, Assessment, Intake, Invitation, Measure, Message, Signature
+from intake import publishing
+from intake.models import Arrival, Assessment, Intake, Invitation, Measure, Message, Signature, SigningRequest
 from practice import actions, exports, taking_in
 from practice.clinical import table
 from practice.kap.actions import chaperone, feeds
@@ -172,6 +173,10 @@ def build(people: dict[str, User | None], client: Client) -> World:
         actor=Actor.INITIATOR, by=maya, channel="here", happened_at=now, at=now,
     )  # fmt: skip
     change.save()
+    publishing.keep_draft(
+        by=people["admin"] or maya, document="ketamine", title="About ketamine", summary="In short", sign="I read it.",
+        body="# What it is\nA line.\n- A point.", edition=0, at=now,
+    )  # fmt: skip
     sent = Sending.objects.create(referral=referral, packet=packet, channel="link", address=away.email, at=now, by=maya)
     colleague = DeskKey.objects.create(destination=away, email="jo@other.example", created_at=now)
     letters.keep_pdf(packet, letters.packet_pdf(packet))
@@ -248,6 +253,11 @@ def build(people: dict[str, User | None], client: Client) -> World:
             ).pk,
             "assessment": assessment.pk,
             "signature": signature.pk,
+            "document": "ketamine",
+            "version": "1",
+            "signing_request.pk": SigningRequest.objects.create(
+                client=client, document="ketamine", version="1.1", asked_at=now
+            ).pk,
             "my_copy.pk": signature.pk,
             "my_home_copy.pk": signature.pk,
             "my_answers_sent.pk": intake.pk,

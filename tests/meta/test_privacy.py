@@ -20,7 +20,7 @@ IDENTIFYING_IN_CLEAR = {
 OPEN_TEXT = {
     "practice.Practice", "practice.Site", "practice.User", "practice.ClinicalSignature", "practice.AuditEvent",
     "practice.AuditHead", "practice.Job", "practice.SentForm", "practice.KeptForm", "practice.RoleGrant",
-    "practice.NameStart",
+    "practice.NameStart", "intake.AgreementText",
 }  # fmt: skip
 
 

@@ -1,7 +1,9 @@
 """What follows from a line in the log of a session: who is told, what is flagged, what is opened."""
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, time, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -13,7 +15,7 @@ from practice.actions import raise_manual_flag
 from practice.kap.actions import integration, plans
 from practice.kap.logbook import is_alarm
 from practice.kap.models import Entry, Session
-from practice.models import Alert, Task, User
+from practice.models import Alert, Practice, Task, User
 from practice.templatetags.ui import clock
 
 Kind = Entry.Kind
@@ -113,3 +115,20 @@ AFTER: dict[str, Callable[[Session, Entry, User | None, datetime], None]] = {
 def follow(session: Session, entry: Entry, by: User | None, at: datetime) -> None:
     if after := AFTER.get(Kind(entry.kind)):
         after(session, entry, by, at)
+
+
+def dosed_on(clients: Iterable[UUID], day: date) -> set[UUID]:
+    """Those of them who have a dosing session that day, by their own calendar. One query, and the practice's row."""
+    zone = ZoneInfo(Practice.get().zone)
+    start = datetime.combine(day, time(), tzinfo=zone) - timedelta(days=1)
+    rows = Session.objects.filter(
+        plan__client__in=clients,
+        kind=Session.Kind.DOSING,
+        starts_at__gte=start,
+        starts_at__lt=start + timedelta(days=3),
+    ).exclude(state__in=(Session.State.MISSED, Session.State.SKIPPED))
+    return {
+        client
+        for client, theirs, at in rows.values_list("plan__client", "plan__client__zone", "starts_at")
+        if at.astimezone(ZoneInfo(theirs) if theirs else zone).date() == day
+    }

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext
 
+from intake import resigning
 from intake.models import Signature
 from practice import audit
 from practice.actions import NotNow, write_note
@@ -75,6 +76,8 @@ def against_start(session: Session, now: datetime) -> list[str]:
             said.append(sentence)
     if not has_consent(session, now):
         said.append(gettext("The ketamine agreement is not signed, or older than 12 months."))
+    elif not resigning.is_current(client, "ketamine", now):
+        said.append(gettext("The ketamine agreement has to be signed again: a new version, or its time is over."))
     if sentence := rescreen.against(session, today):
         said.append(sentence)
     return said + _open_words(found)
