@@ -40,6 +40,7 @@ LABELS: dict[str, Any] = {
 HELD: tuple[tuple[str, str | Promise, Q | None], ...] = (
     ("practice.Alert", _("Safety flags"), Q(closed_at=None) & ~Q(source="history")),
     ("practice.Task", _("Items to do"), Q(done_at=None)),
+    ("practice.Note", _("Notes"), None),
     ("practice.SafetyPlan", _("Safety plans"), None),
     ("practice.LegalHold", _("Legal holds"), Q(lifted_at=None)),
     ("practice.ErasureRequest", _("Requests to be deleted"), Q(state__in=("asked", "restricted"))),
@@ -55,10 +56,6 @@ HELD: tuple[tuple[str, str | Promise, Q | None], ...] = (
     ("kap.Plan", _("KAP plans"), Q(state="under_way")),
     ("kap.DoseClearance", _("Doses cleared"), None),
 )
-
-
-def word_for(label: str) -> str:
-    return next((str(words) for name, words, _goes_on in HELD if name == label), gettext("Other entries"))
 
 
 class PairForm(HouseForm):
@@ -241,12 +238,12 @@ def _cell(client: Client, n: int, label: str, goes_on: Q | None) -> str:
     if goes_on is None or not n:
         return str(n)
     going = apps.get_model(label)._base_manager.filter(goes_on, client=client.pk).count()
-    return gettext("{n}, of these open: {going}").format(n=n, going=going) if going else str(n)
+    return gettext("{n}, open: {going}").format(n=n, going=going) if going else str(n)
 
 
 def _named(found: dict[str, int]) -> list[str]:
     """ "3 Assessments" and the like; what has no words of its own as one line."""
-    words: dict[str, int] = {}
-    for label, n in found.items():
-        words[word_for(label)] = words.get(word_for(label), 0) + n
-    return [f"{word}: {n}" for word, n in words.items()]
+    known = {name: str(words) for name, words, _goes_on in HELD}
+    lines = [f"{words}: {found[label]}" for label, words in known.items() if label in found]
+    other = sum(n for label, n in found.items() if label not in known)
+    return [*lines, f"{gettext('Other entries')}: {other}"] if other else lines
