@@ -13,10 +13,10 @@ from django.db.models import F, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext
 
-from intake import flow, packet, signs
+from intake import flow, packet, signs, trusted
 from intake.agreement import Agreement
 from intake.models import Answer, Assessment, Intake, Invitation, Signature, SigningRequest
-from intake.models.packets import CODE_LIFE, HOME, LINK_LIFE, LOCK, MOST_DOUBLED, SIGNING, TRIES, digest
+from intake.models.packets import CODE_LIFE, HOME, LINK_LIFE, LOCK, MOST_DOUBLED, PAGES, PERSON, SIGNING, TRIES, digest
 from intake.packet import Packet, Page
 from intake.signals import assessment_submitted
 from practice import audit, coverage, notices
@@ -120,6 +120,8 @@ def resend(*, by: User | Client | None, invitation: Invitation, at: datetime) ->
     """Make the link new, so that older ones stop working, and send it. Returns the channels used."""
     if invitation.state not in OPEN:
         raise NotNow(gettext("This packet is finished or was taken back. Send a new one."))
+    if invitation.packet == PERSON:
+        return trusted.send_link(by=by or invitation.person, person=invitation.person, at=at)
     if invitation.packet == HOME:
         may_reach(invitation.client, "home")
     else:
@@ -152,7 +154,7 @@ def chase(*, at: datetime) -> int:
     """Remind of unfinished forms on days 2 and 5, then stop; after a week staff see that the form is not back."""
     told = 0
     late = Invitation.objects.filter(state__in=OPEN, sent_at__lte=at - CHASE_AFTER[0], expires_at__gt=at)
-    late = late.exclude(packet__in=(HOME, SIGNING))  # agreements are asked for once; intake.resigning watches them
+    late = late.exclude(packet__in=(*PAGES, SIGNING))  # agreements are asked for once; intake.resigning watches them
     for pk in list(late.exclude(client__status__in=Client.LEFT).values_list("pk", flat=True)):
         with transaction.atomic():
             row = Invitation.objects.select_for_update(of=("self",)).select_related("client").get(pk=pk)
@@ -181,7 +183,7 @@ def open_link(*, invitation: Invitation, at: datetime) -> None:
     if invitation.state != State.SENT:
         return
     if Invitation.objects.filter(pk=invitation.pk, state=State.SENT).update(state=State.OPENED, opened_at=at):
-        audit.record("invitation.opened", by=invitation.client, client=invitation.client, target=invitation, at=at)
+        audit.record("invitation.opened", by=invitation.holder, client=invitation.client, target=invitation, at=at)
         invitation.refresh_from_db(fields=["state", "opened_at"])
 
 
@@ -222,6 +224,8 @@ def _code_digest(invitation: Invitation, code: str) -> str:
 
 def private_channels(invitation: Invitation) -> list[str]:
     """Where a one-time code may go: what the client said is safe and read by nobody else."""
+    if invitation.packet == PERSON:
+        return [str(each) for each in notices.TEMPLATES["person_code"] if each in invitation.person.addresses]
     return private_ways(invitation.client)
 
 
@@ -240,8 +244,11 @@ def send_code(*, invitation: Invitation, channel: str, at: datetime) -> bool:
     code = f"{secrets.randbelow(10**6):06d}"
     row.code_digest, row.code_expires_at = _code_digest(row, code), at + CODE_LIFE
     row.save(update_fields=["code_digest", "code_expires_at"])
-    notices.tell_client(row.client, "code", channels=(channel,), code=code)
-    audit.record("invitation.code_sent", by=row.client, client=row.client, target=row, at=at, channel=channel)
+    if row.packet == PERSON:
+        trusted.tell(row.person, "person_code", channels=[channel], code=code)
+    else:
+        notices.tell_client(row.client, "code", channels=(channel,), code=code)
+    audit.record("invitation.code_sent", by=row.holder, client=row.client, target=row, at=at, channel=channel)
     return True
 
 
@@ -269,16 +276,16 @@ def _tried(row: Invitation, right: bool, at: datetime) -> bool:
     if right:
         row.tries, row.locked_until, row.code_digest, row.code_expires_at = 0, None, "", None
         row.save(update_fields=["tries", "locked_until", "code_digest", "code_expires_at"])
-        opened = "home.unlocked" if row.packet == HOME else "intake.unlocked"
-        audit.record(opened, by=row.client, client=row.client, target=row, at=at)
+        opened = {HOME: "home.unlocked", PERSON: "trusted.unlocked"}.get(row.packet, "intake.unlocked")
+        audit.record(opened, by=row.holder, client=row.client, target=row, at=at)
         return True
     row.tries += 1
     if row.tries % TRIES == 0:
-        before = min(row.tries // TRIES - 1, MOST_DOUBLED) if row.packet == HOME else 0
+        before = min(row.tries // TRIES - 1, MOST_DOUBLED) if row.packet in PAGES else 0
         row.locked_until, row.code_digest, row.code_expires_at = at + LOCK * 2**before, "", None
         _tell_locked(row, at)
     row.save(update_fields=["tries", "locked_until", "code_digest", "code_expires_at"])
-    audit.record("intake.wrong_code", by=row.client, client=row.client, target=row, at=at, outcome="refused")
+    audit.record("intake.wrong_code", by=row.holder, client=row.client, target=row, at=at, outcome="refused")
     return False
 
 
@@ -333,7 +340,7 @@ def send_home(*, by: User, client: Client, at: datetime) -> list[str]:
 
 def asks_birth_date(invitation: Invitation) -> bool:
     """Whether the birth date opens the page: only where no phone or mailbox is the client's alone."""
-    return bool(invitation.client.birth_date) and not private_channels(invitation)
+    return invitation.packet != PERSON and bool(invitation.client.birth_date) and not private_channels(invitation)
 
 
 @transaction.atomic

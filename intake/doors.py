@@ -5,9 +5,11 @@ lock it, counted here: a page that is sent after that is still saved, then locke
 by pressing the button of a link while nothing is answered, and after that by the return code or a one-time code.
 
 The client's own page ("home") has its own door and its own place in the session: {"invitation", "generation", "at",
-"since", "locked"}. Its link shows nothing before a one-time code, or the birth date, opened it in this browser.
+"since", "locked"}. Its link shows nothing before a one-time code, or the birth date, opened it in this browser. The
+page of somebody whom the client trusts ("person") is held in the same way; only a code to them opens it.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,8 +22,9 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone, translation
 
+from intake import trusted
 from intake.models import Intake, Invitation
-from intake.models.packets import HOME, digest
+from intake.models.packets import HOME, PERSON, digest
 from practice import language
 from practice.middleware import kept_fields
 from practice.models import Client, Practice
@@ -29,6 +32,7 @@ from practice.pages import View, client_door, once
 
 KEY = "link"
 HOME_KEY = "home"
+PERSON_KEY = "person"
 QUIET_S = 30  # an act within this time of the last one does not rewrite the session
 
 
@@ -139,7 +143,7 @@ def speaking(client: Client | None) -> AbstractContextManager[Any]:
 def known(request: HttpRequest, token: str = "") -> Client | None:
     """Whose page this is: the client of the link that was followed, or of what this browser holds, locked or not."""
     invitation = followed(token, timezone.now()) if token else held(request) or home_held(request)
-    return invitation.client if invitation else None
+    return invitation.client if invitation is not None and invitation.packet != PERSON else None
 
 
 def followed(token: str, at: datetime) -> Invitation | None:
@@ -149,6 +153,8 @@ def followed(token: str, at: datetime) -> Invitation | None:
     )
     if found is None:
         return None
+    if found.packet == PERSON:
+        return found if opens_person(found, at) else None
     works = opens_home(found, at) if found.packet == HOME else found.is_live(at)
     return found if works else None
 
@@ -181,8 +187,8 @@ def wait(request: HttpRequest, invitation: Invitation) -> None:
 
 
 def lock(request: HttpRequest) -> None:
-    """Lock what this browser has open: the sitting and the client's own page."""
-    for key in (KEY, HOME_KEY):
+    """Lock what this browser has open: the sitting, the client's own page, the page of somebody they trust."""
+    for key in (KEY, HOME_KEY, PERSON_KEY):
         if key in request.session:
             request.session[key]["locked"] = True
             request.session.modified = True
@@ -191,14 +197,18 @@ def lock(request: HttpRequest) -> None:
 def knock(request: HttpRequest, invitation: Invitation) -> None:
     """This browser pressed the button of the link to a client's own page: it may now say who it is."""
     admit_home(request, invitation)
-    request.session[HOME_KEY]["locked"] = True
+    request.session[_place(invitation)]["locked"] = True
+
+
+def _place(invitation: Invitation) -> str:
+    return PERSON_KEY if invitation.packet == PERSON else HOME_KEY
 
 
 def admit_home(request: HttpRequest, invitation: Invitation, *, by_code: bool = False) -> None:
-    """Let this browser in to the client's own page, under a new session id. `by_code`: it showed a one-time code."""
+    """Let this browser in to the page of this link, under a new session id. `by_code`: it showed a one-time code."""
     request.session.cycle_key()
     now = timezone.now().timestamp()
-    request.session[HOME_KEY] = {
+    request.session[_place(invitation)] = {
         "invitation": str(invitation.pk),
         "generation": invitation.generation,
         "at": now,
@@ -210,13 +220,21 @@ def admit_home(request: HttpRequest, invitation: Invitation, *, by_code: bool = 
 
 def home_held(request: HttpRequest) -> Invitation | None:
     """The link to their own page that this browser pressed, locked or not; None when it is dead by now."""
-    mine = request.session.get(HOME_KEY)
+    return _page_held(request, HOME_KEY, opens_home)
+
+
+def person_held(request: HttpRequest) -> Invitation | None:
+    """The link of a trusted person that this browser pressed, locked or not; None when it is dead by now."""
+    return _page_held(request, PERSON_KEY, opens_person)
+
+
+def _page_held(request: HttpRequest, key: str, opens: Callable[[Invitation, datetime], bool]) -> Invitation | None:
+    mine = request.session.get(key)
     if not mine:
         return None
-    found: Invitation | None = (
-        Invitation.objects.select_related("client__therapist").filter(pk=mine["invitation"], packet=HOME).first()
-    )
-    if found is None or not opens_home(found, timezone.now()) or found.generation != mine["generation"]:
+    rows = Invitation.objects.select_related("client__therapist", "person")
+    found: Invitation | None = rows.filter(pk=mine["invitation"], packet=key).first()
+    if found is None or found.generation != mine["generation"] or not opens(found, timezone.now()):
         return None
     return found
 
@@ -226,12 +244,27 @@ def opens_home(invitation: Invitation, at: datetime) -> bool:
     return invitation.is_live(at) and invitation.client.status not in Client.LEFT
 
 
+def opens_person(invitation: Invitation, at: datetime) -> bool:
+    """Whether the link of a trusted person works: while it lives, and while what was given to them holds."""
+    person = invitation.person
+    person.client = invitation.client
+    return invitation.is_live(at) and trusted.state_of(person, at, Practice.get()) == trusted.OPEN
+
+
 def home_of(request: HttpRequest) -> Link | None:
     """Return the own page that this browser holds, and count this as an act."""
-    invitation = home_held(request)
+    return _page_of(request, HOME_KEY, home_held(request))
+
+
+def person_of(request: HttpRequest) -> Link | None:
+    """Return the page of a trusted person that this browser holds, and count this as an act."""
+    return _page_of(request, PERSON_KEY, person_held(request))
+
+
+def _page_of(request: HttpRequest, key: str, invitation: Invitation | None) -> Link | None:
     if invitation is None:
         return None
-    mine = request.session[HOME_KEY]
+    mine = request.session[key]
     now = timezone.now().timestamp()
     idle, age = now - mine["at"], now - mine["since"]
     if not mine["locked"] and (idle > settings.SESSION_IDLE_S or age > settings.SESSION_ABSOLUTE_S):

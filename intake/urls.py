@@ -15,6 +15,7 @@ from intake.views import (
     messages,
     my_answers,
     my_messages,
+    my_people,
     my_record,
     my_safety_plan,
     opening,
@@ -25,6 +26,7 @@ from intake.views import (
     signing,
     support,
     texts,
+    trusted_people,
 )
 
 urlpatterns: list[URLPattern] = [
@@ -58,6 +60,9 @@ urlpatterns: list[URLPattern] = [
     path("my/copies/", home.my_copies, name="my_copies"),
     path("my/answers/", my_answers.my_answers, name="my_answers"),
     path("my/answers/<uuid:pk>/", my_answers.my_answers_sent, name="my_answers_sent"),
+    path("my/people/", my_people.my_people, name="my_people"),
+    path("my/people/new/", my_people.my_person_new, name="my_person_new"),
+    path("my/people/<uuid:pk>/", my_people.my_person, name="my_person"),
     path("my/messages/", my_messages.my_messages, name="my_messages"),
     path("my/messages/draft/", my_messages.my_messages_draft, name="my_messages_draft"),
     path("my/messages/help/", my_messages.my_messages_help, name="my_messages_help"),
@@ -92,6 +97,7 @@ urlpatterns: list[URLPattern] = [
     path("clients/<uuid:pk>/assessments/<uuid:assessment>/read/", reading.assessment_read, name="assessment_read"),
     path("clients/<uuid:pk>/intakes/<uuid:intake>/", reading.intake_read, name="intake_read"),
     path("clients/<uuid:pk>/agreements/<uuid:signature>/", reading.agreement_copy, name="agreement_copy"),
+    path("clients/<uuid:pk>/people/", trusted_people.client_people, name="client_people"),
     path("clients/<uuid:pk>/shared-scores/", sharing.scores_shared, name="scores_shared"),
     path("clients/<uuid:pk>/planned/<uuid:measure>/stop/", measures.measure_stop, name="measure_stop"),
     path("clients/new/", inviting.client_new, name="client_new"),

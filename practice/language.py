@@ -14,7 +14,7 @@ from django.utils import translation
 
 HOUSE = settings.LANGUAGE_CODE
 CODES = [code for code, _name in settings.LANGUAGES]
-DOORS = ("public", "client", "link")
+DOORS = ("public", "client", "link", "person")
 # Public pages that are not for clients.
 FOR_STAFF = {"demo_sign_in", "session_worker", "chaperone_worker", "feed", "healthz", "texts_in"}
 

@@ -61,6 +61,9 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "emergency": (Channel.EMAIL, Channel.SMS),  # emergency access was used: link, at, by
     "chaperone_link": (Channel.EMAIL, Channel.SMS),  # to the adult in the home, who said yes to it: link
     "session_event": (Channel.EMAIL, Channel.SMS),  # something happened in a session: link, at
+    "person_link": (Channel.EMAIL, Channel.SMS),  # to somebody whom a client trusts, or a guardian: link
+    "person_code": (Channel.EMAIL, Channel.SMS),  # code
+    "person_ride": (Channel.EMAIL, Channel.SMS),  # the day before a ride home is needed: link
     "prescriber_asked": (Channel.EMAIL,),  # link
     "prescriber_code": (Channel.EMAIL,),  # code
     "prescriber_answered": (Channel.EMAIL,),  # told to staff: link
@@ -86,6 +89,9 @@ TO_CLIENTS = (
     *("invitation", "code", "reminder", "check_in", "news", "home", "call_me", "agreement", "message"),
     *ANSWERS,
 )
+
+# To people whom clients trust, in the client's language: by the ways that were given for them.
+TO_PEOPLE = ("person_link", "person_code", "person_ride")
 
 # To clients, and nobody waits for them: they go out in the client's daytime (Practice.messages_from, J1).
 CAN_WAIT = ("reminder", "check_in", "news", "agreement", "message")
@@ -248,7 +254,7 @@ def render(
 
     What clients get in another language stands in a file of its own: templates/emails/<language>/<template>.txt.
     """
-    language = checked(language) if template in TO_CLIENTS else HOUSE
+    language = checked(language) if template in TO_CLIENTS + TO_PEOPLE else HOUSE
     home = "emails/" if language == HOUSE else f"emails/{language}/"
     context = {**words, "practice": practice}
     if words.get("call_by"):
@@ -280,6 +286,6 @@ def deliver(notice: Notice) -> None:
         with translation.override(language):
             text += "\n" + gettext("To get no more mails like this one:") + f" {way_out}\n"
     mail = EmailMultiAlternatives(subject, text, settings.DEFAULT_FROM_EMAIL, [notice.address], headers=headers)
-    frame = {"text": text, "language": language if notice.template in TO_CLIENTS else HOUSE}
+    frame = {"text": text, "language": language if notice.template in TO_CLIENTS + TO_PEOPLE else HOUSE}
     mail.attach_alternative(render_to_string("emails/frame.html", frame), "text/html")
     mail.send()

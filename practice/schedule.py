@@ -30,6 +30,7 @@ PERIODIC = (
     Periodic("warn_releases", 86400),
     Periodic("watch_boosters", 86400),
     Periodic("watch_integration", 86400),
+    Periodic("remind_rides", 3600),
     Periodic("drop_reports", 86400),
     Periodic("forget_enquiries", 86400),
     Periodic("tidy", 86400),

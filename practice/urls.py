@@ -3,7 +3,20 @@
 from allauth.account.urls import urlpatterns as allauth_urls
 from django.urls import include, path
 
-from intake.views import home, inviting, measures, messages, my_answers, my_messages, my_record, my_safety_plan, reading
+from intake.models import Part
+from intake.views import (
+    home,
+    inviting,
+    measures,
+    messages,
+    my_answers,
+    my_messages,
+    my_people,
+    my_record,
+    my_safety_plan,
+    reading,
+    trusted_people,
+)
 from practice.kap.views import my_cover, my_plan, plans, trend
 from practice.views import (
     access_report,
@@ -36,7 +49,7 @@ from practice.views import (
     system,
     tasks,
 )
-from referrals.views import courses, decisions, my_referral, permissions, referrals, releases, suggestions
+from referrals.views import courses, decisions, my_referral, permissions, referrals, releases, suggestions, trusted_page
 
 handler400 = "practice.views.trouble.bad_request"
 handler403 = "practice.views.trouble.forbidden"
@@ -58,6 +71,7 @@ PANELS = (
     releases.panel,
     measures.panel,
     inviting.panel,
+    trusted_people.panel,
     messages.panel,
     notes.panel,
     activity.panel,
@@ -75,9 +89,20 @@ HOME_LINES = (
     my_answers.line,
     permissions.waiting_line,
     permissions.line,
+    my_people.line,
     home.copies_line,
     my_record.line,
 )
+
+# What each part that a client may share with a trusted person shows.
+PERSON_PARTS = {
+    Part.PLAN: my_plan.for_person,
+    Part.REFERRAL: my_referral.for_person,
+    Part.SAFETY_PLAN: my_safety_plan.for_person,
+    Part.RIDES: my_plan.rides_for_person,
+    Part.ANSWERS: my_answers.answers_for_person,
+    Part.SCORES: my_answers.scores_for_person,
+}
 
 # Where flags are told and passwords are reset is for an admin to change (people), not for a browser left open.
 SIGN_IN = [page for page in allauth_urls if page.name not in ("account_email", "account_confirm_email")]
@@ -96,6 +121,7 @@ urlpatterns = [
     path("account/devices/", include("allauth.usersessions.urls")),
     # --- the client's side
     path("my/home/", home.my_home, {"lines": HOME_LINES}, name="my_home"),
+    path("with/part/<slug:part>/", trusted_page.person_part, {"parts": PERSON_PARTS}, name="person_part"),
     path("", include("intake.urls")),
     # --- staff: practice
     path("caseload/", caseload.caseload, name="caseload"),

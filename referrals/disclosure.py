@@ -17,8 +17,11 @@ from pathlib import Path
 from django.db import transaction
 from django.utils.translation import gettext
 
+from intake import trusted
+from intake.models import Look, TrustedPerson
 from practice import audit, coverage
 from practice.actions import NotNow
+from practice.language import HOUSE, said_in
 from practice.models import Client, Practice, User
 from practice.templatetags.ui import full_day
 from referrals.models import Destination, Disclosure, Packet, Referral, Release, Section
@@ -220,6 +223,33 @@ def disclose(
     action = "disclosure.emergency" if row.is_emergency else "disclosure.made"
     audit.record(action, by=by, client=client, target=row, at=at, channel=channel, sections=len(row.sections))
     return row
+
+
+# --- People whom a client trusts --------------------------------------------------------------------------------------
+
+
+def may_show(person: TrustedPerson, part: str, at: datetime) -> bool:
+    """Whether a person whom the client trusts may see this part now. Asked at every view, never kept."""
+    practice = Practice.get()
+    is_open = trusted.state_of(person, at, practice) == trusted.OPEN
+    return is_open and part in person.may and part in trusted.offered(practice)
+
+
+@transaction.atomic
+def note_look(*, person: TrustedPerson, part: str, at: datetime) -> None:
+    """Write down that they look at this part; the first time it is a disclosure (45 CFR 164.510(b), 164.502(g))."""
+    Look.objects.create(person=person, part=part, at=at)
+    audit.record("read.shared", by=person, client=person.client_id, target=person, at=at, part=part)
+    TrustedPerson.objects.select_for_update(of=("self",)).get(pk=person.pk)
+    if any(part in row.sections for row in Disclosure.objects.filter(person=person)):
+        return
+    kind = said_in(HOUSE, str, TrustedPerson.Kind(person.kind).label)  # their name is in no column that is in clear
+    row = Disclosure(
+        client=person.client, person=person, recipient=kind, sections=[part], channel=Disclosure.Channel.PAGE, at=at,
+        by=person.given_by,
+    )  # fmt: skip
+    row.purpose = "Taking part in the client's care"
+    row.save(force_insert=True)
 
 
 # --- The notice that goes with what a Part 2 programme discloses -----------------------------------------------------

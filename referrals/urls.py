@@ -30,6 +30,7 @@ from referrals.views import (
     rules,
     sending,
     suggestions,
+    trusted_page,
 )
 
 urlpatterns = [
@@ -145,4 +146,8 @@ urlpatterns = [
     path("destinations/<uuid:pk>/", directory.destination, name="destination"),
     path("destinations/<uuid:pk>/edit/", directory.destination_edit, name="destination_edit"),
     path("destinations/keys/<uuid:key>/approve/", directory.desk_key_approve, name="desk_key_approve"),
+    # --- somebody whom a client trusts (a part of their page, /with/part/, is composed in practice.urls)
+    path("with/", trusted_page.person_home, name="person_home"),
+    path("with/check/", trusted_page.person_check, name="person_check"),
+    path("with/lock/", trusted_page.person_lock, name="person_lock"),
 ]

@@ -8,6 +8,7 @@ from .measures import Measure
 from .messages import Message, MessageDraft, Opening
 from .packets import Answer, Intake, Invitation
 from .shares import SharedScores
+from .trusted import Look, Part, TrustedPerson
 
 __all__ = [
     "AgreementText",
@@ -16,12 +17,15 @@ __all__ = [
     "Assessment",
     "Intake",
     "Invitation",
+    "Look",
     "Measure",
     "Message",
     "MessageDraft",
     "Opening",
+    "Part",
     "SharedScores",
     "Signature",
     "SigningPace",
     "SigningRequest",
+    "TrustedPerson",
 ]

@@ -15,6 +15,8 @@ from practice.sealed import SealedJSON, link_token
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
 
+    from intake.models.trusted import TrustedPerson
+
 LINK_LIFE = timedelta(days=14)
 CODE_LIFE = timedelta(minutes=10)
 TRIES = 5
@@ -22,6 +24,8 @@ LOCK = timedelta(minutes=15)
 MOST_DOUBLED = 4  # a lock of the client's own page is never longer than four hours
 SIGNING = "agreements"  # the packet of agreements to sign again
 HOME = "home"  # the "packet" of a client's link to their own page: it asks nothing, and is one per client
+PERSON = "person"  # the "packet" of the link of somebody whom the client trusts: one per such person
+PAGES = (HOME, PERSON)  # links to a page, not to questions
 
 
 def digest(text: str) -> str:
@@ -65,6 +69,7 @@ class Invitation(ClientRecord):
 
     if TYPE_CHECKING:
         intake: Intake
+        person: TrustedPerson
 
     class Privacy:
         plain = [
@@ -99,6 +104,11 @@ class Invitation(ClientRecord):
 
     def __str__(self) -> str:
         return f"{self.packet} {self.state}"
+
+    @property
+    def holder(self) -> Client | TrustedPerson:
+        """Who is meant by this link: the client, or the person whom they trust."""
+        return self.person if self.packet == PERSON else self.client
 
     @property
     def token(self) -> str:

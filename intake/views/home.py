@@ -16,7 +16,7 @@ from intake import actions, copies, doors, editions, packet
 from intake.doors import Link, home_page, link_page, see_other, show
 from intake.home import Line, LineOf
 from intake.models import Invitation
-from intake.models.packets import HOME, SIGNING
+from intake.models.packets import PAGES, SIGNING
 from practice import audit, coverage
 from practice.middleware import kept_back
 from practice.templatetags.ui import clock, moment
@@ -55,6 +55,7 @@ def who_is_it(
 ) -> HttpResponse:
     """The page that asks; `kept` is what was typed before a lock and comes along on it."""
     context = {
+        "check_url": reverse("home_check"),
         "kept": json.dumps(kept) if kept else "",
         "channels": actions.private_channels(invitation),
         "asks_birth_date": actions.asks_birth_date(invitation),
@@ -121,7 +122,7 @@ def my_home_lock(request: HttpRequest) -> HttpResponse:
 
 def forms_line(link: Link, at: datetime) -> Line | None:
     """The oldest packet that is not finished."""
-    waiting = link.client.invitations.filter(state__in=actions.OPEN, expires_at__gt=at).exclude(packet=HOME)
+    waiting = link.client.invitations.filter(state__in=actions.OPEN, expires_at__gt=at).exclude(packet__in=PAGES)
     invitation: Invitation | None = waiting.order_by("created_at").first()
     if invitation is None:
         return None

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from intake import actions, doors, packet
 from intake.models import Invitation
-from intake.models.packets import HOME
+from intake.models.packets import HOME, PAGES
 from practice import alike, audit, handover, notices
 from practice.access import GRANTS, REACH, Permission, Reach, Role
 from practice.actions import NotNow, admit
@@ -206,7 +206,7 @@ def previews(practice: Practice, key: str, language: str) -> list[dict[str, str]
 @staff_page(Permission.INVITE_CLIENT)
 def client_invite(request: StaffRequest, pk: UUID) -> HttpResponse:
     at, client = timezone.now(), client_of(request, pk)
-    usual = "check-in" if client.invitations.exclude(packet=HOME).exists() else "intake"
+    usual = "check-in" if client.invitations.exclude(packet__in=PAGES).exists() else "intake"
     form = PacketForm(request.POST or None, initial={"packet": usual})
     if request.method == "POST" and form.is_valid():
         try:
@@ -305,7 +305,7 @@ def panel(request: StaffRequest, client: Client, at: datetime) -> Panel | None:
 
 
 def rows(client: Client, at: datetime, limit: int) -> list[dict[str, Any]]:
-    asked = client.invitations.exclude(packet=HOME)
+    asked = client.invitations.exclude(packet__in=PAGES)
     sent = asked.select_related("intake", "created_by").order_by("-created_at")[:limit]
     lost = set(
         Notice.objects.filter(client=client, template__in=SENT_AS, state=Notice.State.FAILED)

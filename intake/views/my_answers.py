@@ -17,8 +17,9 @@ from django.utils.translation import gettext_lazy as _
 
 from intake import actions, doors, flow, packet, shares
 from intake.doors import Link, home_page, see_other, show
-from intake.home import Line
+from intake.home import Line, Shown
 from intake.models import Assessment, Intake, SharedScores
+from intake.models.packets import SIGNING
 from intake.views.sending import row_of
 from practice import audit
 from practice.charts import PANEL, Point, trend
@@ -54,7 +55,10 @@ def line(link: Link, at: datetime) -> Line | None:
 
 def sent(client: Client) -> Any:
     """What the client sent, the newest first."""
-    return client.intakes.filter(submitted_at__isnull=False).select_related("invitation").order_by("-submitted_at")
+    rows = client.intakes.filter(submitted_at__isnull=False).exclude(
+        invitation__packet=SIGNING
+    )  # those are signed copies
+    return rows.select_related("invitation").order_by("-submitted_at")
 
 
 @home_page
@@ -159,3 +163,19 @@ def chart(rows: Sequence[Assessment], shared: SharedScores, name: str, descripti
         title=name,
         description=description,
     )
+
+
+# --- For somebody whom the client trusts -----------------------------------------------------------------------------
+
+
+def answers_for_person(link: Link, at: datetime) -> Shown:
+    """Every sitting that was sent, each in full: the client ticked that this person may read them."""
+    sittings = [
+        {"title": title_of(row), "at": row.submitted_at, "groups": told(row, link)} for row in sent(link.client)
+    ]
+    return Shown(template="intake/_person_answers.html", context={"sittings": sittings})
+
+
+def scores_for_person(link: Link, at: datetime) -> Shown:
+    cards = [card(row) for row in shares.standing(link.client)]
+    return Shown(template="intake/_person_scores.html", context={"cards": cards})

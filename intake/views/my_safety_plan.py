@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from intake.doors import Link, home_page, show
-from intake.home import Line
+from intake.home import Line, Shown
 from practice import audit, safety_plan
 from practice.models import Client, SafetyPlan
 from practice.pages import public
@@ -37,6 +37,14 @@ def line(link: Link, at: datetime) -> Line | None:
         url=reverse("my_safety_plan"),
         label=gettext("Open my safety plan"),
     )
+
+
+def for_person(link: Link, at: datetime) -> Shown:
+    """The plan that was given, for somebody whom the client trusts."""
+    plan = given(link.client)
+    if plan is None:
+        return Shown(said=[gettext("There is no safety plan yet.")])
+    return Shown(template="intake/_plan.html", context=_shown(plan) | {"title": gettext("My safety plan")})
 
 
 @home_page

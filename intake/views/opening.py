@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from intake import actions, doors, flow
 from intake.doors import Link, client_page, link_page, see_other, show
 from intake.models import Intake, Invitation
-from intake.models.packets import HOME, digest
+from intake.models.packets import PAGES, PERSON, digest
 from intake.views import language, support
 from practice import coverage
 from practice.actions import NotNow
@@ -27,13 +27,13 @@ def link_open(request: HttpRequest, token: str) -> HttpResponse:
     invitation = doors.followed(token, at)
     if invitation is None:
         return show(request, "intake/link_old.html", {"token": token}, status=404)
-    is_home = invitation.packet == HOME
+    is_home, is_person = invitation.packet in PAGES, invitation.packet == PERSON
     if request.method != "POST":
         return show(request, "intake/link_open.html", {"token": token, "is_home": is_home})
     if (chosen := request.POST.get("speak")) in CODES:
         with translation.override(chosen):
             page = show(request, "intake/link_open.html", {"token": token, "is_home": is_home})
-        return language.switch(request, page, invitation.client, chosen)
+        return language.switch(request, page, None if is_person else invitation.client, chosen)
     actions.open_link(invitation=invitation, at=at)
     if is_home:
         return _to_home(request, invitation)
@@ -57,6 +57,12 @@ def link_open(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _to_home(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+    if invitation.packet == PERSON:
+        mine = doors.person_of(request)
+        if mine is not None and not mine.locked and mine.invitation.pk == invitation.pk:
+            return see_other("person_home")
+        doors.knock(request, invitation)
+        return see_other("person_check")
     if doors.is_at_home(request, invitation.client_id):
         return see_other("my_home")
     doors.knock(request, invitation)
@@ -147,6 +153,7 @@ def my_locked(request: HttpRequest) -> HttpResponse:
     if invitation is not None and doors.intake_of(invitation) is not None:
         context |= code_context(invitation, at) | {"may_unlock": True}
     context["has_home"] = doors.home_held(request) is not None
+    context["has_person"] = doors.person_held(request) is not None
     return show(request, "intake/locked.html", context)
 
 

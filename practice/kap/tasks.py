@@ -3,7 +3,7 @@
 from django.utils import timezone
 
 from practice import jobs
-from practice.kap.actions import boosters, integration
+from practice.kap.actions import boosters, integration, rides
 
 
 @jobs.job("watch_boosters")
@@ -14,3 +14,8 @@ def watch_boosters(ref: str) -> None:
 @jobs.job("watch_integration")
 def watch_integration(ref: str) -> None:
     integration.watch(at=timezone.now())
+
+
+@jobs.job("remind_rides")
+def remind_rides(ref: str) -> None:
+    rides.remind(at=timezone.now())

@@ -9,6 +9,7 @@ from practice.sealed import SealedField
 QUIET_DAYS = 14  # OWN: two weeks without a word
 # Seven years after the last service: APA Record Keeping Guidelines (2007), guideline 7. A state's law may ask for more.
 RECORD_YEARS = 7
+MAJORITY_AGE = 18  # MAJORITY: 19 in Alabama and Nebraska, 21 in Mississippi
 RECORD_YEARS_LEAST = 6  # agreements and disclosures are in the record: 45 CFR 164.316(b)(2)(i), 164.528, 164.530(j)
 
 
@@ -47,6 +48,7 @@ class Practice(models.Model):
     record_years = models.PositiveSmallIntegerField(
         _("years a record is kept after the last entry"), default=RECORD_YEARS
     )
+    majority_age = models.PositiveSmallIntegerField(_("age at which a client is an adult here"), default=MAJORITY_AGE)
     key_canary = SealedField()
     version = models.PositiveIntegerField(default=1)
 
@@ -76,6 +78,7 @@ class Practice(models.Model):
             "messages_from",
             "messages_until",
             "record_years",
+            "majority_age",
             "key_canary",
             "version",
         ]

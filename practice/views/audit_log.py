@@ -91,6 +91,7 @@ def rows_of(events: list[AuditEvent]) -> list[dict[str, Any]]:
         "clinic": gettext("A clinic"),
         "outside": gettext("A prescriber outside"),
         "home": gettext("An adult in the home"),
+        "trusted": gettext("Somebody a client trusts, or a guardian"),
         "nobody": gettext("Somebody not signed in"),
     }
     rows = []

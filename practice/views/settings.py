@@ -127,6 +127,13 @@ class PracticeForm(HouseForm):
         help_text=_("Seven is the guideline; your state's law may ask for more. Less than six is against federal law."),
         error_messages={"required": _("Write how many years.")},
     )
+    majority_age = forms.IntegerField(
+        label=_("Age at which a client is an adult here"),
+        min_value=18,
+        max_value=21,
+        help_text=_("A minor's guardian loses access that day. 18 in most states, 19 or 21 in some."),
+        error_messages={"required": _("Write the age.")},
+    )
     messages_from = forms.TimeField(
         label=_("Messages that can wait go out from"),
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
@@ -182,6 +189,7 @@ COLUMNS = [
     "answer_calls_nobody",
     "quiet_days",
     "record_years",
+    "majority_age",
     "messages_from",
     "messages_until",
     "clinical_lead",

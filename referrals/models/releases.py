@@ -136,13 +136,17 @@ class Packet(ClientRecord):
 
 
 class Disclosure(ClientRecord):
-    """That something about a client left the practice: to whom, what, why, by which release. Append-only."""
+    """That something about a client left the practice: to whom, what, why, by which release. Append-only.
+
+    To somebody whom the client trusts it is by what was given to that person, once for each part (intake.models.Part).
+    """
 
     class Channel(models.TextChoices):
         LINK = "link", _("Secure link by e-mail")
         FAX = "fax", _("Fax by the e-mail gateway")
         PRINT = "print", _("Printed, or sent by hand or fax machine")
         PHONE = "phone", _("Told by phone")
+        PAGE = "page", _("On a page of their own")
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="disclosures")
     destination = models.ForeignKey("referrals.Destination", on_delete=models.PROTECT, null=True, related_name="+")
@@ -150,6 +154,7 @@ class Disclosure(ClientRecord):
     referral = models.ForeignKey("referrals.Referral", on_delete=models.PROTECT, null=True, related_name="disclosures")
     packet = models.ForeignKey(Packet, on_delete=models.PROTECT, null=True, related_name="disclosures")
     release = models.ForeignKey(Release, on_delete=models.PROTECT, null=True, related_name="disclosures")
+    person = models.ForeignKey("intake.TrustedPerson", on_delete=models.PROTECT, null=True, related_name="disclosures")
     sections = models.JSONField(default=list)
     part2 = models.BooleanField(default=False)
     purpose = SealedField()
@@ -157,7 +162,7 @@ class Disclosure(ClientRecord):
     is_emergency = models.BooleanField(default=False)  # without a release, by a person's written reason (B7)
     reason = SealedField()
     at = models.DateTimeField()
-    by = models.ForeignKey("practice.User", on_delete=models.PROTECT, related_name="+")
+    by = models.ForeignKey("practice.User", on_delete=models.PROTECT, null=True, related_name="+")  # null: the client
 
     class Privacy:
         clinical = ["sections", "part2", "purpose", "reason"]
@@ -169,6 +174,7 @@ class Disclosure(ClientRecord):
             "referral",
             "packet",
             "release",
+            "person",
             "channel",
             "is_emergency",
             "at",
@@ -180,7 +186,8 @@ class Disclosure(ClientRecord):
         indexes = [models.Index(fields=["is_emergency", "at", "id"], name="disclosure_report")]  # read backwards
         constraints = [
             models.CheckConstraint(
-                condition=Q(is_emergency=True) | Q(release__isnull=False), name="disclosure_by_release_or_emergency"
+                condition=Q(is_emergency=True) | Q(release__isnull=False) | Q(person__isnull=False),
+                name="disclosure_by_release_or_emergency",
             ),
         ]
 

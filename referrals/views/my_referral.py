@@ -17,7 +17,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from intake.doors import Link, called, home_page, see_other, show
-from intake.home import Line
+from intake.home import Line, Shown
 from practice import audit, coverage
 from practice.actions import NotNow
 from practice.forms import HouseForm, words_field
@@ -118,6 +118,14 @@ def line(link: Link, at: datetime) -> Line | None:
         label=gettext("Answer") if asked else gettext("See where it stands"),
         todo=bool(asked),
     )
+
+
+def for_person(link: Link, at: datetime) -> Shown:
+    """Where it stands, for somebody whom the client trusts: no reason, no diagnosis, nothing to press."""
+    standing, _earlier = _rows(link.client)
+    if not standing:
+        return Shown(said=[gettext("There is no referral now.")])
+    return Shown(rows=[(str(row.destination), lead(row, link, at)) for row in standing])
 
 
 def opened_words(referral: Referral) -> str:

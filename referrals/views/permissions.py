@@ -32,6 +32,7 @@ HOW = {
     Disclosure.Channel.FAX: _("It went by fax."),
     Disclosure.Channel.PRINT: _("It went on paper or by fax."),
     Disclosure.Channel.PHONE: _("We told them on the phone."),
+    Disclosure.Channel.PAGE: _("They saw it on a page of their own."),
 }
 
 
@@ -211,13 +212,13 @@ def my_shared(request: HttpRequest) -> HttpResponse:
     audit.record("read.own_permissions", by=link.client, client=link.client)
     rows = [
         {
-            "to": row.recipient,
+            "to": row.person.name if row.person else row.recipient,
             "at": row.at,
             "what": section_labels(row.sections),
-            "why": row.purpose,
+            "why": gettext("Taking part in the client's care") if row.person else row.purpose,
             "how": HOW[Disclosure.Channel(row.channel)],
             "is_emergency": row.is_emergency,
         }
-        for row in link.client.disclosures.order_by("-at")
+        for row in link.client.disclosures.select_related("person").order_by("-at")
     ]
     return show(request, "referrals/my_shared.html", {"rows": rows})

@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from intake.models import Signature
+from intake.models import Part, Signature
 from practice.templatetags.ui import full_day
 from practice.views.chart import named
 from referrals import disclosure
@@ -48,12 +48,17 @@ def method_words(release: Release, reader: Any = None) -> str:
 
 def short_labels(sections: Sequence[str]) -> list[str]:
     """The sections as clinicians call them."""
-    return [str(words) for section, words in SECTION_WORDS.items() if section in sections]
+    return [str(words) for section, words in SECTION_WORDS.items() if section in sections] + _parts(sections)
 
 
 def section_labels(sections: Sequence[str]) -> list[str]:
     """The sections as they are called to the client."""
-    return [str(section.label) for section in Section if section in sections]
+    return [str(section.label) for section in Section if section in sections] + _parts(sections)
+
+
+def _parts(sections: Sequence[str]) -> list[str]:
+    """What somebody whom the client trusts was shown."""
+    return [str(part.label) for part in Part if part in sections]
 
 
 def disclosure_row(row: Disclosure, reader: Any) -> dict[str, Any]:
@@ -62,7 +67,7 @@ def disclosure_row(row: Disclosure, reader: Any) -> dict[str, Any]:
         "row": row,
         "what": short_labels(row.sections),
         "how": row.get_channel_display(),
-        "by": named(row.by, reader),
+        "by": named(row.by, reader) if row.by else gettext("the client"),
         "why": row.purpose,
         "reason": row.reason,
     }

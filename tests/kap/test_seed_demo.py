@@ -22,8 +22,9 @@ from intake.models import (
     SharedScores,
     Signature,
     SigningRequest,
+    TrustedPerson,
 )
-from intake.models.packets import HOME
+from intake.models.packets import PAGES
 from practice import alike, audit, coverage
 from practice.access import Role
 from practice.kap.demo import answers, story
@@ -170,7 +171,7 @@ def test_demo_has_cards_of_every_state_with_holds_and_conflicts(cedar: int) -> N
 
 def test_demo_has_packets_of_every_state(cedar: int) -> None:
     assert set(Invitation.objects.values_list("state", flat=True)) == set(Invitation.State.values)
-    stale = Invitation.objects.filter(state="sent", expires_at__lt=NOW).exclude(packet=HOME)
+    stale = Invitation.objects.filter(state="sent", expires_at__lt=NOW).exclude(packet__in=PAGES)
     assert [invitation.client.name for invitation in stale] == ["Beatriz Fonseca"]
     assert set(Invitation.objects.values_list("reminders", flat=True)) == {0, 1, 2}
     documents = {page.agreement for page in packet.load("intake").pages if page.agreement}
@@ -248,6 +249,15 @@ def test_demo_asks_clients_to_sign_a_new_version(cedar: int) -> None:
     assert draft is not None
     assert [must.what for must in publishing.review(draft, Practice.get()).missing] == ["Who else is present"]
     assert resigning.due(NOW) != []
+
+
+def test_demo_has_people_whom_clients_trust(cedar: int) -> None:
+    rows = [(row.name, row.kind, row.held_at is not None, row.looks.count()) for row in TrustedPerson.objects.all()]
+    assert sorted(rows) == [
+        ("Carla Marchetti", "guardian", False, 0),
+        ("Jun Zhao", "support", False, 3),
+        ("Ugo Ferri", "support", True, 0),
+    ]
 
 
 def test_demo_has_an_emergency_that_waits_and_one_that_was_reviewed(cedar: int) -> None:

@@ -9,7 +9,7 @@ from django.test import Client as Browser
 from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
-from intake import publishing
+from intake import publishing, trusted
 from intake.models import Arrival, Assessment, Intake, Invitation, Measure, Message, Signature, SigningRequest
 from practice import actions, exports, taking_in
 from practice.clinical import table
@@ -203,6 +203,10 @@ def build(people: dict[str, User | None], client: Client) -> World:
     )
     question_out.renew(now)
     question_out.save()
+    person = trusted.give(
+        by=client, name="Lee Park", relation="partner", phone="202 555 0961", email="", may=["see_plan"],
+        until=(now + timedelta(days=90)).date(), signed_name="Sam Whitehorse", at=now,
+    )  # fmt: skip
     emergency = EmergencyAccess(
         client=client, by=people.get("colleague") or maya, at=now - timedelta(hours=2), until=now - timedelta(hours=1)
     )
@@ -261,6 +265,8 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "my_copy.pk": signature.pk,
             "my_home_copy.pk": signature.pk,
             "my_answers_sent.pk": intake.pk,
+            "my_person.pk": person.pk,
+            "part": "see_plan",
             "alert": alert.pk,
             "note": note.pk,
             "task": client.tasks.first().pk,

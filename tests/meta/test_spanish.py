@@ -117,7 +117,8 @@ def test_own_questions_are_whole_in_spanish(spanish: dict[tuple[str, str], catal
 
 
 @pytest.mark.parametrize(
-    ("template", "channel"), [(name, way) for name in notices.TO_CLIENTS for way in notices.TEMPLATES[name]]
+    ("template", "channel"),
+    [(name, way) for name in notices.TO_CLIENTS + notices.TO_PEOPLE for way in notices.TEMPLATES[name]],
 )
 def test_message_to_a_client_stands_in_spanish(template: str, channel: str) -> None:
     ending = ".sms.txt" if channel == notices.Channel.SMS else ".txt"

@@ -73,6 +73,9 @@ WORDS: dict[str, dict[str, Any]] = {
     "desk_link": {"reference": "CH-0412-2", "link": f"http://testserver/r/{TOKEN}/"},
     **{template: {} for template in notices.ANSWERS},
     "desk_code": {"code": "204817"},
+    "person_link": {"link": f"http://testserver/p/{TOKEN}/"},
+    "person_code": {"code": "204817"},
+    "person_ride": {"link": f"http://testserver/p/{TOKEN}/"},
     "prescriber_asked": {"link": f"http://testserver/x/{TOKEN}/"},
     "prescriber_code": {"code": "204817"},
     "plan_waits": {"link": "http://testserver/plans/x/"},
@@ -81,7 +84,7 @@ WORDS: dict[str, dict[str, Any]] = {
 EACH = [(template, str(channel)) for template, channels in notices.TEMPLATES.items() for channel in channels]
 SPOKEN = [
     *((template, channel, "en") for template, channel in EACH),
-    *((template, channel, "es") for template, channel in EACH if template in notices.TO_CLIENTS),
+    *((template, channel, "es") for template, channel in EACH if template in notices.TO_CLIENTS + notices.TO_PEOPLE),
 ]
 # Of text messages (GSM 7-bit, 3GPP TS 23.038), as far as our words need it.
 TEXT_ALPHABET = set(string.ascii_letters + string.digits + " @_!#$%&'()*+,-./:;<=>?¡¿ÉÑÜñüéèùìòàäöåÄÖÅ")

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from intake.models import Invitation
+from intake.models.packets import PAGES
 from practice.access import Role
 from practice.models import RoleGrant
 
@@ -31,6 +32,7 @@ class Command(BaseCommand):
         now = timezone.now()
         invitation = (
             Invitation.objects.filter(client__is_demo=True, state__in=[Invitation.State.SENT, Invitation.State.OPENED])
+            .exclude(packet__in=PAGES)
             .order_by("-expires_at")
             .first()
         )

@@ -4,7 +4,7 @@ Nothing here names a dose, a score or a reading. What is said about ketamine are
 practice's clinical owner signed. Eating and drinking before: ISHA in docs/clinical-sources.md.
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from intake import agreement
 from intake.doors import Link, called, home_page, see_other, show
-from intake.home import Line
+from intake.home import Line, Shown
 from intake.views import home
 from practice import audit
 from practice.clinical import kap
@@ -69,6 +69,38 @@ def line(link: Link, at: datetime) -> Line | None:
             url=reverse("my_plan"),
             label=gettext("Open your plan"),
         )
+
+
+def for_person(link: Link, at: datetime) -> Shown:
+    """The plan for somebody whom the client trusts: how far it is, and what is booked."""
+    plan = standing(link.client)
+    if plan is None:
+        return Shown(said=[gettext("Nothing is booked right now.")])
+    with timezone.override(zone_of(link.client)):
+        rows = [card(row) for row in sessions_of(link.client) if row.state in BOOKED]
+        said = [how_far(plan)] if plan.state == Plan.State.UNDER_WAY else []
+        nothing = [] if rows else [gettext("Nothing is booked right now.")]
+        return Shown(said=[*said, *nothing], rows=[(row["what"], row["when"]) for row in rows])
+
+
+def rides_for_person(link: Link, at: datetime) -> Shown:
+    """When a ride home is needed, or an adult in the home: of the ketamine sessions that are booked."""
+    with timezone.override(zone_of(link.client)):
+        rows = [
+            (moment(row.starts_at), ride_words(row))
+            for row in sessions_of(link.client)
+            if row.kind == Kind.DOSING and row.state in BOOKED and row.starts_at + timedelta(minutes=row.minutes) > at
+        ]
+        if not rows:
+            return Shown(said=[gettext("No ride is needed right now.")])
+        return Shown(said=[gettext("After it they do not drive until the next day, after a night's sleep.")], rows=rows)
+
+
+def ride_words(session: Session) -> str:
+    if session.setting == Session.Setting.REMOTE:
+        return gettext("By video: an adult stays in the home. The therapist calls and says what to do.")
+    end = moment(session.starts_at + timedelta(minutes=session.minutes))
+    return gettext("Come to take them home at about %(when)s. Ask at the practice for the place.") % {"when": end}
 
 
 def standing(client: Client) -> Plan | None:
