@@ -1,16 +1,16 @@
-"""Scores of instruments that a practice brings itself: facts only, the wording is the practice's own.
+"""Scores of instruments that a practice brings itself, by their facts alone and without a wording.
 
 Source: the tags of each entry of byo.toml.
 """
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from practice.clinical.scoring import half_up
+from practice.clinical import scoring
+from practice.clinical.brought import ENGLISH, define, facts, link_id, values
+from practice.clinical.instrument import Instrument, build
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +32,6 @@ class Mdq:
     complete: bool
 
 
-def known() -> tuple[str, ...]:
-    return tuple(sorted(_data()))
-
-
-def facts(key: str) -> Mapping[str, Any]:
-    try:
-        return _data()[key]
-    except KeyError:
-        raise ValueError(f"There are no score facts for an instrument called {key[:40]!r}.") from None
-
-
 def score(key: str, answers: Sequence[int | None], *, reversed_in_form: bool = False) -> ByoScore:
     """Score the answers, in item order; None is a blank.
 
@@ -50,21 +39,18 @@ def score(key: str, answers: Sequence[int | None], *, reversed_in_form: bool = F
     Raises ValueError for an instrument that cannot be scored by a sum, or an answer it does not take.
     """
     rules = facts(key)
-    if "values" not in rules or rules["method"] == "none":
+    if rules["method"] in ("none", "mdq"):
         raise ValueError(f"{rules['title']} cannot be scored from its item answers.")
-    values = _checked(rules, answers)
-    if not reversed_in_form:
-        for number in rules.get("reverse", ()):
-            value = values[number - 1]
-            values[number - 1] = None if value is None else max(rules["values"]) - value
-    total = _total(rules, values)
+    given = _checked(rules, answers)
+    wordless = _wordless(key, reversed_in_form)
+    found = scoring.score(wordless, {link_id(key, n): value for n, value in enumerate(given, 1)})
     cut = rules.get("positive_from")
     return ByoScore(
-        total=total,
-        band=_band(rules, total),
-        positive=None if cut is None or total is None else total >= cut,
-        missing=tuple(number for number, value in enumerate(values, 1) if value is None),
-        safety=tuple((number, values[number - 1]) for number in rules.get("safety", ())),
+        total=found.total,
+        band=found.band if "bands" in rules else None,
+        positive=None if cut is None or found.total is None else found.total >= cut,
+        missing=tuple(n for n, value in enumerate(given, 1) if value is None),
+        safety=tuple((n, given[n - 1]) for n in rules.get("safety", ())),
     )
 
 
@@ -81,9 +67,13 @@ def mdq(yes_of_13: int | None, same_period: bool | None, problem: str | None) ->
         raise ValueError("The MDQ answer about the same period is true or false.")
     if problem is not None and type(problem) is not str:
         raise ValueError("The MDQ answer about problems is a word: none, minor, moderate or serious.")
-    met = (yes_of_13 or 0) >= rules["positive_from"] and bool(same_period)
-    positive = met and (problem or "").strip().lower() in rules["problems"]
-    return Mdq(positive, None not in (yes_of_13, same_period, problem))
+    symptoms = {link_id("mdq", n): int(n <= (yes_of_13 or 0)) for n in range(1, rules["symptoms"] + 1)}
+    parts = {
+        link_id("mdq", rules["symptoms"] + 1): None if same_period is None else int(same_period),
+        link_id("mdq", rules["items"]): rules["problem_values"].get((problem or "").strip().lower()),
+    }
+    found = scoring.score(_wordless("mdq", False), symptoms | parts)
+    return Mdq(found.band == "positive", None not in (yes_of_13, same_period, problem))
 
 
 def _checked(rules: Mapping[str, Any], answers: Sequence[int | None]) -> list[int | None]:
@@ -95,34 +85,17 @@ def _checked(rules: Mapping[str, Any], answers: Sequence[int | None]) -> list[in
     return list(answers)
 
 
-def _total(rules: Mapping[str, Any], values: list[int | None]) -> int | float | None:
-    """Return the total; no rule for blanks was found, so one leaves it open (but a domain needs only one answer)."""
-    if rules["method"] == "domains":
-        return _sum([_highest([values[number - 1] for number in domain]) for domain in rules["domains"]])
-    if rules["method"] == "percent":
-        points = _sum(values[: rules["first"]])
-        return None if points is None else half_up(100 * (points - rules["lowest"]), rules["spread"])
-    points = _sum(values)
-    return None if points is None else points * int(rules.get("times", 1))
-
-
-def _sum(values: Sequence[int | None]) -> int | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if len(known) == len(values) else None
-
-
-def _highest(values: Sequence[int | None]) -> int | None:
-    return max((value for value in values if value is not None), default=None)
-
-
-def _band(rules: Mapping[str, Any], total: int | float | None) -> str | None:
-    codes = [band["code"] for band in rules.get("bands", ()) if total is not None and total >= band["from"]]
-    return codes[-1] if codes else None
-
-
 @cache
-def _data() -> dict[str, dict[str, Any]]:
-    data: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("byo.toml").read_text(encoding="utf-8"))[
-        "instruments"
-    ]
-    return data
+def _wordless(key: str, turned: bool) -> Instrument:
+    rules = facts(key)
+    numbers = range(1, rules["items"] + 1)
+    blank = {
+        "instructions": "",
+        "notice": "",
+        "items": [str(n) for n in numbers],
+        "own": {str(n): [str(value) for value in values(key, n)] for n in numbers},
+        "turned": turned,
+        "follow": "",
+        "follow_answers": [str(value) for value in rules.get("follow", ())],
+    }
+    return build(define(key, "0", {ENGLISH: blank}))

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -45,6 +45,8 @@ class Option:
     value: Value
     label: str
     loinc: str | None
+    points: int | None
+    """What it adds to the sum: its value, unless the item counts the other way round; None for "not applicable"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,16 +179,29 @@ class Instrument:
     safety_items: tuple[Item, ...]
     scored_points: tuple[tuple[str, Mapping[Value, int | None]], ...]
     """Link id and points of each item that counts, in order."""
+    translations: "Mapping[str, Instrument]"
+    """The same in other languages, each a validated translation that may be used: {"es": ...}."""
 
     @property
     def short_name(self) -> str:
         """What clinicians call it: "PHQ-9"."""
-        return SHORT_NAMES[self.key]
+        return SHORT_NAMES.get(self.key, self.title)
+
+    @property
+    def wordings(self) -> set[str]:
+        """Fingerprints of all that a client may have read under this version."""
+        return {self.wording_sha256, *(each.wording_sha256 for each in self.translations.values())}
+
+    def said_in(self, language: str) -> "Instrument":
+        """Itself in this language where there is such a translation, else as it is."""
+        return self.translations.get(language, self)
 
     @property
     def ranges(self) -> list[tuple[float, float, str]]:
         """(lowest total, highest total, name) of each band with a fixed lower limit, the lightest first."""
         known = [(band.minimum, band.label) for band in self.bands if band.minimum is not None]
+        if not known:
+            return []
         ends = [*(low - 1 for low, _label in known[1:]), self.scoring.get("maximum", 0)]
         return [(low, end, label) for (low, label), end in zip(known, ends, strict=True)]
 
@@ -213,8 +228,21 @@ class Instrument:
         return tuple(item for item in self.items if item.applies(answers))
 
 
+Finder = Callable[[str, str | None], Instrument | None]
+_finders: list[Finder] = []
+
+
+def bring(find: Finder) -> None:
+    """Ask `find(key, version)` for what is not on our shelf: the instruments that a practice brings itself."""
+    _finders.append(find)
+
+
 def load(key: str, version: str | None = None) -> Instrument:
     """Return one instrument; without `version`, its newest. Raises ValueError when there is none such."""
+    if key not in SHELF.paths:
+        for find in _finders:
+            if (found := find(key, version)) is not None:
+                return found
     return _read(SHELF.path(key, version))
 
 
@@ -226,7 +254,11 @@ def all_instruments() -> tuple[Instrument, ...]:
 
 @cache
 def _read(path: Path) -> Instrument:
-    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    return build(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+def build(data: Mapping[str, Any]) -> Instrument:
+    """Return the instrument that a file, or a definition of the same shape, describes."""
     option_sets = {name: tuple(_option(row) for row in rows) for name, rows in data.get("options", {}).items()}
     items = tuple(_item(row, option_sets) for row in data["items"])
     by_link_id = {item.link_id: item for item in items}
@@ -266,12 +298,18 @@ def _read(path: Path) -> Instrument:
         by_link_id=MappingProxyType(by_link_id),
         safety_items=tuple(item for item in items if item.safety),
         scored_points=tuple((link_id, by_link_id[link_id].points) for link_id in data["scoring"].get("items", ())),
+        translations=MappingProxyType({code: build(each) for code, each in data.get("translations", {}).items()}),
     )
 
 
 def _option(row: dict[str, Any]) -> Option:
+    value = row["value"]
     return Option(
-        code=row.get("code", str(row["value"])), value=row["value"], label=row["label"], loinc=row.get("loinc")
+        code=row.get("code", str(value)),
+        value=value,
+        label=row["label"],
+        loinc=row.get("loinc"),
+        points=row.get("points", value if isinstance(value, int) else None),
     )
 
 
@@ -279,10 +317,9 @@ def _item(row: dict[str, Any], option_sets: Mapping[str, tuple[Option, ...]]) ->
     options = option_sets[row["options"]] if "options" in row else ()
     points: dict[Value, int | None] = {}
     for option in options:
-        worth = option.value if isinstance(option.value, int) else None
-        points[option.value] = worth
+        points[option.value] = option.points
         if option.code != str(option.value):
-            points[option.code] = worth
+            points[option.code] = option.points
     when = row.get("enable_when")
     return Item(
         link_id=row["link_id"],
@@ -335,7 +372,7 @@ def _test(row: dict[str, Any]) -> Test:
     return Test(kind, wanted, wanted if kind == "blank" else "")
 
 
-def _frozen(data: dict[str, Any]) -> Mapping[str, Any]:
+def _frozen(data: Mapping[str, Any]) -> Mapping[str, Any]:
     return MappingProxyType(
         {name: _frozen(value) if isinstance(value, dict) else value for name, value in data.items()}
     )

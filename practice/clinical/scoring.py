@@ -1,7 +1,7 @@
 """Answers to a Score. Every rule and number is read from the instrument's own file."""
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -189,10 +189,12 @@ def _numeric(instrument: Instrument, given: Mapping[str, Value], sex: str | None
     elif gate and gate["link_id"] not in given:
         missing.insert(0, gate["link_id"])
     total = _total(rules, points_sum, answered, len(missing), len(instrument.scored_points))
+    if "domains" in rules:
+        total = _domains(rules["domains"], given)
     found: dict[str, Any] = {
         "total": total,
         "estimated": bool(missing) and total is not None and rules.get("estimate", False),
-        "lower_bound": points_sum if missing else None,
+        "lower_bound": points_sum if missing and "domains" not in rules else None,
         "band": band_of(instrument, total, sex=sex),
         "status": "incomplete" if missing else "complete",
         "missing": tuple(missing),
@@ -201,18 +203,45 @@ def _numeric(instrument: Instrument, given: Mapping[str, Value], sex: str | None
         found.update(_symptoms(rules["symptoms"], instrument, given))
     if "clusters" in rules:
         found.update(_clusters(rules["clusters"], given))
+    if "parts" in rules:
+        found["band"] = _parts(rules["parts"], points_sum, given, bool(missing))
+        if found["band"] is None:
+            found["missing"] += tuple(link_id for link_id in rules["parts"]["also"] if link_id not in given)
+            found["status"] = "incomplete"
     return found
 
 
 def _total(rules: Mapping[str, Any], points: int, answered: int, missing: int, items: int) -> int | float | None:
     """Return the total by the instrument's method; None when more is missing than its rule allows."""
-    if missing > rules["max_missing"] or not answered:
+    if rules["method"] == "none" or missing > rules["max_missing"] or not answered:
         return None
     if rules["method"] == "mean":
         return half_up(points, answered, rules["decimals"])
     if rules["method"] == "percent":
         return half_up(100 * points, rules["points_per_item"] * answered)
-    return half_up(points * items, answered) if missing else points
+    return half_up(points * items, answered) if missing else points * int(rules.get("times", 1))
+
+
+def _domains(groups: Sequence[Sequence[str]], given: Mapping[str, Value]) -> int | None:
+    """Return the sum of the highest answer of each domain; None while one of them has no answer (QIDS)."""
+    total = 0
+    for group in groups:
+        values = [value for link_id in group if type(value := given.get(link_id)) is int]
+        if not values:
+            return None
+        total += max(values)
+    return total
+
+
+def _parts(rule: Mapping[str, Any], count: int, given: Mapping[str, Value], open_: bool) -> str | None:
+    """Return "positive" when the count and every other part are met (MDQ); None while a blank leaves it open."""
+    others = [(given.get(link_id), wanted) for link_id, wanted in rule["also"].items()]
+    if count >= rule["at_least"] and all(value in wanted for value, wanted in others):
+        return "positive"
+    unmet = (not open_ and count < rule["at_least"]) or any(
+        value is not None and value not in wanted for value, wanted in others
+    )
+    return "negative" if unmet else None
 
 
 def _symptoms(rule: Mapping[str, Any], instrument: Instrument, given: Mapping[str, Value]) -> dict[str, bool]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from practice.clinical import byo, fit, infusion, kap, table, trials
+from practice.clinical import brought, byo, fit, infusion, kap, table, trials
 from practice.clinical.change import Change, change, compare
 from practice.clinical.instrument import DECLINED, Instrument, Value, load
 from practice.clinical.scoring import Score, score, score_all
@@ -130,7 +130,7 @@ def _link_id(instrument: Instrument, name: str) -> str:
 def _score(given: Data) -> dict[str, Any]:
     key = take(given, "instrument", str)
     context = take(given, "context", dict, {})
-    if key in byo.known():
+    if key in brought.known():
         return _byo(byo.score(key, take(given, "answers", list)))
     instrument = load(key)
     answers = answers_of(instrument, given.get("answers"))
@@ -156,8 +156,8 @@ def _change(given: Data) -> dict[str, Any]:
     key = take(given, "instrument", str)
     baseline, now = (take(given, name, (int, float), None) for name in ("baseline", "now"))
     found: Change
-    if key in byo.known():
-        facts = byo.facts(key)
+    if key in brought.known():
+        facts = brought.facts(key)
         better = facts.get("higher_is_better", False)
         found = compare(facts.get("change", {}), baseline, now, higher_is_better=better)
     else:
