@@ -6,4 +6,7 @@ class PracticeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from practice import celery, checks  # noqa: F401  registers the Celery app and the system checks
+        from practice import celery, checks, instruments  # noqa: F401  registers the Celery app and the system checks
+        from practice.clinical import instrument
+
+        instrument.bring(instruments.find)

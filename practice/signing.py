@@ -37,9 +37,13 @@ def _files() -> dict[str, str]:
 
 
 def versions(practice: Practice | None = None) -> dict[str, str]:
-    """Return the version of each part; the practice's own numbers are a part of the rules."""
-    own = (practice or Practice.get()).rule_overrides or {}
-    return _files() | {"rules": tuning.version(own)}
+    """Return the version of each part: with the practice's own numbers in the rules, and the instruments it brought."""
+    practice = practice or Practice.get()
+    found = _files() | {"rules": tuning.version(practice.rule_overrides or {})}
+    if practice.brought:
+        together = f"{found['instruments']} {practice.brought}"
+        found["instruments"] = hashlib.sha256(together.encode()).hexdigest()[:12]
+    return found
 
 
 def unsigned(practice: Practice | None = None) -> list[str]:

@@ -43,7 +43,10 @@ def _fresh_cache(request: pytest.FixtureRequest) -> Iterator[None]:
     if "django_db_setup" in request.fixturenames:
         from django.core.cache import cache
 
+        from practice import instruments
+
         cache.clear()
+        instruments.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from .enquiries import Enquiry, PublicPages
 from .exports import AccessRequest, Export, ExportFile
 from .handovers import Handover
 from .imports import ClientImport
+from .instruments import InstrumentDraft, InstrumentPermission, InstrumentVersion
 from .jobs import Job, KeptForm, Notice, SentForm
 from .keeping import Backup, Erased, ErasureRequest, LegalHold
 from .merges import Merge, Moved
@@ -38,6 +39,9 @@ __all__ = [
     "Export",
     "ExportFile",
     "Handover",
+    "InstrumentDraft",
+    "InstrumentPermission",
+    "InstrumentVersion",
     "Job",
     "KeptForm",
     "LegalHold",

@@ -38,6 +38,7 @@ class Practice(models.Model):
     )
     clinical_lead = models.CharField(_("clinical lead"), max_length=80, blank=True, default="")
     rule_overrides = models.JSONField(default=dict, blank=True)
+    brought = models.CharField(max_length=12, blank=True, default="")  # digest of the instruments it brought itself
     ladder = models.JSONField(_("minutes until the next person is told"), default=dict, blank=True)
     is_part2 = models.BooleanField(_("this practice is a 42 CFR Part 2 programme"), default=False)
     referral_limits = models.JSONField(_("when a silent referral is chased"), default=dict, blank=True)
@@ -71,6 +72,7 @@ class Practice(models.Model):
             "answer_calls_nobody",
             "clinical_lead",
             "rule_overrides",
+            "brought",
             "ladder",
             "is_part2",
             "referral_limits",

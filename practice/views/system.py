@@ -15,10 +15,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from practice import actions, audit, jobs, notices, signing, staff
+from practice import actions, audit, instruments, jobs, notices, signing, staff
 from practice.access import Permission
 from practice.clinical import escalation, table, tuning
-from practice.clinical.instrument import Instrument, all_instruments
+from practice.clinical.instrument import Instrument
 from practice.forms import HouseForm, words_field
 from practice.models import Alert, ClinicalSignature, Job, Notice, Practice
 from practice.pages import StaffRequest, staff_page
@@ -78,7 +78,7 @@ def reads(part: str, practice: Practice) -> list[tuple[str, str]]:
         own = tuning.standing(practice.rule_overrides or {})
         return [(_rule_line(rule, own), reverse("rule", args=[rule.id])) for rule in table.rules()]
     if part == "instruments":
-        return [(f"{each.title}. {_bands(each)}".strip(), "") for each in all_instruments()]
+        return [(f"{each.title}. {_bands(each)}".strip(), "") for each in instruments.catalogue(timezone.now())]
     if part == "clocks":
         ladders = {severity: escalation.minutes(severity, practice.ladder) for severity in escalation.LADDER_MIN}
         return [(f"{Alert.Severity(s).label}: {', '.join(map(str, minutes))}", "") for s, minutes in ladders.items()]
