@@ -19,7 +19,7 @@ from intake.models import Answer, Assessment, Intake, Invitation, Signature, Sig
 from intake.models.packets import CODE_LIFE, HOME, LINK_LIFE, LOCK, MOST_DOUBLED, PAGES, PERSON, SIGNING, TRIES, digest
 from intake.packet import Packet, Page
 from intake.signals import assessment_submitted
-from practice import audit, coverage, notices
+from practice import audit, coverage, instruments, notices
 from practice.actions import NotNow, client_did, raise_alert
 from practice.clinical import risk
 from practice.clinical.scoring import Score
@@ -54,7 +54,7 @@ def invite(
     Raises NotNow with what is missing.
     """
     wanted = packet.load(key).only(only)
-    may_send(client, wanted)
+    may_send(client, wanted, at)
     for other in client.invitations.filter(packet=key, state__in=OPEN, expires_at__gt=at):
         if set(only or wanted.by_slug) <= set(packet_for(other).by_slug):
             raise NotNow(gettext("This was sent and is not back yet. Send the link again instead."))
@@ -78,8 +78,10 @@ def invite(
 OPEN = (State.SENT, State.OPENED, State.IN_PROGRESS)
 
 
-def may_send(client: Client, wanted: Packet) -> None:
+def may_send(client: Client, wanted: Packet, at: datetime) -> None:
     """Raise NotNow when this packet cannot be sent to this client now."""
+    if asks_nothing(wanted, instruments.closed(wanted.instrument_keys, at)):
+        raise NotNow(gettext("The permission to ask these questions has ended. They cannot be sent."))
     may_ask(Practice.get(), wanted)
     may_reach(client, "invitation")
     if wanted.key == SIGNING and not private_ways(client):
@@ -92,6 +94,11 @@ def may_ask(practice: Practice, wanted: Packet) -> None:
         raise NotNow(gettext("Nobody is on call. Fill the coverage roster first: this packet asks about suicide."))
     if wanted.asks_about_suicide and not practice.answer_calls_nobody:
         raise NotNow(gettext("Confirm in the practice's settings what happens after a safety answer. Clients read it."))
+
+
+def asks_nothing(wanted: Packet, closed: frozenset[str]) -> bool:
+    """Whether nothing is left to ask of this packet without these instruments."""
+    return bool(closed) and all(page.instrument in closed or page.show_when for page in wanted.pages)
 
 
 def may_reach(client: Client, template: str) -> None:
@@ -125,7 +132,7 @@ def resend(*, by: User | Client | None, invitation: Invitation, at: datetime) ->
     if invitation.packet == HOME:
         may_reach(invitation.client, "home")
     else:
-        may_send(invitation.client, packet_for(invitation))
+        may_send(invitation.client, packet_for(invitation), at)
     invitation.renew(at)
     invitation.sent_at, invitation.reminders, invitation.reminded_at = at, 0, None
     invitation.save(update_fields=["generation", "token_digest", "expires_at", "sent_at", "reminders", "reminded_at"])
@@ -160,6 +167,9 @@ def chase(*, at: datetime) -> int:
             row = Invitation.objects.select_for_update(of=("self",)).select_related("client").get(pk=pk)
             if row.state not in OPEN or row.sent_at is None:
                 continue
+            if _has_nothing_left(row, at):
+                withdraw(by=None, invitation=row, at=at)
+                continue
             age, sent = at - row.sent_at, row.reminders
             due = sum(age >= after for after in CHASE_AFTER)
             if sent < due:
@@ -172,6 +182,13 @@ def chase(*, at: datetime) -> int:
                 Task.open(row.client, "unfinished", at=at, subject_id=row.pk, packet=row.packet)
                 audit.record("invitation.not_back", by=None, client=row.client, target=row, at=at)
     return told
+
+
+def _has_nothing_left(row: Invitation, at: datetime) -> bool:
+    """Whether this link would ask nothing, and nothing was answered: nobody is reminded of an empty form."""
+    wanted = packet_for(row)
+    empty = asks_nothing(wanted, instruments.closed(wanted.instrument_keys, at))
+    return empty and not Answer.objects.filter(intake__invitation=row).exists()
 
 
 # --- Coming in -------------------------------------------------------------------------------------------------------
@@ -382,9 +399,11 @@ def alert_of(sitting: Intake) -> Alert | None:
     return found
 
 
-def world(practice: Practice, alert: Alert | None) -> flow.World:
+def world(practice: Practice, alert: Alert | None, wanted: Packet, at: datetime) -> flow.World:
+    """What the pages of a sitting hang on at this moment; of one that was sent, at the moment it was sent."""
     gave_sign = alert is not None and any(rule != signs.SKIPPED_RULE for rule in alert.rule_ids)
-    return flow.World(screen_everyone=practice.screen_everyone, alerted=gave_sign)
+    closed = instruments.closed(wanted.instrument_keys, at)
+    return flow.World(screen_everyone=practice.screen_everyone, alerted=gave_sign, closed=closed)
 
 
 @transaction.atomic
@@ -426,7 +445,7 @@ def _watch(
 ) -> Alert | None:
     """Raise or add to the flag of this sitting by what the safety answers say now."""
     wanted, alert = packet_of(sitting), alert_of(sitting)
-    shown = flow.pages(wanted, replies, world(Practice.get(), alert))
+    shown = flow.pages(wanted, replies, world(Practice.get(), alert, wanted, at))
     found = signs.fired(wanted, shown, replies, final=final)
     if found is None:
         return None
@@ -623,7 +642,7 @@ def submit(*, by: Client, sitting: Intake, at: datetime) -> Intake:
         return row
     client = Client.objects.select_for_update(of=("self",)).select_related("therapist").get(pk=by.pk)
     practice, wanted, replies = Practice.get(), packet_of(row), replies_of(row)
-    shown = flow.pages(wanted, replies, world(practice, alert_of(row)))
+    shown = flow.pages(wanted, replies, world(practice, alert_of(row), wanted, at))
     if flow.missing(shown, replies):
         raise NotNow(gettext("Some answers that we need are still missing."))
     today = coverage.local(at, practice).date()
@@ -674,7 +693,7 @@ def _keep_score(
     wanted = packet_of(row)
     pages = [page for page in wanted.pages if page.instrument == key]
     times = [replies[page.slug].at for page in pages if page.slug in replies]
-    definition = pages[0].definition
+    definition = pages[0].definition.said_in(row.client.language)
     assessment = Assessment.of(
         result,
         flow.item_answers(wanted, key, replies),

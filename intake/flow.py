@@ -34,6 +34,8 @@ class World:
     screen_everyone: bool = False
     alerted: bool = False
     """A suicidal sign was given in this sitting, whatever it was changed to since."""
+    closed: frozenset[str] = frozenset()
+    """Instruments that may not be asked any more: their permission has ended. What was answered before stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ def pages(packet: Packet, replies: Replies, world: World) -> list[Page]:
     items: dict[str, ItemAnswers] = {}
     found = []
     for page in packet.pages:
+        if page.instrument in world.closed and page.slug not in replies:
+            continue
         if page.show_when and not _holds(page.show_when, packet, replies, world):
             continue
         if page.instrument:
@@ -72,6 +76,11 @@ def pages(packet: Packet, replies: Replies, world: World) -> list[Page]:
                 continue
         found.append(page)
     return found
+
+
+def left_out(packet: Packet, replies: Replies, world: World) -> bool:
+    """Whether something of this packet is not asked any more because its permission has ended."""
+    return any(page.instrument in world.closed and page.slug not in replies for page in packet.pages)
 
 
 def _holds(condition: Mapping[str, Any], packet: Packet, replies: Replies, world: World) -> bool:

@@ -18,11 +18,11 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.db.models import Max
 
+from intake import signs
 from intake.models import Assessment
 from practice import alike, audit, coverage
-from practice.clinical import fit, table
 from practice.clinical.instrument import Instrument, Value
-from practice.clinical.scoring import Score, score, worst
+from practice.clinical.scoring import Score, score
 from practice.csv_in import Row, Table
 from practice.models import Alert, AlertEvent, Client, Practice, Task
 from practice.models.clients import SPARK_POINTS
@@ -215,13 +215,13 @@ def _keep(lines: Mapping[UUID, Line], instrument: Instrument, at: datetime) -> N
     for pk, line in lines.items():
         assert line.answers is not None and line.taken_at is not None and line.client is not None
         result = score(instrument, line.answers)
-        fired = _fired(result)
+        fired = signs.of_history(instrument, result)
         row = Assessment.of(
             result,
             line.answers,
             id=pk,
             client_id=line.client,
-            rules=[{"id": rule.id, "version": rule.version} for rule in fired],
+            rules=list(fired.rules) if fired else [],
             taken_at=line.taken_at,
             taken_on=coverage.local(line.taken_at, practice).date(),
             imported_at=at,
@@ -248,22 +248,14 @@ def _keep(lines: Mapping[UUID, Line], instrument: Instrument, at: datetime) -> N
     )
 
 
-def _fired(result: Score) -> list[table.Rule]:
-    """The safety rules that these answers alone fire, the stronger of two that say the same."""
-    known = fit.picture({result.instrument: result}, {}) if result.safety else {}
-    holding = [rule for rule in table.rules() if rule.category == "safety" and table.evaluate(rule.when, known)]
-    ids = {rule.id for rule in holding}
-    return [rule for rule in holding if not ids.intersection(rule.superseded_by)]
-
-
-def _flag(row: Assessment, instrument: Instrument, fired: Sequence[table.Rule], result: Score) -> Alert:
+def _flag(row: Assessment, instrument: Instrument, fired: signs.Fired, result: Score) -> Alert:
     when = row.taken_at
     flag = Alert(
         client_id=row.client_id,
         source=Alert.Source.HISTORY,
         source_id=row.pk,
-        severity=worst(rule.severity for rule in fired),
-        rules=[{"id": rule.id, "version": rule.version, "at": when.isoformat()} for rule in fired],
+        severity=fired.severity,
+        rules=[{**rule, "at": when.isoformat()} for rule in fired.rules],
         opened_at=when,
         raised_at=when,
     )

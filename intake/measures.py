@@ -193,7 +193,7 @@ def _send(pk: UUID, at: datetime) -> bool:
         audit.record("measure.stopped", by=None, client=row.client, target=row, at=at, why=row.why)
         return False
     try:
-        actions.may_send(row.client, packet.load(row.packet))
+        actions.may_send(row.client, packet.load(row.packet), at)
     except NotNow:
         _not_sent(row, at)
         return False

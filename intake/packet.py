@@ -11,6 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
+from practice.clinical import brought
 from practice.clinical.instrument import Instrument, Item
 from practice.clinical.instrument import load as load_instrument
 from practice.clinical.risk import CSSRS
@@ -183,6 +186,10 @@ class Packet:
             return any(page.instrument == condition["instrument"] for page in pages)
         return condition.get("page") in kept
 
+    @property
+    def instrument_keys(self) -> set[str]:
+        return {page.instrument for page in self.pages if page.instrument}
+
     def instruments(self) -> list[Instrument]:
         """The instruments of this packet, in order."""
         found = {page.instrument: page.definition for page in self.pages if page.instrument}
@@ -197,7 +204,12 @@ def _asked_before(condition: Mapping[str, Any]) -> list[str]:
 
 
 def load(key: str, version: str | None = None) -> Packet:
-    """Return one packet; without `version`, its newest. Raises ValueError when there is none such."""
+    """Return one packet; without `version`, its newest. Raises ValueError when there is none such.
+
+    An instrument that the practice brought is a packet of its own under its own key, with the version of its wording.
+    """
+    if key in brought.known():
+        return of_instrument(load_instrument(key, version))
     return _read(SHELF.path(key, version))
 
 
@@ -205,6 +217,24 @@ def load(key: str, version: str | None = None) -> Packet:
 def all_packets() -> tuple[Packet, ...]:
     """Return the newest version of every packet, by key."""
     return tuple(load(key) for key in sorted(SHELF.paths, reverse=True))
+
+
+@cache
+def of_instrument(instrument: Instrument) -> Packet:
+    """Return the packet that asks one instrument: whole, and the C-SSRS after a sign when it has a suicide item."""
+    key = instrument.key
+    row = {"instrument": key, "version": instrument.version, "show_when": {}}
+    pages = [_page_of_item(instrument, item, row, key) for item in instrument.items]
+    sections = [Section(key, gettext_noop("A few questions"), instrument.minutes, WHY, tuple(pages))]
+    if instrument.safety_items:
+        follow = [replace(page, section=key) for page in load(FOLLOWED_UP).pages if page.instrument == CSSRS]
+        sections = [replace(sections[0], pages=(*pages, *follow))]
+    by_slug = {page.slug: page for section in sections for page in section.pages}
+    return Packet(key, instrument.version, brought.ENGLISH, instrument.short_name, tuple(sections), by_slug)
+
+
+FOLLOWED_UP = "check-in"  # the packet whose further questions after a sign are asked here too
+WHY = gettext_noop("The people who care for you ask these questions to see how you are.")
 
 
 @cache
@@ -283,7 +313,10 @@ def _items(row: dict[str, Any]) -> list[Item]:
 
 
 def _item_page(row: dict[str, Any], section: str, item: Item) -> Page:
-    instrument = load_instrument(row["instrument"], row["version"])
+    return _page_of_item(load_instrument(row["instrument"], row["version"]), item, row, section)
+
+
+def _page_of_item(instrument: Instrument, item: Item, row: Mapping[str, Any], section: str) -> Page:
     ends = item.anchors or row.get("anchors", ())
     hint = item.hint
     if ends and item.options:
@@ -312,6 +345,16 @@ def _item_page(row: dict[str, Any], section: str, item: Item) -> Page:
         version=instrument.version,
         link_id=item.link_id,
     )
+
+
+def in_language(page: Page, language: str) -> Page:
+    """The page of an item in the instrument's own translation, where it has one."""
+    official = page.definition
+    spoken = official.said_in(language)
+    if spoken is official:
+        return page
+    row = {"show_when": page.show_when}
+    return _page_of_item(spoken, spoken.item(page.link_id), row, page.section)
 
 
 def _field(row: dict[str, Any], shared: dict[str, Any]) -> Field:

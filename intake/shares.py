@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from intake.models import Assessment, SharedScores
 from practice import audit, coverage, notices
 from practice.actions import NotNow
-from practice.clinical.instrument import Instrument, all_instruments
+from practice.clinical.instrument import Instrument, load
 from practice.models import Client, Practice, User
 
 NEVER = "suicide risk"  # the domain of measures that are talked about, not drawn
@@ -27,7 +27,7 @@ def shareable(client: Client) -> list[Instrument]:
     """The measures of this client that have a total at all, by name."""
     known = set(client.assessments.filter(total__isnull=False).values_list("instrument", flat=True))
     return sorted(
-        (each for each in all_instruments() if each.key in known and may_be_shared(each)),
+        (each for key in known if may_be_shared(each := load(key))),
         key=lambda each: each.short_name,
     )
 

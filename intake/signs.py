@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from intake.flow import Replies, is_sign, item_answers, score_of, value_of, words
+from intake.flow import Replies, is_sign, score_of, value_of, words
 from intake.packet import Packet, Page
-from practice.clinical import table
-from practice.clinical.risk import CSSRS, PROVED, support_level
-from practice.clinical.scoring import worst
+from practice.clinical import brought, fit, table
+from practice.clinical.instrument import Instrument
+from practice.clinical.risk import CSSRS, ITEM9_HIGH, PROVED, support_level
+from practice.clinical.scoring import Score, worst
 
 SKIPPED_RULE = "SR-07"
+OWN_ITEM = {"id": "own-item", "version": "1"}  # a suicide item of an instrument that the practice brought
 NOT_SAFE = {"id": "safe-now", "version": "1"}  # "Are you safe right now?" answered no or not sure
 ITEM9 = ("phq-9", "phq9-9")
 
@@ -39,15 +41,49 @@ def fired(packet: Packet, shown: Sequence[Page], replies: Replies, *, final: boo
     rules = [{"id": rule.id, "version": rule.version} for rule in kept]
     severities = [rule.severity for rule in kept]
     for page in shown:
-        if not page.positive:
+        if not page.positive and not _is_own(page):
             continue
-        if is_sign(page, value_of(replies, page.slug)):
-            rules.insert(0, dict(NOT_SAFE))
-            severities.append("urgent")
+        if is_sign(page, value := value_of(replies, page.slug)):
+            rule = NOT_SAFE if page.positive else OWN_ITEM
+            if rule not in rules:
+                rules.insert(0, dict(rule))
+            severities.append("urgent" if page.positive else own_severity(value, found))
         elif _is_blank(page, replies, final) and SKIPPED_RULE not in ids:
             skipped = table.rule(SKIPPED_RULE)
+            ids.add(SKIPPED_RULE)
             rules.append({"id": skipped.id, "version": skipped.version})
             severities.append(skipped.severity)
+    return Fired(worst(severities), tuple(rules)) if rules else None
+
+
+def _is_own(page: Page) -> bool:
+    """Whether this is a suicide item of a brought instrument: the table has none, so it is read as item 9 is."""
+    return page.safety and page.instrument in brought.known()
+
+
+def own_severity(value: Any, known: Mapping[str, Any]) -> str:
+    """As SR-05 and SR-06 for item 9: urgent from 2 on until the C-SSRS was answered to its end. OWN."""
+    answered = known.get("cssrs_level") is not None and not known.get("cssrs_incomplete")
+    return "urgent" if value >= ITEM9_HIGH and not answered else "priority"
+
+
+def of_history(instrument: Instrument, result: Score) -> Fired | None:
+    """What the safety answers of one past assessment fire by themselves."""
+    known = fit.picture({result.instrument: result}, {}) if result.safety else {}
+    holding = [rule for rule in table.rules() if rule.category == "safety" and table.evaluate(rule.when, known)]
+    ids = {rule.id for rule in holding}
+    kept = [rule for rule in holding if not ids.intersection(rule.superseded_by)]
+    rules = [{"id": rule.id, "version": rule.version} for rule in kept]
+    severities = [rule.severity for rule in kept]
+    if instrument.key in brought.known():
+        given = [value for _link_id, value in result.safety]
+        if values := [value for value in given if value]:
+            rules.append(dict(OWN_ITEM))
+            severities.append(own_severity(max(values), {}))
+        if None in given:
+            blank = table.rule(SKIPPED_RULE)
+            rules.append({"id": blank.id, "version": blank.version})
+            severities.append(blank.severity)
     return Fired(worst(severities), tuple(rules)) if rules else None
 
 
@@ -82,18 +118,21 @@ def level(packet: Packet, shown: Sequence[Page], replies: Replies) -> str:
     if any(is_sign(page, value_of(replies, page.slug)) for page in shown if page.positive):
         return "high"
     found = picture(packet, shown, replies, final=False)
-    item9, cssrs = found.get("phq9_item9"), found.get("cssrs_level")
+    cssrs = found.get("cssrs_level")
+    said = [found.get("phq9_item9"), *(value_of(replies, page.slug) for page in shown if _is_own(page))]
+    worst_item = max((value for value in said if isinstance(value, int)), default=0)
     complete = cssrs is not None and not found.get("cssrs_incomplete")
-    found_level = support_level(item9 if isinstance(item9, int) else 0, cssrs, complete=complete)
+    found_level = support_level(worst_item, cssrs, complete=complete)
     skipped = any(_is_blank(page, replies, False) for page in shown if page.safety)
     return found_level or ("skipped" if skipped else "")
 
 
 def is_bridge(packet: Packet, shown: Sequence[Page], replies: Replies) -> bool:
-    """Whether item 9 has just said yes and the further questions have not begun: the bridge page comes first."""
-    said = item_answers(packet, "phq-9", replies).get("phq9-9") if packet.by_slug.get("phq-9--9") else None
+    """Whether item 9, or one like it, said yes and the further questions have not begun: the bridge comes first."""
+    items = [page for page in shown if (page.instrument, page.link_id) == ITEM9 or _is_own(page)]
+    said = any(is_sign(page, value_of(replies, page.slug)) for page in items)
     asked = [page for page in shown if page.instrument == CSSRS]
-    return bool(said) and bool(asked) and not any(page.slug in replies for page in asked)
+    return said and bool(asked) and not any(page.slug in replies for page in asked)
 
 
 def is_asking(shown: Sequence[Page], replies: Replies) -> bool:

@@ -1,14 +1,14 @@
 """A packet's own words in the language of the page (the active one). What is kept, scored and read by staff stays.
 
-The items of an instrument and the text of an agreement are never translated here: only their own validated translation,
-as a file of its own, may stand for them. `of_text` says which language such a page is in.
+The items of an instrument and the text of an agreement are never translated here: only their own validated translation
+may stand for them, which an instrument carries itself. `of_text` says which language such a page is in.
 """
 
 from dataclasses import replace
 
 from django.utils.translation import get_language, gettext
 
-from intake.packet import Choice, Field, Page
+from intake.packet import Choice, Field, Page, in_language
 
 
 def said(words: str) -> str:
@@ -18,7 +18,7 @@ def said(words: str) -> str:
 def of_text(page: Page) -> str:
     """The language of the frozen text that this page shows, when that is not the language of the page; else ""."""
     if page.instrument:
-        language = page.definition.language
+        language = page.definition.said_in(get_language() or "").language
     elif page.agreement:
         language = page.language
     else:
@@ -27,7 +27,9 @@ def of_text(page: Page) -> str:
 
 
 def spoken(page: Page) -> Page:
-    if page.instrument or page.agreement:
+    if page.instrument:
+        return in_language(page, get_language() or "")
+    if page.agreement:
         return page
     return replace(
         page,

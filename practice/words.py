@@ -33,6 +33,7 @@ SAFETY: dict[str, Words] = {
     "SR-04": _("C-SSRS low"),
     "SR-06": _("item 9 more than half the days"),
     "SR-05": _("item 9 positive"),
+    "own-item": _("a question about suicide above zero"),
     "SR-08": _("item 9 positive, C-SSRS all no"),
     "check-in-worse": _("a check-in came back worse"),
     "check-in-late": _("a check-in did not come back"),

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from intake import actions, doors, packet
 from intake.models import Invitation
 from intake.models.packets import HOME, PAGES
-from practice import alike, audit, handover, notices
+from practice import alike, audit, handover, instruments, notices
 from practice.access import GRANTS, REACH, Permission, Reach, Role
 from practice.actions import NotNow, admit
 from practice.forms import HouseForm, words_field
@@ -37,9 +37,11 @@ SENT_AS = ("invitation", "check_in", "reminder")  # the messages that carry the 
 
 
 def packets() -> list[tuple[str, str]]:
+    """What may be sent: our packets, then the instruments that the practice brought."""
+    brought = [packet.of_instrument(each) for each in instruments.in_use(timezone.now())]
     return [
         (each.key, gettext("{title}, about {n} minutes").format(title=each.title, n=each.minutes))
-        for each in packet.all_packets()
+        for each in (*packet.all_packets(), *brought)
         if not each.by_plan
     ]
 

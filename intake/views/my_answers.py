@@ -24,6 +24,7 @@ from intake.views.sending import row_of
 from practice import audit
 from practice.charts import PANEL, Point, trend
 from practice.charts.drawing import number
+from practice.clinical import brought
 from practice.models import Client
 from practice.templatetags.ui import full_day
 
@@ -79,7 +80,10 @@ def my_answers(request: HttpRequest) -> HttpResponse:
 
 def title_of(sitting: Intake) -> str:
     """What these forms were called, in the language of the page."""
-    return gettext(packet.load(sitting.invitation.packet, sitting.invitation.packet_version).title)
+    asked = packet.load(sitting.invitation.packet, sitting.invitation.packet_version)
+    if asked.key in brought.known():  # called by its section: the name of an instrument says nothing to a client
+        return gettext(asked.sections[0].title)
+    return gettext(asked.title)
 
 
 @home_page
@@ -99,7 +103,8 @@ def my_answers_sent(request: HttpRequest, pk: UUID) -> HttpResponse:
 def told(sitting: Intake, link: Link) -> list[tuple[str, list[dict[str, Any]]]]:
     """(section, rows) of what was answered or skipped; what was signed has its own page."""
     wanted, replies = actions.packet_of(sitting), actions.replies_of(sitting)
-    shown = flow.pages(wanted, replies, actions.world(link.practice, actions.alert_of(sitting)))
+    then = sitting.submitted_at or sitting.started_at
+    shown = flow.pages(wanted, replies, actions.world(link.practice, actions.alert_of(sitting), wanted, then))
     answered = [page for page in shown if page.slug in replies and page.kind != "agreement"]
     return [
         (gettext(section.title), rows)

@@ -80,7 +80,7 @@ def landing(sitting: Intake) -> HttpResponse:
     if sitting.submitted_at is not None:
         return see_other("my_done")
     wanted, replies, alert = actions.packet_of(sitting), actions.replies_of(sitting), actions.alert_of(sitting)
-    shown = flow.pages(wanted, replies, actions.world(Practice.get(), alert))
+    shown = flow.pages(wanted, replies, actions.world(Practice.get(), alert, wanted, timezone.now()))
     if alert is not None and support.is_due(alert):
         support.note_shown(sitting, alert, wanted, shown, replies, timezone.now())
         return see_other("my_support")
@@ -177,7 +177,7 @@ def my_start(request: HttpRequest) -> HttpResponse:
     practice = link.practice
     wanted = actions.packet_for(link.invitation)
     replies = actions.replies_of(link.intake) if link.intake else {}
-    shown = flow.pages(wanted, replies, actions.world(practice, None))
+    shown = flow.pages(wanted, replies, actions.world(practice, None, wanted, at))
     keys = {page.section for page in shown}
     return show(
         request,

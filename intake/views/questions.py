@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone, translation
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 
 from intake import actions, editions, flow, signs
 from intake.doors import Link, autosave, keeping_page, see_other, show
@@ -37,11 +37,15 @@ class Sitting:
             self.packet = editions.applied(self.packet, self.intake)
         self.replies = actions.replies_of(self.intake)
         self.alert: Alert | None = actions.alert_of(self.intake)
-        self.shown = flow.pages(self.packet, self.replies, actions.world(self.practice, self.alert))
+        self.shown = self._pages()
         found = self.packet.by_slug.get(slug)
         if found is None:
             raise Http404
         self.page: Page = found
+
+    def _pages(self) -> list[Page]:
+        world = actions.world(self.practice, self.alert, self.packet, self.at)
+        return flow.pages(self.packet, self.replies, world)
 
     @property
     def is_shown(self) -> bool:
@@ -54,12 +58,9 @@ class Sitting:
             by=self.link.client, sitting=self.intake, page=self.page, value=value, skipped=skipped, at=self.at
         )
         self.replies = actions.replies_of(self.intake)
-        if alert is not None:
-            self.alert = alert
-            self.shown = flow.pages(self.packet, self.replies, actions.world(self.practice, alert))
-            return set(alert.rule_ids) - before
-        self.shown = flow.pages(self.packet, self.replies, actions.world(self.practice, self.alert))
-        return set()
+        self.alert = alert or self.alert
+        self.shown = self._pages()
+        return set(alert.rule_ids) - before if alert is not None else set()
 
 
 @keeping_page
@@ -152,10 +153,10 @@ def _show(request: HttpRequest, here: Sitting, form: Any) -> HttpResponse:
             **_frame(request, here, form),
             "saved_at": reply.at if reply else None,
             "was_skipped": bool(reply and reply.skipped),
-            "notice": page.definition.licence.notice if page.instrument else "",
+            "notice": page.definition.said_in(get_language() or "").licence.notice if page.instrument else "",
             "asks_safety": page.safety,
             "calls_nobody": here.practice.answer_calls_nobody,
-            "everyone": bool(page.slug == "phq-9--9" or page.positive or here.practice.screen_everyone),
+            "everyone": page.instrument != CSSRS or here.practice.screen_everyone,
             "writes": writes,
             "read_by": coverage.read_by(here.at, here.practice, here.link.client.therapist) if writes else None,
             "until": here.link.invitation.expires_at,

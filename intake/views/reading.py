@@ -108,7 +108,7 @@ def score_words(row: Assessment) -> str:
         words = number_words(row.total)
         words = gettext("{total} of {highest}").format(total=words, highest=number_words(highest)) if highest else words
         return gettext("{total}, estimated").format(total=words) if row.estimated else words
-    if row.definition.scoring["method"] == "triage":
+    if row.definition.scoring["method"] in ("triage", "none"):
         return ""
     if row.lower_bound is not None:
         return gettext("No total, at least {least}").format(least=number_words(row.lower_bound))
@@ -141,6 +141,8 @@ def score_sentences(row: Assessment) -> list[str]:
                 answered=count - missing, count=count
             )
         )
+    elif row.definition.scoring["method"] == "none":
+        said.append(gettext("These answers are not added up: how they are scored is not known here."))
     elif row.total is None and row.definition.scoring["method"] != "triage":
         said.append(
             ngettext(
@@ -258,7 +260,7 @@ def assessment(request: HttpRequest, pk: UUID, assessment: UUID) -> HttpResponse
             "rules": [rule_words(rule) for rule in found.rules],
             "may_mark": Permission.MARK_READ in allowed(reader(request), client),
             "read_by": named(found.read_by, reader(request)) if found.read_at else "",
-            "wording_differs": not found.imported_at and found.wording_sha256 != definition.wording_sha256,
+            "wording_differs": not found.imported_at and found.wording_sha256 not in definition.wordings,
         },
     )
 
@@ -341,7 +343,8 @@ def intake_read(request: HttpRequest, pk: UUID, intake: UUID) -> HttpResponse:
 def groups(practice: Practice, sitting: Intake, replies: flow.Replies) -> list[dict[str, Any]]:
     """Question and answer by section; of an unfinished sitting only what was answered or skipped."""
     wanted = actions.packet_of(sitting)
-    shown = flow.pages(wanted, replies, actions.world(practice, actions.alert_of(sitting)))
+    then = sitting.submitted_at or timezone.now()
+    shown = flow.pages(wanted, replies, actions.world(practice, actions.alert_of(sitting), wanted, then))
     found: list[dict[str, Any]] = []
     for section in wanted.sections:
         rows = []

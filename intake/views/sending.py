@@ -30,7 +30,8 @@ def my_check(request: HttpRequest) -> HttpResponse:
         return see_other("my_done")
     at, practice = timezone.now(), link.practice
     wanted, replies = editions.applied(actions.packet_of(sitting), sitting), actions.replies_of(sitting)
-    shown = flow.pages(wanted, replies, actions.world(practice, actions.alert_of(sitting)))
+    world = actions.world(practice, actions.alert_of(sitting), wanted, at)
+    shown = flow.pages(wanted, replies, world)
     lacking = flow.missing(shown, replies)
     keys = list(dict.fromkeys(page.section for page in shown))
     return show(
@@ -47,7 +48,8 @@ def my_check(request: HttpRequest) -> HttpResponse:
             ],
             "number": len(keys) + 1,
             "read_by": coverage.read_by(at, practice, link.client.therapist),
-            "last_url": reverse("my_page", args=[shown[-1].slug]),
+            "left_out": flow.left_out(wanted, replies, world),
+            "last_url": reverse("my_page", args=[shown[-1].slug]) if shown else reverse("my_start"),
         },
     )
 

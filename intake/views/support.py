@@ -55,7 +55,7 @@ def my_support(request: HttpRequest) -> HttpResponse:
         _take_where(request, link, sitting, at)
         return see_other("my_support")
     wanted, replies = actions.packet_of(sitting), actions.replies_of(sitting)
-    shown = flow.pages(wanted, replies, actions.world(practice, alert))
+    shown = flow.pages(wanted, replies, actions.world(practice, alert, wanted, at))
     bridge = signs.is_bridge(wanted, shown, replies) and sitting.submitted_at is None
     person = flow.value_of(replies, "support-person") or link.client.contact("support") or {}
     return show(

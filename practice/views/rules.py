@@ -37,6 +37,14 @@ OWN: dict[str, tuple[Any, Any, Any]] = {
         _("The client answered “no” or “not sure” on the first page of a form."),
         _("Contact the client now. The form stays open meanwhile."),
     ),
+    "own-item": (
+        _("A suicide question of your own questionnaire"),
+        _(
+            "A question about suicide was answered above “not at all” in a questionnaire that your practice brought. "
+            "It is read like item 9 of the PHQ-9: from the second answer on it is urgent until the C-SSRS is answered."
+        ),
+        _("Read the answer, contact the client, and ask the C-SSRS if it was not asked."),
+    ),
     "check-in-late": (
         _("A check-in did not come back"),
         _("Between the decision and the first treatment a short check-in goes out every few days. This one is late."),

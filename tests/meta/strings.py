@@ -15,7 +15,7 @@ String = tuple[str, str, str]
 SINGLE = re.compile(r"""^translate\s+("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')(.*)$""")
 INLINE = re.compile(r"""_\(("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')\)""")
 CONTEXT = re.compile(r"""\bcontext\s+["']([^"']*)["']""")
-NAMES = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext", "pgettext_lazy"}
+NAMES = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy", "pgettext", "pgettext_lazy"}
 EXTENDS = re.compile(r"""\{%\s*extends\s+["']([^"']+)["']""")
 INCLUDES = re.compile(r"""\{%\s*include\s+["']([^"']+)["']""")
 

@@ -25,6 +25,7 @@ MODULES = (
     "intake/flow.py",
     "intake/forms.py",
     "intake/models/consents.py",
+    "intake/packet.py",
     "intake/options.py",
     "intake/views/asking.py",
     "intake/views/home.py",

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from intake.models import Assessment
 from intake.views import reading
 from practice.charts import NARROW, PANEL, WIDE, Point, Treatment, describe, trend
+from practice.clinical import brought
 from practice.clinical.change import compare
 from practice.clinical.instrument import Instrument, load
 from practice.kap.models import Plan, Session
@@ -83,7 +84,8 @@ def panel(request: HttpRequest, client: Client, at: datetime) -> Panel:
             ],
             "numbers": [number_row(row, marked.get(row.pk, "")) for row in shown],
         }
-    small = {key: by_measure.get(key, []) for key in SMALL_MEASURES}
+    own = [key for key in brought.known() if any(row.total is not None for row in by_measure.get(key, []))]
+    small = {key: by_measure.get(key, []) for key in (*SMALL_MEASURES, *own)}
     context["small"] = [
         {
             "name": rows[-1].definition.short_name,
