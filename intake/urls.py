@@ -9,6 +9,9 @@ from intake.views import (
     asking,
     enquiries,
     home,
+    instrument_rights,
+    instrument_wording,
+    instruments,
     inviting,
     language,
     measures,
@@ -74,6 +77,29 @@ urlpatterns: list[URLPattern] = [
     path("my/home/copies/<uuid:pk>/", home.my_home_copy, name="my_home_copy"),
     # --- staff
     path("messages/", messages.inbox, name="inbox"),
+    path("practice/instruments/", instruments.instruments_page, name="instruments_page"),
+    path("practice/instruments/<slug:key>/", instruments.instrument, name="instrument"),
+    path(
+        "practice/instruments/<slug:key>/wording/<slug:language>/",
+        instrument_wording.instrument_wording,
+        name="instrument_wording",
+    ),
+    path("practice/instruments/<slug:key>/preview/", instrument_wording.instrument_preview, name="instrument_preview"),
+    path(
+        "practice/instruments/<slug:key>/permission/",
+        instrument_rights.instrument_permission,
+        name="instrument_permission",
+    ),
+    path(
+        "practice/instruments/<slug:key>/permission/<uuid:pk>/",
+        instrument_rights.instrument_file,
+        name="instrument_file",
+    ),
+    path("practice/instruments/<slug:key>/end/", instrument_rights.instrument_end, name="instrument_end"),
+    path("practice/instruments/<slug:key>/publish/", instrument_rights.instrument_publish, name="instrument_publish"),
+    path(
+        "practice/instruments/<slug:key>/<int:number>/", instrument_rights.instrument_version, name="instrument_version"
+    ),
     path("clients/<uuid:pk>/messages/", messages.client_messages, name="client_messages"),
     path("clients/<uuid:pk>/messages/done/", messages.client_messages_done, name="client_messages_done"),
     path("enquiries/", enquiries.enquiries, name="enquiries"),

@@ -8,7 +8,6 @@ import re
 import unicodedata
 import zipfile
 from collections.abc import Mapping
-from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse
@@ -16,6 +15,7 @@ from django.utils.translation import gettext
 
 from practice import uploads
 from practice.actions import NotNow
+from practice.uploads import as_attachment
 from referrals.models import Letter
 
 PDF, JPEG, PNG, TIFF, HEIC = "application/pdf", "image/jpeg", "image/png", "image/tiff", "image/heic"
@@ -130,13 +130,3 @@ def attach(letter: Letter) -> HttpResponse:
         letter.kind if known else "application/octet-stream",
         f"letter-{letter.referral.reference}-{number}.{ENDINGS[letter.kind] if known else 'bin'}",
     )
-
-
-def as_attachment(body: bytes, kind: str, name: str) -> HttpResponse:
-    headers: dict[str, Any] = {
-        "Content-Disposition": f'attachment; filename="{name}"',
-        "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
-        "Cache-Control": "no-store",
-    }
-    return HttpResponse(body, content_type=f"{kind}; charset=utf-8" if kind == TEXT else kind, headers=headers)

@@ -61,6 +61,13 @@ ROOMS: tuple[tuple[str, str | Promise, str | Promise, str, Permission], ...] = (
         P.TUNE_RULES,
     ),
     (
+        "instruments_page",
+        _("Instruments"),
+        _("Which questionnaires you have, and bringing one for which you have permission"),
+        "list-checks",
+        P.MANAGE_PRACTICE,
+    ),
+    (
         "clinical_sign",
         _("Clinical signature"),
         _("What your clinical lead has read and signed"),

@@ -10,7 +10,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from practice import audit
+from practice import audit, uploads
 from practice.access import Permission
 from practice.models import Client
 from practice.pages import client_of, record_of, staff_page
@@ -65,9 +65,7 @@ def packet_pdf(request: HttpRequest, referral: UUID) -> HttpResponse:
         messages.info(request, gettext("The PDF is being made. Look again in a moment."))
         return redirect("packet", found.pk)
     audit.seen(request, found.client, "packet_pdf", frozen)
-    return attachments.as_attachment(
-        bytes(frozen.pdf), attachments.PDF, f"packet-{found.reference}-{frozen.number}.pdf"
-    )
+    return uploads.as_attachment(bytes(frozen.pdf), attachments.PDF, f"packet-{found.reference}-{frozen.number}.pdf")
 
 
 @staff_page(Permission.READ_CHART)
@@ -79,7 +77,7 @@ def fax_cover(request: HttpRequest, referral: UUID) -> HttpResponse:
         raise Http404
     audit.seen(request, found.client, "fax_cover", frozen)
     cover = letters.fax_cover(found, frozen)
-    return attachments.as_attachment(cover, attachments.PDF, f"fax-cover-{found.reference}.pdf")
+    return uploads.as_attachment(cover, attachments.PDF, f"fax-cover-{found.reference}.pdf")
 
 
 # --- Letters that came back ------------------------------------------------------------------------------------------

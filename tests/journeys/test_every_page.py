@@ -62,6 +62,7 @@ NO_PAGE = {
     "report_xlsx_named",
     "feed",
     "client_access_file",
+    "instrument_file",
 }
 HTML_KB = {"client": 8, "staff": 20}
 CSS_KB = {"client": 6, "staff": 10}

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from intake import publishing, trusted
 from intake.models import Arrival, Assessment, Intake, Invitation, Measure, Message, Signature, SigningRequest
-from practice import actions, exports, taking_in
+from practice import actions, exports, instruments, taking_in
 from practice.clinical import table
 from practice.kap.actions import chaperone, feeds
 from practice.kap.models import (
@@ -56,6 +56,7 @@ from referrals.models import (
     Suggestion,
 )
 from referrals.states import Actor, Event, State
+from tests import brought
 from tests.conftest import send, sign_in
 from tests.homes import at_home
 from tests.referrals import cases
@@ -64,6 +65,12 @@ from tests.referrals.desks import Coordinator
 ROLES = (
     "anonymous", "client", "at_home", "clinic", "own", "colleague", "other_site", "supervisor", "prescriber",
     "front_desk", "admin", "ex_staff",
+)  # fmt: skip
+
+
+OF_INSTRUMENTS = (
+    "instrument", "instrument_wording", "instrument_preview", "instrument_permission", "instrument_file",
+    "instrument_end", "instrument_publish", "instrument_version",
 )  # fmt: skip
 
 
@@ -235,6 +242,9 @@ def build(people: dict[str, User | None], client: Client) -> World:
     merged.words, merged.facts = "Merge words", {"kept": {}, "made": {}, "prescriber": "", "known": {}}
     merged.facts |= {"former": {"status": "invited", "therapist": str(maya.pk)}}
     merged.save()
+    admin = people["admin"] or maya
+    permission = instruments.standing("who-5") or brought.published(admin, "who-5", now, file=brought.PDF).permission
+    brought.drafted(admin, "who-5", brought.wording("who-5", "Corrected"), at=now)
     copy = Export.objects.create(client=client, asked_by=maya, asked_at=now, state=Export.State.READY, ready_at=now)
     exports.folder(copy).mkdir(parents=True, exist_ok=True)
     return World(
@@ -312,6 +322,10 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "person_invite.pk": maya.pk,
             "person_factor.pk": maya.pk,
             "person_sees.pk": maya.pk,
+            "instrument_file.pk": permission.pk,
+            "instrument_wording.language": "en",
+            "instrument_version.number": 1,
+            **{f"{name}.key": "who-5" for name in OF_INSTRUMENTS},
             "kept_discard.pk": kept.pk,
             "report_file.pk": (
                 made := ReportFile.objects.create(by=maya, kind="csv", query="", reach="", asked_at=now, weeks_all=1)
