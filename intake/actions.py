@@ -381,7 +381,7 @@ def come_back(*, sitting: Intake, at: datetime) -> None:
 
 
 def replies_of(sitting: Intake) -> dict[str, Answer]:
-    return {row.question: row for row in sitting.answers.all()}
+    return {row.question: row for row in sitting.answers.select_related("entered_by")}
 
 
 def packet_for(invitation: Invitation) -> Packet:
@@ -408,9 +408,18 @@ def world(practice: Practice, alert: Alert | None, wanted: Packet, at: datetime)
 
 @transaction.atomic
 def save_answer(
-    *, by: Client, sitting: Intake, page: Page, value: Any, at: datetime, skipped: bool = False
+    *,
+    by: Client,
+    sitting: Intake,
+    page: Page,
+    value: Any,
+    at: datetime,
+    skipped: bool = False,
+    entered_by: User | None = None,
 ) -> Alert | None:
     """Keep one answer with all that follows from it. Returns the safety flag that this answer raised or added to.
+
+    `entered_by`: the member of staff who writes down what the client, `by`, says (intake.behalf).
 
     One transaction: the answer, the flag with the answers so far, who is told, the audit row. Changing an answer later
     never lowers or closes a flag. Raises NotNow when the answers were sent already: what was sent stays, but a safety
@@ -430,11 +439,12 @@ def save_answer(
     is_new = reply._state.adding
     if is_new or reply.skipped != skipped or reply.value != said:
         reply.value, reply.skipped, reply.at = said, skipped, at
+        reply.entered_by, reply.entered_how = entered_by, row.entered_how if entered_by else ""
         reply.save(force_insert=is_new)
         replies[page.slug] = reply
         Intake.objects.filter(pk=row.pk).update(saved_at=at, at_page=page.slug)
         sitting.saved_at, sitting.at_page = at, page.slug
-        audit.record("answer.saved", by=by, client=by, target=row, at=at, question=page.slug)
+        audit.record("answer.saved", by=entered_by or by, client=by, target=row, at=at, question=page.slug)
         if page.applies in APPLIED_AT_ONCE:
             APPLIED_AT_ONCE[page.applies](by, said)
     return _watch(by, sitting, replies, at) if page.safety else None
@@ -614,6 +624,7 @@ def watch_leaving(*, at: datetime) -> int:
     found = 0
     quiet = Intake.objects.filter(
         submitted_at=None,
+        entered_how="",
         saved_at__lte=at - IDLE,
         pk__in=Alert.objects.filter(source=Alert.Source.INTAKE, closed_at=None, left_at=None).values("source_id"),
     ).select_related("client")
@@ -632,10 +643,11 @@ def watch_leaving(*, at: datetime) -> int:
 
 
 @transaction.atomic
-def submit(*, by: Client, sitting: Intake, at: datetime) -> Intake:
+def submit(*, by: Client, sitting: Intake, at: datetime, entered_by: User | None = None) -> Intake:
     """Take the answers in: scores, flags, facts, the client's details, what is to do. One transaction; twice is once.
 
-    Raises NotNow when a required page has no answer.
+    Entered by staff, it needs no signature: agreements stay for the client. Raises NotNow when a required page has no
+    answer.
     """
     row = Intake.objects.select_for_update(of=("self",)).select_related("invitation").get(pk=sitting.pk)
     if row.submitted_at is not None:
@@ -643,13 +655,13 @@ def submit(*, by: Client, sitting: Intake, at: datetime) -> Intake:
     client = Client.objects.select_for_update(of=("self",)).select_related("therapist").get(pk=by.pk)
     practice, wanted, replies = Practice.get(), packet_of(row), replies_of(row)
     shown = flow.pages(wanted, replies, world(practice, alert_of(row), wanted, at))
-    if flow.missing(shown, replies):
+    if any(page.kind != "agreement" or entered_by is None for page in flow.missing(shown, replies)):
         raise NotNow(gettext("Some answers that we need are still missing."))
     today = coverage.local(at, practice).date()
     _update_client(client, wanted, shown, replies)
     row.submitted_at = row.saved_at = at
     row.skipped = [page.slug for page in shown if page.slug in replies and replies[page.slug].skipped]
-    row.completed_by = flow.value_of(replies, "filled-by") or "client"
+    row.completed_by = "staff" if row.entered_how else flow.value_of(replies, "filled-by") or "client"
     row.facts = flow.facts(wanted, shown, replies, today) | _signed_facts(row)
     row.version += 1
     row.save()
@@ -667,7 +679,9 @@ def submit(*, by: Client, sitting: Intake, at: datetime) -> Intake:
         due_at = coverage.read_by(at, practice)
         Task.open(client, "new_intake", at=at, subject_id=row.pk, due_at=due_at, packet=wanted.key)
     assessment_submitted.send(sender=Intake, intake=row, at=at)
-    audit.record("intake.submitted", by=client, client=client, target=row, at=at, skipped=len(row.skipped))
+    audit.record(
+        "intake.submitted", by=entered_by or client, client=client, target=row, at=at, skipped=len(row.skipped)
+    )
     return row
 
 
@@ -706,6 +720,8 @@ def _keep_score(
         taken_on=today,
         seconds=int((max(times) - min(times)).total_seconds()) if times else None,
     )
+    if row.entered_how:
+        assessment.details |= {"entered": row.entered_how}
     assessment.save(force_insert=True)
 
 

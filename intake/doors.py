@@ -17,6 +17,7 @@ from functools import wraps
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -26,13 +27,15 @@ from intake import trusted
 from intake.models import Intake, Invitation
 from intake.models.packets import HOME, PERSON, digest
 from practice import language
-from practice.middleware import kept_fields
+from practice.middleware import CLEAR, kept_fields
 from practice.models import Client, Practice
 from practice.pages import View, client_door, once
 
 KEY = "link"
 HOME_KEY = "home"
 PERSON_KEY = "person"
+HERE = "here"  # in a session: at a device of the practice
+HERE_IDLE_S = 300
 QUIET_S = 30  # an act within this time of the last one does not rewrite the session
 
 
@@ -316,7 +319,7 @@ def link_of(request: HttpRequest) -> Link | None:
             request.session.modified = True
         intake = None  # begun elsewhere: nothing of it is read or written here before the code
     idle, age = now - mine["at"], now - mine["since"]
-    if not mine.get("locked") and (idle > settings.SESSION_IDLE_S or age > settings.SESSION_ABSOLUTE_S):
+    if not mine.get("locked") and (idle > idle_s(request) or age > settings.SESSION_ABSOLUTE_S):
         lock(request)
     locked = bool(mine.get("locked"))
     if not locked and idle > QUIET_S:
@@ -341,6 +344,25 @@ def intake_of(invitation: Invitation) -> Intake | None:
         return None
 
 
+def is_here(request: HttpRequest) -> bool:
+    """Whether this is a device of the practice, which others use after this client."""
+    return bool(request.session.get(HERE))
+
+
+def end_here(request: HttpRequest, *, lost: bool = False) -> HttpResponse:
+    """Empty this browser of the client who sat at it, and show the page where the next one types a code."""
+    logout(request)
+    response = see_other("kiosk", query="?ended=1&lost=1" if lost else "?ended=1")
+    response["Clear-Site-Data"] = CLEAR
+    response.delete_cookie(settings.LANGUAGE_COOKIE_NAME)
+    return response
+
+
+def idle_s(request: HttpRequest) -> int:
+    """After how many seconds without an act a client's page locks: sooner where others sit down next."""
+    return min(HERE_IDLE_S, settings.SESSION_IDLE_S) if is_here(request) else settings.SESSION_IDLE_S
+
+
 # --- Pages -----------------------------------------------------------------------------------------------------------
 
 
@@ -358,7 +380,7 @@ def show(
             "locked_url": reverse("my_locked"),
             "keeps": link.home,
             "call_me_url": reverse("my_call_me") if sitting else "",
-            "idle_s": settings.SESSION_IDLE_S,
+            "idle_s": idle_s(request),
             "therapist": called(link.client, link.practice),
             "practice": link.practice,
         }

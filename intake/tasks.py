@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from intake import actions, arrivals, enquiries, measures, resigning
+from intake import actions, arrivals, enquiries, handing, measures, resigning
 from practice import jobs
 
 
@@ -30,6 +30,7 @@ def watch_measures(ref: str) -> None:
 def forget_enquiries(ref: str) -> None:
     enquiries.forget(at=timezone.now())
     arrivals.forget(at=timezone.now())
+    handing.forget(at=timezone.now())
 
 
 @jobs.job("ask_to_sign")

@@ -7,7 +7,9 @@ from intake.views import (
     arrivals,
     arriving,
     asking,
+    behalf,
     enquiries,
+    handing,
     home,
     instrument_rights,
     instrument_wording,
@@ -40,6 +42,7 @@ urlpatterns: list[URLPattern] = [
     path("enquire/sent/", asking.enquire_sent, name="enquire_sent"),
     path("begin/", arriving.begin, name="begin"),
     path("begin/code/", arriving.begin_code, name="begin_code"),
+    path("kiosk/", handing.kiosk, name="kiosk"),
     # --- the client
     path("p/<str:token>/", opening.link_open, name="link_open"),
     path("lang/", language.language, name="language"),
@@ -47,6 +50,7 @@ urlpatterns: list[URLPattern] = [
     path("my/new-link/", opening.link_new, name="link_new"),
     path("my/locked/", opening.my_locked, name="my_locked"),
     path("my/", opening.my_start, name="my_start"),
+    path("my/finished/", handing.my_finished, name="my_finished"),
     path("my/later/", opening.my_later, name="my_later"),
     path("my/q/<slug:page>/", questions.my_page, name="my_page"),
     path("my/save/<slug:page>/", questions.my_save, name="my_save"),
@@ -128,6 +132,11 @@ urlpatterns: list[URLPattern] = [
     path("clients/<uuid:pk>/planned/<uuid:measure>/stop/", measures.measure_stop, name="measure_stop"),
     path("clients/new/", inviting.client_new, name="client_new"),
     path("clients/<uuid:pk>/invite/", inviting.client_invite, name="client_invite"),
+    path("clients/<uuid:pk>/hand-over/", handing.hand_over, name="hand_over"),
+    path("clients/<uuid:pk>/kiosk-code/", handing.kiosk_code, name="kiosk_code"),
+    path("clients/<uuid:pk>/fill-in/", behalf.fill_in, name="fill_in"),
+    path("clients/<uuid:pk>/fill-in/<uuid:intake>/", behalf.fill_in_check, name="fill_in_check"),
+    path("clients/<uuid:pk>/fill-in/<uuid:intake>/<slug:page>/", behalf.fill_in_page, name="fill_in_page"),
     path("clients/<uuid:pk>/page-link/", inviting.home_send, name="home_send"),
     path(
         "clients/<uuid:pk>/invitations/<uuid:invitation>/resend/", inviting.invitation_resend, name="invitation_resend"

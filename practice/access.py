@@ -57,6 +57,7 @@ class Permission(StrEnum):
     KEEP_ABSENCES = "keep absences"  # when other people of the practice are away; one's own is one's own
     INVITE_CLIENT = "invite client"
     ANSWER_ENQUIRY = "answer enquiry"  # of people who are not clients: the front desk and admins
+    FILL_IN = "fill in for a client"  # write down what they say, by phone or in the room; never a signature
     ASSIGN_CLIENT = "assign client"  # give somebody who began by themselves to a therapist
     EDIT_CLIENT = "edit client"
     SEE_ALERTS = "see alerts"
@@ -88,6 +89,7 @@ _CLINICAL = {
     P.RAISE_FLAG,
     P.REVIEW_SUGGESTION,
     P.WRITE_NOTE,
+    P.FILL_IN,
     P.WRITE_SAFETY_PLAN,
     P.DECIDE,
     P.ASK_RELEASE,

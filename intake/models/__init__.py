@@ -4,6 +4,7 @@ from .agreements import AgreementText, SigningPace, SigningRequest
 from .arrivals import Arrival
 from .assessments import Assessment
 from .consents import Signature
+from .kiosk import KioskTry
 from .measures import Measure
 from .messages import Message, MessageDraft, Opening
 from .packets import Answer, Intake, Invitation
@@ -17,6 +18,7 @@ __all__ = [
     "Assessment",
     "Intake",
     "Invitation",
+    "KioskTry",
     "Look",
     "Measure",
     "Message",

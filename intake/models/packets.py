@@ -66,6 +66,9 @@ class Invitation(ClientRecord):
     code_expires_at = models.DateTimeField(null=True, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)
     locked_until = models.DateTimeField(null=True, blank=True)
+    # filling in at a device of the practice
+    kiosk_digest = models.CharField(max_length=64, blank=True, default="", db_index=True)
+    kiosk_until = models.DateTimeField(null=True, blank=True)
 
     if TYPE_CHECKING:
         intake: Intake
@@ -93,6 +96,8 @@ class Invitation(ClientRecord):
             "code_expires_at",
             "tries",
             "locked_until",
+            "kiosk_digest",
+            "kiosk_until",
         ]
 
     class Meta:
@@ -131,6 +136,12 @@ class Invitation(ClientRecord):
 class Intake(ClientRecord):
     """One sitting: the answers a client is giving, or gave, to a packet."""
 
+    class How(models.TextChoices):
+        """How staff heard the answers that they entered for the client."""
+
+        PHONE = "phone", _("By phone")
+        ROOM = "room", _("In the room")
+
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="intakes")
     invitation = models.OneToOneField(Invitation, on_delete=models.CASCADE, related_name="intake")
     language = models.CharField(max_length=8, default="en")
@@ -139,6 +150,7 @@ class Intake(ClientRecord):
     submitted_at = models.DateTimeField(null=True, blank=True)
     at_page = models.CharField(max_length=80, blank=True, default="")  # where the client was last
     completed_by = models.CharField(max_length=12, default="client")  # client, guardian, helper, staff
+    entered_how = models.CharField(max_length=5, choices=How.choices, blank=True, default="")  # "": not by staff
     facts = SealedJSON()  # what the answers say in the words of the decision table, made when submitted
     skipped = models.JSONField(default=list)  # keys of questions passed over on purpose
     read_at = models.DateTimeField(null=True, blank=True)
@@ -164,6 +176,7 @@ class Intake(ClientRecord):
             "submitted_at",
             "at_page",
             "completed_by",
+            "entered_how",
             "read_at",
             "read_by",
             "trials_confirmed_at",
@@ -204,13 +217,22 @@ class Answer(ClientRecord):
     value = SealedJSON()  # null when skipped on purpose
     skipped = models.BooleanField(default=False)
     at = models.DateTimeField()
+    entered_by = models.ForeignKey("practice.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    entered_how = models.CharField(max_length=5, choices=Intake.How.choices, blank=True, default="")
 
     class Privacy:
         clinical = ["value", "skipped"]
-        plain = ["id", "intake", "question", "at"]
+        plain = ["id", "intake", "question", "at", "entered_by", "entered_how"]
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["intake", "question"], name="answer_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["intake", "question"], name="answer_once"),
+            models.CheckConstraint(
+                condition=models.Q(entered_by=None, entered_how="")
+                | models.Q(models.Q(entered_by__isnull=False), ~models.Q(entered_how="")),
+                name="answer_entered_by_somebody",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.question

@@ -225,12 +225,20 @@ def client_invite(request: StaffRequest, pk: UUID) -> HttpResponse:
         "client": client,
         "form": form,
         "rows": rows(client, at, LISTED),
+        "here": here_form(initial={"packet": usual}),
+        "may_fill": Client.objects.filter(pk=client.pk).visible_to(request.user, Permission.FILL_IN).exists(),
         "home": _home(client, at),
         "ways": _ways(client),
         "previews": previews(request.practice, form["packet"].value(), client.language),
         "back": back_to(request.user, client),
     }
     return render(request, "intake/client_invite.html", context, status=400 if form.errors else 200)
+
+
+def here_form(**kwargs: Any) -> PacketForm:
+    from intake.views.behalf import FillForm  # it builds on the form above
+
+    return FillForm(**kwargs)
 
 
 def _home(client: Client, at: datetime) -> dict[str, Any]:
@@ -324,7 +332,9 @@ def _row(invitation: Invitation, at: datetime, lost: set[datetime]) -> dict[str,
     return {
         "invitation": invitation,
         "title": _title(invitation),
-        "state": State(invitation.state).label,
+        "state": State(invitation.state).label
+        if invitation.sent_at or invitation.state != State.SENT
+        else gettext("Waits here"),
         "words": _story(invitation, sitting, at),
         "by": invitation.created_by,
         "open": is_open,
@@ -344,7 +354,11 @@ def _title(invitation: Invitation) -> str:
 
 def _story(invitation: Invitation, sitting: Any, at: datetime) -> str:
     """Return "Sent Wed Nov 18, opened Thu Nov 19. 2 reminders sent."."""
-    said = [gettext("Sent {day}").format(day=day(invitation.sent_at or invitation.created_at))]
+    said = [
+        gettext("Sent {day}").format(day=day(invitation.sent_at))
+        if invitation.sent_at
+        else gettext("Made to fill in here {day}").format(day=day(invitation.created_at))
+    ]
     if invitation.opened_at:
         said.append(gettext("opened {day}").format(day=day(invitation.opened_at)))
     if sitting and sitting.submitted_at:

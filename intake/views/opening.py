@@ -144,6 +144,8 @@ def _may_renew(old: Invitation, at: datetime) -> bool:
 @link_page
 def my_locked(request: HttpRequest) -> HttpResponse:
     at = timezone.now()
+    if doors.is_here(request):
+        return doors.end_here(request, lost="lost" in request.GET)
     doors.lock(request)
     invitation = doors.held(request)
     context: dict[str, object] = {

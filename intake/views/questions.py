@@ -18,14 +18,15 @@ from practice import coverage
 from practice.actions import NotNow
 from practice.clinical.risk import CSSRS
 from practice.language import CODES
-from practice.models import Alert
+from practice.models import Alert, User
 from practice.pages import device_of
 
 
 class Sitting:
-    """What every page of questions needs, fetched once."""
+    """What every page of questions needs, fetched once. `entered_by`: staff who write down what the client says."""
 
-    def __init__(self, link: Link, slug: str) -> None:
+    def __init__(self, link: Link, slug: str, entered_by: User | None = None) -> None:
+        self.entered_by = entered_by
         if link.intake is None:
             raise Http404
         self.link, self.intake = link, link.intake
@@ -55,7 +56,13 @@ class Sitting:
         """Save; return the ids of the safety rules that this answer newly fired."""
         before = set(self.alert.rule_ids) if self.alert else set()
         alert = actions.save_answer(
-            by=self.link.client, sitting=self.intake, page=self.page, value=value, skipped=skipped, at=self.at
+            by=self.link.client,
+            sitting=self.intake,
+            page=self.page,
+            value=value,
+            skipped=skipped,
+            at=self.at,
+            entered_by=self.entered_by,
         )
         self.replies = actions.replies_of(self.intake)
         self.alert = alert or self.alert
@@ -80,7 +87,7 @@ def my_page(request: HttpRequest, page: str) -> HttpResponse:
 
 def _late(request: HttpRequest, here: Sitting) -> HttpResponse:
     """What a second window says after the answers were sent: a safety sign raises its flag, nothing else is taken."""
-    form = _form(here, data=request.POST) if here.page.safety and here.is_shown else None
+    form = form_of(here, data=request.POST) if here.page.safety and here.is_shown else None
     here.keep(form.answer() if form is not None and form.is_valid() else None)
     return _support(here)
 
@@ -93,10 +100,10 @@ def _answer(request: HttpRequest, here: Sitting) -> HttpResponse:
     if here.page.kind == "agreement":
         return _agreement(request, here)
     if request.method != "POST":
-        return _show(request, here, _form(here, extra=int("add" in request.GET)))
+        return _show(request, here, form_of(here, extra=int("add" in request.GET)))
     if "skip" in request.POST and not here.page.required:
         return _after(request, here, here.keep(None, skipped=True), skipped=True)
-    form = _form(here, data=request.POST, draft="add" in request.POST)
+    form = form_of(here, data=request.POST, draft="add" in request.POST)
     if not form.is_valid():
         return _show(request, here, form)
     return _after(request, here, here.keep(form.answer()))
@@ -110,7 +117,7 @@ def _switch(request: HttpRequest, here: Sitting, chosen: str) -> HttpResponse:
         if here.page.kind == "agreement":
             response = _agreement(request, here, typed=True)
         else:
-            form = _form(here, data=request.POST, draft=True)
+            form = form_of(here, data=request.POST, draft=True)
             if not form.is_valid():
                 response = _show(request, here, form)
             elif (value := form.answer()) is not None:  # an answer is changed by the switch, never taken out
@@ -118,7 +125,7 @@ def _switch(request: HttpRequest, here: Sitting, chosen: str) -> HttpResponse:
     return language.switch(request, response, here.link.client, chosen)
 
 
-def _form(here: Sitting, **how: Any) -> Any:
+def form_of(here: Sitting, **how: Any) -> Any:
     value = flow.value_of(here.replies, here.page.slug) if how.get("data") is None else None
     return form_for(spoken(here.page), today=here.today, value=value, **how)
 
@@ -208,7 +215,7 @@ def my_save(request: HttpRequest, page: str) -> HttpResponse:
     here = Sitting(link, page)
     if here.page.kind == "agreement" or not here.is_shown:
         return HttpResponse(status=409)
-    form = _form(here, data=request.POST, draft=True)
+    form = form_of(here, data=request.POST, draft=True)
     if not form.is_valid():
         return HttpResponse(status=422)
     value = form.answer()

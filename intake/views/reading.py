@@ -13,8 +13,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
-from intake import actions, copies, editions, flow, trials
+from intake import actions, behalf, copies, editions, flow, trials
 from intake.models import Assessment, Intake, Signature
 from practice import audit
 from practice.access import Permission
@@ -29,6 +30,7 @@ from practice.views.alerts import rule_words
 from practice.views.chart import SIDE, Panel, allowed, frame, named, open_flags, reader
 
 SHOWN_AT_FIRST = 8
+HEARD = {Intake.How.PHONE: _("Said by phone"), Intake.How.ROOM: _("Said in the room")}
 
 
 # --- Panels of the chart ---------------------------------------------------------------------------------------------
@@ -113,6 +115,12 @@ def score_words(row: Assessment) -> str:
     if row.lower_bound is not None:
         return gettext("No total, at least {least}").format(least=number_words(row.lower_bound))
     return gettext("No total")
+
+
+def entered_words(row: Assessment) -> str:
+    """That the client did not type these answers: "Said by phone, entered by staff"; else ""."""
+    how = row.details.get("entered")
+    return gettext("{how}, entered by staff").format(how=HEARD[how]) if how else ""
 
 
 def band_words(row: Assessment) -> str:
@@ -258,6 +266,7 @@ def assessment(request: HttpRequest, pk: UUID, assessment: UUID) -> HttpResponse
             "taken": moment(found.taken_at),
             "time_taken": time_taken(found.seconds),
             "rules": [rule_words(rule) for rule in found.rules],
+            "entered": heard(found.intake) if found.details.get("entered") and found.intake else "",
             "may_mark": Permission.MARK_READ in allowed(reader(request), client),
             "read_by": named(found.read_by, reader(request)) if found.read_at else "",
             "wording_differs": not found.imported_at and found.wording_sha256 not in definition.wordings,
@@ -329,7 +338,8 @@ def intake_read(request: HttpRequest, pk: UUID, intake: UUID) -> HttpResponse:
         "packet": actions.packet_of(sitting),
         "readable": readable,
         "groups": groups(request.practice, sitting, replies) if readable else [],  # type: ignore[attr-defined]
-        "helper": sitting.completed_by not in ("client", "me"),
+        "helper": sitting.completed_by not in ("client", "me", "staff"),
+        "entered": heard(sitting),
         "may_mark": Permission.MARK_READ in allowed(reader(request), client),
         "read_by": named(sitting.read_by, reader(request)) if sitting.read_at else "",
         "scores": [assessment_row(row) for row in assessments(client) if row.intake_id == sitting.pk],
@@ -338,6 +348,16 @@ def intake_read(request: HttpRequest, pk: UUID, intake: UUID) -> HttpResponse:
         "confirmed_by": named(sitting.trials_confirmed_by, reader(request)) if sitting.trials_confirmed_at else "",
     }
     return render(request, "intake/intake_read.html", context)
+
+
+def heard(sitting: Intake) -> str:
+    """How staff heard the answers of this sitting, when the client did not give them alone."""
+    if not sitting.entered_how:
+        return ""
+    names = dict.fromkeys(row.entered_by.name for row in sitting.answers.select_related("entered_by") if row.entered_by)
+    return gettext("{how}, entered by {names}").format(
+        how=HEARD[Intake.How(sitting.entered_how)], names=", ".join(names)
+    )
 
 
 def groups(practice: Practice, sitting: Intake, replies: flow.Replies) -> list[dict[str, Any]]:
@@ -355,7 +375,7 @@ def groups(practice: Practice, sitting: Intake, replies: flow.Replies) -> list[d
             said = flow.words(page, flow.value_of(replies, page.slug))
             skipped = reply is not None and reply.skipped
             value = gettext("Skipped: would like to talk about this in person") if skipped else "\n".join(said)
-            rows.append({"label": page.text, "value": value})
+            rows.append({"label": page.text, "value": value, "mark": behalf.words(reply) if reply is not None else ""})
         if rows:
             found.append({"key": slugify(section.key), "title": section.title, "rows": rows})
     return found

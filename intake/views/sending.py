@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from intake import actions, copies, editions, flow
-from intake.doors import Link, called, client_page, is_at_home, see_other, show
+from intake.doors import Link, called, client_page, is_at_home, is_here, see_other, show
 from intake.packet import Page
 from intake.spoken import of_text, spoken
 from practice import audit, coverage
@@ -96,7 +96,8 @@ def my_done(request: HttpRequest) -> HttpResponse:
     if sitting is None or sitting.submitted_at is None:
         return see_other("my_start")
     practice = link.practice
-    signed = [] if link.receipt else list(sitting.signatures.order_by("signed_at"))
+    here = is_here(request)
+    signed = [] if link.receipt or here else list(sitting.signatures.order_by("signed_at"))
     named = editions.titles(signed)
     return show(
         request,
@@ -110,6 +111,7 @@ def my_done(request: HttpRequest) -> HttpResponse:
             ],
             "flagged": not link.receipt and actions.alert_of(sitting) is not None,
             "receipt": link.receipt,
+            "here": here,
             "at_home": is_at_home(request, link.client.pk),
         },
     )
@@ -119,7 +121,8 @@ def my_done(request: HttpRequest) -> HttpResponse:
 def my_copy(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The signed agreement as a PDF, in the browser that signed it (or after the code)."""
     link: Link = request.link  # type: ignore[attr-defined]
-    found = link.intake.signatures.filter(pk=pk).first() if link.intake and not link.receipt else None
+    may_see = link.intake is not None and not link.receipt and not is_here(request)
+    found = link.intake.signatures.filter(pk=pk).first() if link.intake and may_see else None
     if found is None:
         raise Http404
     audit.record("copy.downloaded", by=link.client, client=link.client, target=found, document=found.document)

@@ -49,6 +49,7 @@ PERMISSION_WORDS: dict[str, Words] = {
     P.SEE_PLANS: _("See the dates of plans"),
     P.INVITE_CLIENT: _("Add a client, send forms"),
     P.ANSWER_ENQUIRY: _("Answer people who ask and are not clients"),
+    P.FILL_IN: _("Fill in forms with what a client says"),
     P.ASSIGN_CLIENT: _("Give new people to a therapist"),
     P.EDIT_CLIENT: _("Change a client's details"),
     P.SEE_ALERTS: _("See alerts"),

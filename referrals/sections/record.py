@@ -184,5 +184,10 @@ def reported(record: Record, title: object, page: str) -> str:
 
 
 def latest_words(taken: Assessment) -> str:
-    parts = [reading.score_words(taken), reading.band_words(taken), full_day(taken.taken_on)]
+    parts = [
+        reading.score_words(taken),
+        reading.band_words(taken),
+        full_day(taken.taken_on),
+        reading.entered_words(taken),
+    ]
     return ", ".join(part for part in parts if part)

@@ -121,7 +121,8 @@ def score_cell(taken: Assessment | None) -> str:
         words = gettext("no total, at least {least}").format(least=reading.number_words(taken.lower_bound))
     else:
         words = gettext("no total")
-    return f"{words} ({full_day(taken.taken_on)})"
+    said = ", ".join(filter(None, (full_day(taken.taken_on), reading.entered_words(taken))))
+    return f"{words} ({said})"
 
 
 def item9_cell(taken: Assessment | None) -> str:

@@ -245,6 +245,14 @@ def build(people: dict[str, User | None], client: Client) -> World:
     admin = people["admin"] or maya
     permission = instruments.standing("who-5") or brought.published(admin, "who-5", now, file=brought.PDF).permission
     brought.drafted(admin, "who-5", brought.wording("who-5", "Corrected"), at=now)
+    heard = Invitation(
+        client=client, packet="check-in", packet_version="1", created_at=now, expires_at=now + timedelta(days=14)
+    )
+    heard.token_digest = f"{heard.pk}"
+    heard.save()
+    entered = Intake.objects.create(
+        client=client, invitation=heard, started_at=now, entered_how="room", completed_by="staff"
+    )
     copy = Export.objects.create(client=client, asked_by=maya, asked_at=now, state=Export.State.READY, ready_at=now)
     exports.folder(copy).mkdir(parents=True, exist_ok=True)
     return World(
@@ -258,6 +266,8 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "role": "therapist",
             "invitation": invitation.pk,
             "intake": intake.pk,
+            "fill_in_check.intake": entered.pk,
+            "fill_in_page.intake": entered.pk,
             "measure": Measure.objects.create(
                 client=client,
                 packet="check-in",

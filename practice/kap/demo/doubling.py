@@ -31,8 +31,6 @@ def _admit(story: "Story", row: Mapping[str, Any], found: dict[str, Client], at:
     )  # fmt: skip
 
 
-def _merge(
-    story: "Story", row: Mapping[str, Any], found: dict[str, Client], by: str, words: str, at: datetime
-) -> None:
+def _merge(story: "Story", row: Mapping[str, Any], found: dict[str, Client], by: str, words: str, at: datetime) -> None:
     one = story.clients[row["of"]]
     merging.merge(by=story.staff[by], kept=one, former=found[row["of"]], take=(), words=words, at=at)
