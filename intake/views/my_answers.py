@@ -22,7 +22,7 @@ from intake.models import Assessment, Intake, SharedScores
 from intake.models.packets import SIGNING
 from intake.views.sending import row_of
 from practice import audit
-from practice.charts import PANEL, Point, trend
+from practice.charts import Point, Size, trend
 from practice.charts.drawing import number
 from practice.clinical import brought
 from practice.models import Client
@@ -40,6 +40,7 @@ NAMES: dict[str, str | Promise] = {
     "well-being": _("Well-being"),
 }
 OTHER = _("Your answers")
+PLAIN = Size("chart-z", width=340, left=36, right=16, height=170, narrow=True)
 
 
 def line(link: Link, at: datetime) -> Line | None:
@@ -163,7 +164,7 @@ def chart(rows: Sequence[Assessment], shared: SharedScores, name: str, descripti
         bands=(),
         maximum=float(definition.scoring["maximum"]),
         minimum=float(definition.scoring.get("minimum", 0)),
-        size=PANEL,
+        size=PLAIN,
         chart_id=f"s-{shared.pk}",
         title=name,
         description=description,

@@ -82,6 +82,7 @@ class MayForm(HouseForm):
 
     def __init__(self, *args: Any, parts: list[Part], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.helper.all_optional = True
         self.fields["may"].choices = [(part.value, part.label) for part in parts]  # type: ignore[attr-defined]
 
 

@@ -11,7 +11,9 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from intake import actions, doors
 from intake.doors import Link, link_page, see_other, show
@@ -20,6 +22,15 @@ from intake.models import Part
 from practice.pages import View, client_door, once
 from practice.templatetags.ui import clock
 from referrals import disclosure
+
+TITLES: dict[str, str | Promise] = {
+    Part.PLAN: _("Appointments and the plan"),
+    Part.REFERRAL: _("Where the referral stands"),
+    Part.SAFETY_PLAN: _("The safety plan"),
+    Part.RIDES: _("When a ride home is needed"),
+    Part.ANSWERS: _("Past answers"),
+    Part.SCORES: _("How it went over time"),
+}
 
 
 def person_page(view: View) -> View:
@@ -76,7 +87,7 @@ def person_home(request: HttpRequest) -> HttpResponse:
     """What is shared with this person: a line for each part, and nothing of it yet."""
     link: Link = request.link  # type: ignore[attr-defined]
     at, person = timezone.now(), link.invitation.person
-    open_parts = [part for part in Part if disclosure.may_show(person, part, at)]
+    open_parts = [(str(part), TITLES[part]) for part in Part if disclosure.may_show(person, part, at)]
     context = {"parts": open_parts, "until": person.until}
     return _show(request, "referrals/person_home.html", link, context)
 
@@ -90,7 +101,7 @@ def person_part(request: HttpRequest, part: str, parts: Mapping[str, ShownOf]) -
         raise Http404
     shown = parts[part](link, at)
     disclosure.note_look(person=person, part=part, at=at)
-    context = {"title": Part(part).label, "shown": shown, **shown.context}
+    context = {"title": TITLES[part], "shown": shown, **shown.context}
     return _show(request, "referrals/person_part.html", link, context)
 
 

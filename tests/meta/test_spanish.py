@@ -35,6 +35,7 @@ MODULES = (
     "practice/templatetags/ui.py",
     "referrals/actions/client_words.py",
     "referrals/views/permissions.py",
+    "referrals/views/trusted_page.py",
     *(str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("*/**/views/my_*.py"))),
 )
 PLACE = re.compile(r"%\(\w+\)[sd]|\{\w+\}|%%")

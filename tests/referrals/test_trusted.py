@@ -20,6 +20,7 @@ from practice.kap.actions import rides
 from practice.kap.models import Plan, Session
 from practice.models import AuditEvent, Client, Notice, Practice, User
 from referrals.models import Disclosure
+from referrals.views import trusted_page
 from tests.conftest import send
 from tests.factories import NOW
 from tests.homes import at_home
@@ -117,7 +118,7 @@ def test_client_gives_a_page_and_the_person_opens_it_by_a_code(sam: Client, maya
     page = theirs.get("/with/")
     words = text_of(page)
     assert "What Sam shares with you" in words
-    assert [str(part.label) in words for part in Part] == [True, False, True, False, False, False]
+    assert [str(trusted_page.TITLES[part]) in words for part in Part] == [True, False, True, False, False, False]
     plan, safe = (text_of(theirs.get(part_url(part))) for part in (Part.PLAN, Part.SAFETY_PLAN))
     assert ("0 of 4 ketamine sessions done." in plan, "My dog Bo" in safe, "Lee keeps them" in safe) == (
         True, True, False,
