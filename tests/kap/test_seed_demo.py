@@ -25,7 +25,7 @@ from intake.models import (
     TrustedPerson,
 )
 from intake.models.packets import PAGES
-from practice import alike, audit, coverage
+from practice import alike, audit, coverage, instruments
 from practice.access import Role
 from practice.kap.demo import answers, story
 from practice.kap.models import Plan, Session
@@ -34,6 +34,8 @@ from practice.models import (
     AlertEvent,
     Client,
     EmergencyAccess,
+    InstrumentDraft,
+    InstrumentPermission,
     Job,
     Merge,
     Note,
@@ -180,7 +182,8 @@ def test_demo_has_packets_of_every_state(cedar: int) -> None:
 
 def test_demo_answers_were_scored_by_the_product(cedar: int) -> None:
     phq9 = Assessment.objects.filter(instrument="phq-9")
-    assert phq9.count() == Intake.objects.exclude(submitted_at=None).count() > 120
+    asked = Intake.objects.exclude(submitted_at=None).exclude(invitation__packet="isi")
+    assert phq9.count() == asked.count() > 120
     for row in phq9.filter(complete=True):
         assert row.total == sum(row.answers[f"phq9-{n}"] for n in range(1, 10))
     assert set(Assessment.objects.values_list("level", flat=True)) >= {"none", "low", "moderate", "high"}
@@ -238,6 +241,18 @@ def test_demo_has_a_thread_that_was_answered_and_one_that_waits(cedar: int) -> N
 def test_demo_shows_a_client_how_it_went(cedar: int) -> None:
     shown = [(row.client.name, row.instrument, row.shared_by.name) for row in SharedScores.objects.all()]
     assert shown == [("Peter Lindqvist", "phq-9", "Maya Torres")]
+
+
+def test_demo_brought_instruments_in_every_state(cedar: int) -> None:
+    assert [each.key for each in instruments.in_use(NOW)] == ["isi"]
+    stand = dict(InstrumentPermission.objects.values_list("instrument", "ended_at"))
+    assert (set(stand), stand["isi"], stand["wsas"] is None) == ({"isi", "wsas"}, None, False)
+    assert sorted(InstrumentDraft.objects.values_list("instrument", flat=True)) == ["dast-10", "isi", "wsas"]
+    scored = Assessment.objects.filter(instrument="isi").order_by("taken_at")
+    assert [(row.client.name, int(row.total or 0), row.band) for row in scored] == [
+        ("Peter Lindqvist", 21, "moderate"),
+        ("Peter Lindqvist", 7, "none"),
+    ]
 
 
 def test_demo_asks_clients_to_sign_a_new_version(cedar: int) -> None:
