@@ -227,13 +227,14 @@ def of_instrument(instrument: Instrument) -> Packet:
     pages = [_page_of_item(instrument, item, row, key) for item in instrument.items]
     sections = [Section(key, gettext_noop("A few questions"), instrument.minutes, WHY, tuple(pages))]
     if instrument.safety_items:
-        follow = [replace(page, section=key) for page in load(FOLLOWED_UP).pages if page.instrument == CSSRS]
+        ours = _read(SHELF.path(FOLLOWED_UP))
+        follow = [replace(page, section=key) for page in ours.pages if page.instrument == CSSRS]
         sections = [replace(sections[0], pages=(*pages, *follow))]
     by_slug = {page.slug: page for section in sections for page in section.pages}
     return Packet(key, instrument.version, brought.ENGLISH, instrument.short_name, tuple(sections), by_slug)
 
 
-FOLLOWED_UP = "check-in"  # the packet whose further questions after a sign are asked here too
+FOLLOWED_UP = "check-in"  # the packet of ours whose further questions after a sign are asked here too
 WHY = gettext_noop("The people who care for you ask these questions to see how you are.")
 
 
