@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 
 from intake import flow, packet, signs, trusted
 from intake.agreement import Agreement
-from intake.models import Answer, Assessment, Intake, Invitation, Signature, SigningRequest
+from intake.models import Answer, Assessment, Intake, Invitation, Pause, Signature, SigningRequest
 from intake.models.packets import CODE_LIFE, HOME, LINK_LIFE, LOCK, MOST_DOUBLED, PAGES, PERSON, SIGNING, TRIES, digest
 from intake.packet import Packet, Page
 from intake.signals import assessment_submitted
@@ -31,6 +31,7 @@ Kind = AlertEvent.Kind
 State = Invitation.State
 CHASE_AFTER = (timedelta(days=2), timedelta(days=5))  # then nobody is written to again; staff see "form not back"
 GIVE_UP_AFTER = timedelta(days=7)
+JUST_ENDED = timedelta(days=1)  # a link that ended so lately may not have been told to staff yet
 RESEND_AFTER = timedelta(minutes=10)
 IDLE = timedelta(seconds=settings.SESSION_IDLE_S)
 LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no letter that looks like a number
@@ -48,6 +49,7 @@ def invite(
     at: datetime,
     only: Sequence[str] = (),
     template: str = "invitation",
+    life: timedelta = LINK_LIFE,
 ) -> Invitation:
     """Send a packet, or `only` these pages of it, by the ways that are safe for the client.
 
@@ -66,7 +68,7 @@ def invite(
         created_by=by,
         created_at=at,
         sent_at=at,
-        expires_at=at + LINK_LIFE,
+        expires_at=at + life,
     )
     invitation.token_digest = digest(invitation.token)
     invitation.save(force_insert=True)
@@ -118,8 +120,8 @@ def _send(invitation: Invitation, template: str) -> list[str]:
     if invitation.packet == SIGNING:
         ways = tuple(private_ways(invitation.client))
         return notices.tell_client(invitation.client, "agreement", channels=ways, link=link)
-    wanted = packet_for(invitation)
-    return notices.tell_client(invitation.client, template, link=link, minutes=wanted.minutes)
+    wanted, life = packet_for(invitation), invitation.expires_at - (invitation.sent_at or invitation.created_at)
+    return notices.tell_client(invitation.client, template, link=link, minutes=wanted.minutes, days=life.days)
 
 
 @transaction.atomic
@@ -133,11 +135,16 @@ def resend(*, by: User | Client | None, invitation: Invitation, at: datetime) ->
         may_reach(invitation.client, "home")
     else:
         may_send(invitation.client, packet_for(invitation), at)
-    invitation.renew(at)
+    invitation.renew(at, link_life(invitation))
     invitation.sent_at, invitation.reminders, invitation.reminded_at = at, 0, None
     invitation.save(update_fields=["generation", "token_digest", "expires_at", "sent_at", "reminders", "reminded_at"])
     audit.record("invitation.resent", by=by, client=invitation.client, target=invitation, at=at)
     return _send(invitation, "invitation")
+
+
+def link_life(invitation: Invitation) -> timedelta:
+    """How long a new link of this one works: that of a check-in as the practice set it (C6)."""
+    return timedelta(days=Practice.get().measure_link_days) if hasattr(invitation, "measure") else LINK_LIFE
 
 
 @transaction.atomic
@@ -158,9 +165,13 @@ def withdraw_all(*, by: User, client: Client, at: datetime) -> None:
 
 
 def chase(*, at: datetime) -> int:
-    """Remind of unfinished forms on days 2 and 5, then stop; after a week staff see that the form is not back."""
+    """Remind of unfinished forms on days 2 and 5, then stop; after a week staff see that the form is not back.
+
+    Those whose link ends before see no more reminders, and staff see it when the link ends. A pause of the client holds
+    the reminders of check-ins.
+    """
     told = 0
-    late = Invitation.objects.filter(state__in=OPEN, sent_at__lte=at - CHASE_AFTER[0], expires_at__gt=at)
+    late = Invitation.objects.filter(state__in=OPEN, sent_at__lte=at - CHASE_AFTER[0], expires_at__gt=at - JUST_ENDED)
     late = late.exclude(packet__in=(*PAGES, SIGNING))  # agreements are asked for once; intake.resigning watches them
     for pk in list(late.exclude(client__status__in=Client.LEFT).values_list("pk", flat=True)):
         with transaction.atomic():
@@ -171,14 +182,17 @@ def chase(*, at: datetime) -> int:
                 withdraw(by=None, invitation=row, at=at)
                 continue
             age, sent = at - row.sent_at, row.reminders
-            due = sum(age >= after for after in CHASE_AFTER)
+            ended = row.expires_at <= at
+            due = 0 if ended or _is_paused(row, at) else sum(age >= after for after in CHASE_AFTER)
             if sent < due:
                 row.reminders, row.reminded_at = due, at
                 row.save(update_fields=["reminders", "reminded_at"])
                 used = _send(row, "reminder")
                 audit.record("invitation.reminded", by=None, client=row.client, target=row, at=at, channels=used)
                 told += 1
-            if age >= GIVE_UP_AFTER and not row.client.tasks.filter(kind="unfinished", subject_id=row.pk).exists():
+            if (ended or age >= GIVE_UP_AFTER) and not row.client.tasks.filter(
+                kind="unfinished", subject_id=row.pk
+            ).exists():
                 Task.open(row.client, "unfinished", at=at, subject_id=row.pk, packet=row.packet)
                 audit.record("invitation.not_back", by=None, client=row.client, target=row, at=at)
     return told
@@ -189,6 +203,10 @@ def _has_nothing_left(row: Invitation, at: datetime) -> bool:
     wanted = packet_for(row)
     empty = asks_nothing(wanted, instruments.closed(wanted.instrument_keys, at))
     return empty and not Answer.objects.filter(intake__invitation=row).exists()
+
+
+def _is_paused(invitation: Invitation, at: datetime) -> bool:
+    return hasattr(invitation, "measure") and Pause.objects.running(at).filter(client=invitation.client_id).exists()
 
 
 # --- Coming in -------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ class IntakeConfig(AppConfig):
     name = "intake"
 
     def ready(self) -> None:
-        from intake import copies, drafts, history, measures, one_person, resigning
+        from intake import copies, drafts, history, measures, one_person, resigning, schedules
         from intake.actions import begun, home_link, withdraw_all
         from intake.arrivals import handed
         from intake.doors import note_leaving
@@ -21,7 +21,8 @@ class IntakeConfig(AppConfig):
         LEAVES.append(note_leaving)
         HOME_LINK.append(home_link)
         DOCUMENTS["intake.Signature"] = copies.agreement_copy
-        LEAVING.extend([measures.stop, withdraw_all])
+        LEAVING.extend([schedules.end_all, measures.stop, withdraw_all])
+        measures.FOLLOWING.append(schedules.follow)
         HANDING.append(handed)
         quiet.HEARD.append(begun)
         PURGES.append(drafts.forget)

@@ -4,19 +4,20 @@ A measure follows something: a decision, a course, a dose. A watched one raises 
 or when it comes back worse than the one before; what a safety answer says goes the usual way, at once (intake.signs).
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from intake import actions, packet, trials
-from intake.models import Assessment, Intake, Invitation, Measure
+from intake import actions, packet, pauses, trials
+from intake.models import Assessment, Intake, Invitation, Measure, Pause
 from intake.packet import Page
 from practice import audit
 from practice.actions import NotNow, client_did, raise_alert, write_note
@@ -33,6 +34,7 @@ BACK_WITHIN = timedelta(hours=follow_up.CHECK_IN_BACK_HOURS)
 STILL_WRITING = timedelta(hours=1)  # an older one that somebody is filling in now is not replaced under their hands
 NEAR = timedelta(hours=20)  # two treatments are never on one day: what is due nearer than this is the same thing
 USELESS_AFTER = timedelta(days=3)  # one that could not be sent for so long is not sent any more
+MOST_A_DAY = 2  # OWN: forms of one day, so that nobody is sent a heap
 MOOD = ("phq9-1", "phq9-2")  # the two questions of the PHQ-2, which are the first two of the PHQ-9
 
 
@@ -51,6 +53,7 @@ def plan(
     *,
     at: datetime,
     by: User | None = None,
+    only: Sequence[str] = (),
 ) -> Measure:
     """Plan a form for this client, once: one that waits already for the same thing at the same time is given back."""
     waiting = Measure.objects.filter(
@@ -61,6 +64,7 @@ def plan(
     row = Measure(
         client=client,
         packet=packet,
+        only=list(only),
         why=why,
         subject_id=subject_id,
         due_at=due_at,
@@ -101,12 +105,29 @@ def stop(
     return len(found)
 
 
+# What hangs on sessions, and is told when they change: replanned in the same transaction (intake.schedules).
+FOLLOWING: list[Callable[[Client, datetime], None]] = []
+
+
 @transaction.atomic
 def replan(client: Client, subject_id: UUID, wanted: Collection[tuple[str, str, datetime]], *, at: datetime) -> None:
     """Make what is still to be sent for this subject exactly `wanted`: (packet, why, due at).
 
     What was sent stays sent: nothing that stands within a day of it is sent a second time.
     """
+    make_exactly(client, subject_id, wanted, at=at)
+    for follow in FOLLOWING:
+        follow(client, at)
+
+
+def make_exactly(
+    client: Client,
+    subject_id: UUID,
+    wanted: Collection[tuple[str, str, datetime]],
+    *,
+    at: datetime,
+    only: Sequence[str] = (),
+) -> None:
     rows = list(Measure.objects.filter(client=client, subject_id=subject_id, stopped_at=None))
     dropped = [row for row in rows if row.sent_at is None and (row.packet, row.why, row.due_at) not in wanted]
     for row in dropped:
@@ -116,7 +137,7 @@ def replan(client: Client, subject_id: UUID, wanted: Collection[tuple[str, str, 
     gone_out = [row.due_at for row in rows if row.sent_at is not None]
     for form, why, due_at in wanted:
         if at - due_at < USELESS_AFTER and not any(abs(due_at - each) < NEAR for each in gone_out):
-            plan(client, form, why, due_at, subject_id, at=at)
+            plan(client, form, why, due_at, subject_id, at=at, only=only)
 
 
 def _stop(row: Measure, at: datetime) -> None:
@@ -173,7 +194,11 @@ def planned(client: Client) -> QuerySet[Measure]:
 
 
 def send_due(*, at: datetime) -> int:
-    """Send what is due. Each once, however often this runs; a discharged client gets nothing."""
+    """Send what is due. Each once, however often this runs; a discharged client gets nothing.
+
+    What falls into a pause of the client is passed over (intake.pauses); of ordinary ones at most MOST_A_DAY go out.
+    """
+    pauses.end_over(at=at)
     due = Measure.objects.filter(sent_at=None, stopped_at=None, due_at__lte=at)
     return sum(_send(pk, at) for pk in list(due.values_list("pk", flat=True)))
 
@@ -187,19 +212,29 @@ def _send(pk: UUID, at: datetime) -> bool:
     if row.client.status in Client.LEFT:
         stop(row.client, at=at)
         return False
-    newer = planned(row.client).filter(packet=row.packet, due_at__gt=row.due_at, due_at__lte=at)
+    if (pause := pauses.holding(row, at)) is not None:
+        _pass_over(row, pause, at)
+        return False
+    newer = planned(row.client).filter(packet=row.packet, only=row.only, due_at__gt=row.due_at, due_at__lte=at)
     if newer.exists():  # told late, several at once: the same questions are asked once
         _stop(row, at)
         audit.record("measure.stopped", by=None, client=row.client, target=row, at=at, why=row.why)
         return False
     try:
-        actions.may_send(row.client, packet.load(row.packet), at)
+        actions.may_send(row.client, packet.load(row.packet).only(row.only), at)
     except NotNow:
         _not_sent(row, at)
         return False
-    if not _make_way(row, at):
+    if _put_off(row, at) or not _make_way(row, at):
         return False
-    row.invitation = actions.invite(by=None, client=row.client, key=row.packet, at=at, template="check_in")
+    life = timedelta(days=Practice.get().measure_link_days)
+    try:
+        row.invitation = actions.invite(
+            by=None, client=row.client, key=row.packet, at=at, only=row.only, template="check_in", life=life
+        )
+    except NotNow:  # these questions are out already, within a larger form
+        _pass_over(row, None, at)
+        return False
     row.sent_at = at
     row.save(update_fields=["invitation", "sent_at"])
     audit.record("measure.sent", by=None, client=row.client, target=row, at=at, why=row.why)
@@ -212,8 +247,8 @@ def _make_way(row: Measure, at: datetime) -> bool:
 
     A watched one was followed up by a person when it was missed.
     """
-    older = row.client.invitations.filter(packet=row.packet, state__in=actions.OPEN)
-    for invitation in older.select_related("intake"):
+    older = row.client.invitations.filter(packet=row.packet, state__in=actions.OPEN).select_related("intake")
+    for invitation in [each for each in older if each.only == row.only]:
         sitting = getattr(invitation, "intake", None)
         if sitting is not None and (sitting.saved_at or sitting.started_at) > at - STILL_WRITING:
             return False
@@ -226,9 +261,45 @@ def _plan_next(row: Measure, at: datetime) -> None:
     if not row.every_days:
         return
     zone, days = Practice.get().zone, row.every_days
+    if row.why == Why.SCHEDULE:
+        zone = pauses.zone_of(row.client)
     while (due_at := follow_up.days_later(row.due_at, days, zone)) <= at:
         days += row.every_days
-    plan(row.client, row.packet, row.why, due_at, row.subject_id, every_days=row.every_days, watched=row.watched, at=at)
+    plan(
+        row.client,
+        row.packet,
+        row.why,
+        due_at,
+        row.subject_id,
+        every_days=row.every_days,
+        watched=row.watched,
+        at=at,
+        only=row.only,
+    )
+
+
+def _pass_over(row: Measure, pause: Pause | None, at: datetime) -> None:
+    """This time it is not sent; a repeating one goes on with its next. In a pause, what staff did not set is told."""
+    _stop(row, at)
+    audit.record("measure.passed_over", by=None, client=row.client, target=row, at=at, why=row.why)
+    if pause is not None and row.why != Why.SCHEDULE:
+        Task.open(row.client, "todo", at=at, subject_id=pause.pk, owner=row.client.therapist, reason="pause_holds")
+    _plan_next(row, at)
+
+
+def _put_off(row: Measure, at: datetime) -> bool:
+    """Whether the client got enough for one day: then an ordinary one goes out tomorrow, at the same clock time."""
+    if row.why != Why.SCHEDULE:
+        return False
+    zone = pauses.zone_of(row.client)
+    midnight = at.astimezone(ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0)
+    if row.client.measures.filter(watched=False, sent_at__gte=midnight).count() < MOST_A_DAY:
+        return False
+    while row.due_at <= at:
+        row.due_at = follow_up.days_later(row.due_at, 1, zone)
+    row.save(update_fields=["due_at"])
+    audit.record("measure.put_off", by=None, client=row.client, target=row, at=at, why=row.why)
+    return True
 
 
 def _not_sent(row: Measure, at: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from intake import actions, arrivals, enquiries, handing, measures, resigning
+from intake import actions, arrivals, enquiries, handing, measures, resigning, schedules
 from practice import jobs
 
 
@@ -38,3 +38,8 @@ def ask_to_sign(ref: str) -> None:
     at = timezone.now()
     resigning.watch(at=at)
     resigning.ask_some(at=at)
+
+
+@jobs.job("follow_schedules")
+def follow_schedules(ref: str) -> None:
+    schedules.follow_all(at=timezone.now())

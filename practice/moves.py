@@ -35,6 +35,7 @@ ONE_EACH: dict[str, str | Promise] = {
     "care_today_open_once": _("Care today is going on in both. Record the steps in one first."),
     "suggestion_open_once": _("Both have a card to review. Their therapist reviews one first."),
     "shared_scores_once": _("Both show the client the same measure. Their therapist ends one first."),
+    "pause_once": _("Both have paused their check-ins. Let them go on in one first."),
     "signing_asked_once": _("Both are asked to sign the same agreement. Wait for one of the answers."),
     "task_open_once": "",
     "task_open_once_without_subject": "",

@@ -6,7 +6,7 @@ templates/emails/<template>.sms.txt. A test renders each with a sentinel client 
 
 import smtplib
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -159,11 +159,26 @@ def daytime(at: datetime, client: Client, practice: Practice) -> datetime:
     return datetime.combine(day, start, tzinfo=here.tzinfo)
 
 
+def at_hour(at: datetime, client: Client, practice: Practice) -> datetime:
+    """The next time the client's clock shows the hour that they chose for check-ins and reminders (C11); else `at`."""
+    if client.send_hour is None:
+        return at
+    here = at.astimezone(ZoneInfo(client.zone or practice.zone))
+    if here.hour == client.send_hour:
+        return at
+    day = here.date() + timedelta(days=here.hour > client.send_hour)
+    return datetime.combine(day, time(client.send_hour), tzinfo=here.tzinfo)
+
+
 def tell_client(client: Client, template: str, *, channels: tuple[str, ...] | None = None, **words: Any) -> list[str]:
     """Queue to the client by the channels they said are safe. Returns the channels used; empty means none was safe."""
     used: list[str] = []
     now = timezone.now()
-    when = daytime(now, client, Practice.get()) if template in CAN_WAIT else now
+    when = now
+    if template in CAN_WAIT:
+        practice = Practice.get()
+        later = at_hour(now, client, practice) if template == "reminder" else now
+        when = daytime(later, client, practice)
     for channel in channels or TEMPLATES[template]:
         if _may_tell(client, channel, template):
             address = client.email if channel == Channel.EMAIL else client.phone

@@ -23,6 +23,7 @@ PERIODIC = (
     Periodic("ask_to_sign", 900),
     Periodic("send_measures", 300),
     Periodic("watch_measures", 300),
+    Periodic("follow_schedules", 3600),
     Periodic("review_plans", 300),
     Periodic("review_decisions", 3600),
     Periodic("anchor_audit", 3600),

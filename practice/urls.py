@@ -10,6 +10,7 @@ from intake.views import (
     measures,
     messages,
     my_answers,
+    my_measures,
     my_messages,
     my_people,
     my_record,
@@ -82,6 +83,7 @@ PANELS = (
 HOME_LINES = (
     home.forms_line,
     my_messages.line,
+    my_measures.line,
     my_cover.line,
     my_plan.line,
     my_referral.line,

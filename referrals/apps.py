@@ -5,6 +5,7 @@ class ReferralsConfig(AppConfig):
     name = "referrals"
 
     def ready(self) -> None:
+        from intake import schedules
         from intake.resigning import DOSED_ON
         from intake.signals import assessment_submitted
         from practice import handover, merging, notices, quiet, staff
@@ -27,6 +28,7 @@ class ReferralsConfig(AppConfig):
         staff.GOES.append(questions.goes)
         quiet.HEARD.append(courses.seen)
         DOSED_ON.append(courses.dosed_on)
+        schedules.SESSIONS.append(courses.met)
         DOCUMENTS["referrals.Release"] = release_copies.signed_copy
         counted.REPORTS["safety"] = safety.KIND
         counted.REPORTS["week"] = week.KIND

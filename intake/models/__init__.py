@@ -8,6 +8,7 @@ from .kiosk import KioskTry
 from .measures import Measure
 from .messages import Message, MessageDraft, Opening
 from .packets import Answer, Intake, Invitation
+from .schedules import Pause, Schedule
 from .shares import SharedScores
 from .trusted import Look, Part, TrustedPerson
 
@@ -25,6 +26,8 @@ __all__ = [
     "MessageDraft",
     "Opening",
     "Part",
+    "Pause",
+    "Schedule",
     "SharedScores",
     "Signature",
     "SigningPace",

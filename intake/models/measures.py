@@ -21,9 +21,11 @@ class Measure(ClientRecord):
         RECHECK = "recheck", _("Recheck after a decision")
         AFTER_DOSE = "after_dose", _("After a dose here")
         PLAN = "plan", _("By the plan")
+        SCHEDULE = "schedule", _("Set by hand")
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="measures")
     packet = models.CharField(max_length=40)
+    only = models.JSONField(default=list, blank=True)  # slugs, when just these pages of the packet are asked
     why = models.CharField(max_length=16, choices=Why.choices)
     subject_id = models.UUIDField(null=True, blank=True)  # the decision, course or plan it follows
     due_at = models.DateTimeField()
@@ -38,7 +40,7 @@ class Measure(ClientRecord):
     stopped_at = models.DateTimeField(null=True, blank=True)
 
     class Privacy:
-        clinical = ["packet", "why"]
+        clinical = ["packet", "only", "why"]
         plain = [
             "id",
             "client",

@@ -119,11 +119,11 @@ class Invitation(ClientRecord):
     def token(self) -> str:
         return link_token("intake", self.pk, self.generation)
 
-    def renew(self, at: datetime) -> None:
+    def renew(self, at: datetime, life: timedelta = LINK_LIFE) -> None:
         """Make the link good again for its full life; older links of this row stop working. Does not save."""
         self.generation += 1
         self.token_digest = digest(self.token)
-        self.expires_at = at + LINK_LIFE
+        self.expires_at = at + life
 
     def is_live(self, at: datetime) -> bool:
         return self.state != self.State.WITHDRAWN and at < self.expires_at

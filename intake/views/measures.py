@@ -11,8 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from intake import measures, packet
+from intake import measures, schedules
 from intake.models import Measure
+from intake.views.schedules import pause_words
 from practice import audit
 from practice.access import Permission
 from practice.actions import NotNow
@@ -28,15 +29,22 @@ LISTED = 6
 def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
     """What goes out by itself, the next first; what repeats stands once."""
     rows = list(measures.planned(client)[: LISTED + 1])
-    if not rows:
+    set_rows = schedules.running(client)
+    may_stop = Permission.DECIDE in allowed(reader(request), client) and client.status not in Client.LEFT
+    pause = pause_words(client, at)
+    if not (rows or set_rows or may_stop or pause):
         return None
-    may_stop = Permission.DECIDE in allowed(reader(request), client)
     return Panel(
         "intake/measures_panel.html",
         {
             "client": client,
             "rows": [row_of(row) for row in rows[:LISTED]],
             "more": len(rows) > LISTED,
+            "set_rows": [
+                {"pk": row.pk, "title": schedules.title_of(row.packet, row.only), "words": schedules.words_of(row)}
+                for row in set_rows
+            ],
+            "pause": pause,
             "may_stop": may_stop,
         },
         SIDE,
@@ -47,7 +55,7 @@ def row_of(row: Measure) -> dict[str, Any]:
     how_often = gettext("every {n} days").format(n=row.every_days) if row.every_days else ""
     return {
         "measure": row,
-        "title": packet.load(row.packet).title,
+        "title": schedules.title_of(row.packet, row.only),
         "words": ", ".join(part for part in (moment(row.due_at), how_often) if part),
         "why": row.get_why_display(),
     }

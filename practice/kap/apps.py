@@ -6,6 +6,7 @@ class KapConfig(AppConfig):
     label = "kap"
 
     def ready(self) -> None:
+        from intake import schedules
         from intake.resigning import DOSED_ON
         from practice import actions, coverage, handover, merging, quiet, staff
         from practice.kap.actions import cover, following, leading, one_person, plans
@@ -20,6 +21,7 @@ class KapConfig(AppConfig):
         staff.GOES.append(leading.goes)
         quiet.HEARD.append(leading.seen)
         DOSED_ON.append(following.dosed_on)
+        schedules.SESSIONS.append(plans.met)
         coverage.AWAY.append(cover.away_until)
         counted.REPORTS["kap"] = series.KIND
         counted.REPORTS["outcomes"] = outcomes.KIND

@@ -167,6 +167,7 @@ class Client(models.Model):
     other_id_index = models.CharField(max_length=32, blank=True, default="", db_index=True)
     language = models.CharField(max_length=8, default="en")
     zone = models.CharField(max_length=64, blank=True, default="")
+    send_hour = models.PositiveSmallIntegerField(null=True, blank=True)  # of the day, by their own clock, as they chose
     texts_stopped_at = models.DateTimeField(null=True, blank=True)  # their number answered STOP (Stop)
     mails_stopped_at = models.DateTimeField(null=True, blank=True)  # their mailbox unsubscribed from what it may
 
@@ -217,6 +218,7 @@ class Client(models.Model):
             "created_at",
             "language",
             "zone",
+            "send_hour",
             "texts_stopped_at",
             "mails_stopped_at",
             "rank_since",

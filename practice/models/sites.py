@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from practice.sealed import SealedField
 
+MEASURE_LINK_DAYS = 7  # OWN: a week later the same questions are about other days; staff see it as not back then
 QUIET_DAYS = 14  # OWN: two weeks without a word
 # Seven years after the last service: APA Record Keeping Guidelines (2007), guideline 7. A state's law may ask for more.
 RECORD_YEARS = 7
@@ -46,6 +47,9 @@ class Practice(models.Model):
     # 8 am to 9 pm at the place of who is called: 47 CFR 64.1200(c)(1). The same time twice means any hour.
     messages_from = models.TimeField(_("messages that can wait go out from"), default=time(8))
     messages_until = models.TimeField(_("messages that can wait go out until"), default=time(21))
+    measure_link_days = models.PositiveSmallIntegerField(
+        _("days that the link of a check-in works"), default=MEASURE_LINK_DAYS
+    )
     record_years = models.PositiveSmallIntegerField(
         _("years a record is kept after the last entry"), default=RECORD_YEARS
     )
@@ -79,6 +83,7 @@ class Practice(models.Model):
             "quiet_days",
             "messages_from",
             "messages_until",
+            "measure_link_days",
             "record_years",
             "majority_age",
             "key_canary",

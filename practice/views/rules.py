@@ -50,6 +50,11 @@ OWN: dict[str, tuple[Any, Any, Any]] = {
         _("Between the decision and the first treatment a short check-in goes out every few days. This one is late."),
         _("Contact the client today. Nobody has heard how they are."),
     ),
+    "check-in-paused": (
+        _("The client paused the short check-ins"),
+        _("Between the decision and the first treatment a short check-in goes out every few days. They want none now."),
+        _("Contact the client today. Agree how you hear of them meanwhile."),
+    ),
     "check-in-worse": (
         _("A check-in came back worse"),
         _("The first two mood questions add up to more than the time before."),

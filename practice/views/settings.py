@@ -120,6 +120,13 @@ class PracticeForm(HouseForm):
         help_text=_("No answer, no contact and no appointment for that long becomes a task for their therapist."),
         error_messages={"required": _("Write how many days.")},
     )
+    measure_link_days = forms.IntegerField(
+        label=_("Days that the link of a check-in works"),
+        min_value=2,
+        max_value=30,
+        help_text=_("Then one press on the old link sends a new one, and their therapist sees that it is not back."),
+        error_messages={"required": _("Write how many days.")},
+    )
     record_years = forms.IntegerField(
         label=_("Years a record is kept after its last entry"),
         min_value=RECORD_YEARS_LEAST,
@@ -188,6 +195,7 @@ COLUMNS = [
     "screen_everyone",
     "answer_calls_nobody",
     "quiet_days",
+    "measure_link_days",
     "record_years",
     "majority_age",
     "messages_from",

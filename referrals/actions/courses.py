@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext
 
-from intake import measures
+from intake import measures, schedules
 from intake.models import Measure
 from practice import audit
 from practice.clinical import follow_up, infusion
@@ -92,6 +92,13 @@ def is_over(course: Course, *, without: CourseSession | None = None) -> bool:
 def moment_of(session: CourseSession, zone: str) -> datetime:
     """When the session was, or is: the time that the clinic gave, else noon of its day where the practice is."""
     return session.at or datetime.combine(session.on, NOON, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+def met(client: Client) -> list[schedules.Met]:
+    """The infusions of this client, for what is sent before or after each."""
+    zone = Practice.get().zone
+    rows = CourseSession.objects.filter(course__client=client, state__in=(DONE, CourseSession.State.PLANNED))
+    return [schedules.Met(moment_of(row, zone), row.state == DONE) for row in rows]
 
 
 def _given(course: Course, *, without: CourseSession | None = None) -> list[CourseSession]:

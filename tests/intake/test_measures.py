@@ -360,7 +360,10 @@ def test_the_chart_shows_what_is_planned_and_when(interim: Measure, sam: Client,
     assert stop_page(interim) in part
 
 
-def test_a_chart_without_plans_has_no_such_panel(sam: Client, maya: User, as_user: As) -> None:
+def test_a_chart_without_plans_has_no_such_panel_for_who_may_set_none(sam: Client, maya: User, as_user: As) -> None:
+    page = as_user(maya).get(f"/clients/{sam.pk}/").content.decode()
+    assert "Nothing is planned now." in page and f"/clients/{sam.pk}/schedules/new/" in page
+    Client.objects.filter(pk=sam.pk).update(status=Client.Status.DISCHARGED)
     assert "Planned check-ins" not in as_user(maya).get(f"/clients/{sam.pk}/").content.decode()
 
 

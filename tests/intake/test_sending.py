@@ -23,7 +23,7 @@ def test_a_packet_goes_by_the_safe_ways_only(sam: Client, maya: User, on_call: U
     invitation = actions.invite(by=maya, client=sam, key="intake", at=NOW)
     assert told("invitation") == [("sms", sam.number)]
     [notice] = Notice.objects.all()
-    assert notice.words == {"link": f"http://testserver{invitation.path}", "minutes": 35}
+    assert notice.words == {"link": f"http://testserver{invitation.path}", "minutes": 35, "days": 14}
     assert (invitation.expires_at, invitation.state) == (NOW + timedelta(days=14), "sent")
 
 

@@ -10,7 +10,7 @@ from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
 from intake import publishing, trusted
-from intake.models import Arrival, Assessment, Intake, Invitation, Measure, Message, Signature, SigningRequest
+from intake.models import Arrival, Assessment, Intake, Invitation, Measure, Message, Schedule, Signature, SigningRequest
 from practice import actions, exports, instruments, taking_in
 from practice.clinical import table
 from practice.kap.actions import chaperone, feeds
@@ -274,6 +274,10 @@ def build(people: dict[str, User | None], client: Client) -> World:
                 why=Measure.Why.RECHECK,
                 due_at=now + timedelta(days=7),
                 planned_at=now,
+            ).pk,
+            "schedule": Schedule.objects.create(
+                client=client, packet="check-in", rhythm="once", first_on=now.date() + timedelta(days=9), made_at=now,
+                made_by=maya,
             ).pk,
             "assessment": assessment.pk,
             "signature": signature.pk,

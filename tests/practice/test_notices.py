@@ -20,8 +20,8 @@ from tests.factories import NOW
 TOKEN = "f3a9" * 16
 ALERT = "http://testserver/alerts/open/x/"
 WORDS: dict[str, dict[str, Any]] = {
-    "invitation": {"link": f"http://testserver/p/{TOKEN}/", "minutes": 12},
-    "check_in": {"link": f"http://testserver/p/{TOKEN}/", "minutes": 1},
+    "invitation": {"link": f"http://testserver/p/{TOKEN}/", "minutes": 12, "days": 14},
+    "check_in": {"link": f"http://testserver/p/{TOKEN}/", "minutes": 1, "days": 7},
     "code": {"code": "204817"},
     "reminder": {"link": f"http://testserver/p/{TOKEN}/", "minutes": 3},
     "news": {"link": f"http://testserver/p/{TOKEN}/"},

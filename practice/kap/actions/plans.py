@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.utils.translation import gettext
 
-from intake import measures
+from intake import measures, schedules
 from intake.models import Measure
 from practice import audit, notices
 from practice.actions import NotNow
@@ -133,6 +133,15 @@ def follow(plan: Plan, at: datetime) -> None:
     wanted = [(CHECK_IN, str(Measure.Why.PLAN), row.starts_at - BEFORE_DOSE) for row in ahead]
     measures.replan(plan.client, plan.pk, [*wanted, *rescreen.wanted(plan)], at=at)
     refresh(plan.client, at)
+
+
+def met(client: Client) -> list[schedules.Met]:
+    """The dosing sessions of this client, for what is sent before or after each."""
+    happened = (State.STARTED, State.DONE)
+    rows = Session.objects.filter(
+        plan__client=client, kind=Session.Kind.DOSING, state__in=(State.PLANNED, *happened)
+    ).values_list("starts_at", "state")
+    return [schedules.Met(starts_at, state in happened) for starts_at, state in rows]
 
 
 def _tell_waits(plan: Plan, at: datetime) -> None:
