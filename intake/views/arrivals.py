@@ -135,6 +135,9 @@ def arrival(request: StaffRequest, pk: UUID) -> HttpResponse:
     if request.method != "POST":
         audit.seen(request, client, "identity")
     reach = client.reach or {}
+    mergeable = Client.objects.visible_to(user, Permission.MERGE_CLIENTS)
+    both = mergeable.filter(pk__in=[client.pk, *(each.pk for each in same)])
+    mine = set(both.values_list("pk", flat=True))
     context = {
         "client": client,
         "came": came,
@@ -143,6 +146,7 @@ def arrival(request: StaffRequest, pk: UUID) -> HttpResponse:
         "forms": _states([client.pk]).get(client.pk, ""),
         "ways": ", ".join(str(label).lower() for name, label in CHANNELS if reach.get(name)),
         "same": same,
+        "may_merge": [each for each in same if {client.pk, each.pk} <= mine],
         "give": give,
         "one": one,
         "form": form or give,

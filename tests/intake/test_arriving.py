@@ -441,6 +441,16 @@ def test_same_person_goes_to_the_same_therapist_who_is_told(
     assert said == {client: sam.code, sam: client.code}
 
 
+def test_supervisor_may_make_one_record_of_both_and_the_front_desk_may_not(
+    pages: PublicPages, sam: Client, fay: User, sol: User, as_user: As
+) -> None:
+    client = arrive(email=sam.email)
+    link = reverse("merge", args=[sam.pk, client.pk])
+    url = reverse("arrival", args=[client.pk])
+    assert link in as_user(sol).get(url).content.decode()
+    assert link not in as_user(fay).get(url).content.decode()
+
+
 def test_same_person_takes_only_one_of_those_offered(pages: PublicPages, sam: Client, kit: Client, fay: User,
                                                      as_user: As) -> None:  # fmt: skip
     client = arrive(email=sam.email)

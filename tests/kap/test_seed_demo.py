@@ -16,6 +16,7 @@ from intake import packet, publishing, resigning
 from intake.models import (
     AgreementText,
     Answer,
+    Arrival,
     Assessment,
     Intake,
     Invitation,
@@ -42,6 +43,7 @@ from practice.models import (
     Notice,
     Practice,
     PsychotherapyNote,
+    PublicPages,
     Task,
     User,
 )
@@ -291,5 +293,20 @@ def test_demo_charts_open_for_their_therapist(cedar: int) -> None:
 
 def test_demo_has_a_pair_that_waits_and_one_that_was_merged(cedar: int) -> None:
     pairs = [(pair.one.name, pair.other.name, pair.why) for pair in alike.likely(demo(Role.ADMIN))]
-    assert pairs == [("Hannah Lindgren", "Hanna Lindgren", ("email_index", "phone_index"))]
+    assert pairs == [
+        ("Hannah Lindgren", "Hanna Lindgren", ("email_index", "phone_index")),
+        ("Ruth Abara", "R. Abara", ("email_index",)),  # who began anew by herself
+    ]
     assert [(row.client.name, row.former.name) for row in Merge.objects.all()] == [("Gus Pappas", "Constantine Pappas")]
+
+
+def test_demo_has_people_who_began_alone_and_a_form_entered_by_phone(cedar: int) -> None:
+    """Feature A2, A11."""
+    assert PublicPages.get().starts_open is True
+    new = Arrival.objects.order_by("at")
+    assert [(row.name, row.client.therapist if row.client else None) for row in new] == [
+        ("Tomas Iversen", None), ("R. Abara", None),
+    ]  # fmt: skip
+    heard = Intake.objects.exclude(entered_how="")
+    assert [(row.client.name, row.completed_by, row.entered_how) for row in heard] == [("Ruth Abara", "staff", "phone")]
+    assert {answer.entered_by for answer in heard.get().answers.all()} == {heard.get().client.therapist}

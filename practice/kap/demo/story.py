@@ -271,7 +271,8 @@ class Story:
 
     def _plan_form(self, person: Person, at: datetime, key: str, numbers: Sitting, *, is_last: bool) -> None:
         minutes = 31 if key == "intake" else 6
-        self.do(at, self._fill_in, person, at, timedelta(minutes=minutes), key, numbers)
+        how = person.get("heard", "") if is_last else ""
+        self.do(at, self._fill_in, person, at, timedelta(minutes=minutes), key, numbers, how)
         is_read = key == "check-in" or person["intake"].get("read", True)
         is_new = self.at - at < OLD
         if is_read and not (is_new and numbers.has_sign):
@@ -286,7 +287,8 @@ class Story:
             flag = person.get("flag", {}) if is_last and is_new else None
             self._plan_flag(person, at, numbers, flag)
 
-    def _fill_in(self, person: Person, at: datetime, length: timedelta, key: str, numbers: Sitting) -> None:
+    def _fill_in(self, person: Person, at: datetime, length: timedelta, key: str, numbers: Sitting, how: str) -> None:
+        """`how`: the therapist entered what the person said, "phone" or "room"; "" when they typed it themselves."""
         client, begun = self._client(person), at - length
         therapist = self.staff[person["therapist"]]
         invitation = intake.invite(by=therapist, client=client, key=key, at=begun - timedelta(hours=9))
@@ -296,7 +298,10 @@ class Story:
         self._answer(client, sitting, replies, begun, length, watched)
         if key == "intake":
             self._sign(person, client, sitting, replies, at)
-        intake.submit(by=client, sitting=sitting, at=at)
+        if how:
+            Intake.objects.filter(pk=sitting.pk).update(entered_how=how)
+            sitting.answers.update(entered_by=therapist, entered_how=how)
+        intake.submit(by=client, sitting=sitting, at=at, entered_by=therapist if how else None)
 
     def _watched(self, sitting: Intake, replies: Mapping[str, Reply], numbers: Sitting, at: datetime) -> list[str]:
         """The safety pages to keep one by one, as each raises the flag; of an old flag the first and the last."""
