@@ -56,6 +56,8 @@ def invite(
     Raises NotNow with what is missing.
     """
     wanted = packet.load(key).only(only)
+    if not wanted.by_slug:
+        raise NotNow(gettext("These questions are not part of your forms any more."))
     may_send(client, wanted, at)
     for other in client.invitations.filter(packet=key, state__in=OPEN, expires_at__gt=at):
         if set(only or wanted.by_slug) <= set(packet_for(other).by_slug):

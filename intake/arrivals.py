@@ -15,7 +15,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils.translation import gettext
 
-from intake import actions, packet
+from intake import actions, packet, starting
 from intake.enquiries import TooMany, answer_by, origin_digest
 from intake.models import Arrival, Invitation
 from intake.models.packets import CODE_LIFE, TRIES
@@ -169,7 +169,9 @@ def _take_in(row: Arrival, site: Site, at: datetime) -> Invitation:
     Task.open(client, TASK, at=at, due_at=answer_by(at, Practice.get()))
     for user in told(site):
         notices.tell_staff(user, "arrival", link=notices.link(reverse("arrivals")))
-    return actions.invite(by=None, client=client, key=PACKET, at=at)
+    sent = actions.invite(by=None, client=client, key=PACKET, at=at)
+    starting.joined(client, starting.Group.NEW, subject_id=client.pk, at=at)
+    return sent
 
 
 def told(site: Site) -> list[User]:

@@ -16,9 +16,9 @@ def documents() -> list[str]:
 
 
 def _first_packet() -> Packet:
-    from intake.packet import load
+    from intake.packet import seed
 
-    return load("agreements")
+    return seed("agreements")
 
 
 def of_row(row: AgreementText) -> Agreement:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from django.utils.translation import gettext
 
 from intake.packet import UNSET, Field, Packet, Page
+from intake.spoken import title as title_of
 from practice.clinical.instrument import Answers as ItemAnswers
 from practice.clinical.instrument import Value, load
 from practice.clinical.risk import CSSRS
@@ -136,7 +137,7 @@ def place(packet: Packet, shown: Sequence[Page], page: Page) -> Place:
     return Place(
         section=keys.index(page.section) + 1,
         sections=len(keys) + 1,
-        title=gettext(packet.section(page.section).title),
+        title=title_of(packet, page.section),
         question=here.index(page.slug) + 1,
         questions=len(here),
     )

@@ -30,8 +30,8 @@ UNSEEN = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff\u200b]")
 class Words(forms.CharField):
     """Text: without the marks that nobody can see, and never with a character that cannot be kept."""
 
-    def __init__(self, *, long: bool = False, **kwargs: Any) -> None:
-        size = LETTER if long else LINE
+    def __init__(self, *, long: bool = False, most: int = 0, **kwargs: Any) -> None:
+        size = most or (LETTER if long else LINE)
         super().__init__(
             max_length=size,
             widget=forms.Textarea(attrs={"rows": 5}) if long else forms.TextInput(),

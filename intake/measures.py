@@ -225,12 +225,17 @@ def _send(pk: UUID, at: datetime) -> bool:
     except NotNow:
         _not_sent(row, at)
         return False
+    if row.why == Why.JOINED and row.client.invitations.filter(packet=row.packet, state__in=actions.OPEN).exists():
+        _stop(row, at)  # they have it already
+        audit.record("measure.stopped", by=None, client=row.client, target=row, at=at, why=row.why)
+        return False
     if _put_off(row, at) or not _make_way(row, at):
         return False
+    template = "invitation" if row.why == Why.JOINED else "check_in"
     life = timedelta(days=Practice.get().measure_link_days)
     try:
         row.invitation = actions.invite(
-            by=None, client=row.client, key=row.packet, at=at, only=row.only, template="check_in", life=life
+            by=None, client=row.client, key=row.packet, at=at, only=row.only, template=template, life=life
         )
     except NotNow:  # these questions are out already, within a larger form
         _pass_over(row, None, at)
@@ -419,7 +424,7 @@ BY_OTHER_MEANS = {
 @cache
 def pages_for(input_name: str) -> tuple[str, ...]:
     """The pages whose answers give this input of the decision table; () when only a clinician can say it."""
-    wanted = packet.load(ASKS)
+    wanted = packet.seed(ASKS)
     if input_name in BY_OTHER_MEANS:
         return BY_OTHER_MEANS[input_name]
     return tuple(page.slug for page in wanted.pages if input_name in _gives(page))

@@ -47,6 +47,9 @@ def _fresh_cache(request: pytest.FixtureRequest) -> Iterator[None]:
 
         cache.clear()
         instruments.forget()
+        from intake import packet
+
+        packet._read.cache_clear()  # a version of the practice's own went with its database
 
 
 @pytest.fixture(autouse=True)

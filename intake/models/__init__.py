@@ -7,6 +7,7 @@ from .consents import Signature
 from .kiosk import KioskTry
 from .measures import Measure
 from .messages import Message, MessageDraft, Opening
+from .own_packets import PacketDraft, PacketStart, PacketVersion
 from .packets import Answer, Intake, Invitation
 from .schedules import Pause, Schedule
 from .shares import SharedScores
@@ -25,6 +26,9 @@ __all__ = [
     "Message",
     "MessageDraft",
     "Opening",
+    "PacketDraft",
+    "PacketStart",
+    "PacketVersion",
     "Part",
     "Pause",
     "Schedule",

@@ -22,6 +22,7 @@ class Measure(ClientRecord):
         AFTER_DOSE = "after_dose", _("After a dose here")
         PLAN = "plan", _("By the plan")
         SCHEDULE = "schedule", _("Set by hand")
+        JOINED = "joined", _("By your own table of what goes out by itself")
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="measures")
     packet = models.CharField(max_length=40)

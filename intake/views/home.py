@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from intake import actions, copies, doors, editions, packet
+from intake import actions, copies, doors, editions
 from intake.doors import Link, home_page, link_page, see_other, show
 from intake.home import Line, LineOf
 from intake.models import Invitation
@@ -126,7 +126,7 @@ def forms_line(link: Link, at: datetime) -> Line | None:
     invitation: Invitation | None = waiting.order_by("created_at").first()
     if invitation is None:
         return None
-    minutes = packet.load(invitation.packet, invitation.packet_version).minutes
+    minutes = actions.packet_for(invitation).minutes
     begun = doors.intake_of(invitation) is not None
     text = gettext("About %(minutes)s minutes. You can stop any time and come back.") % {"minutes": minutes}
     if invitation.packet == SIGNING:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from intake import actions, doors, packet
+from intake import actions, doors, packet, starting
 from intake.models import Invitation
 from intake.models.packets import HOME, PAGES
 from practice import alike, audit, handover, instruments, notices
@@ -187,6 +187,7 @@ def admit_and_invite(user: User, form: NewClientForm, at: datetime) -> Client:
     if elsewhere:
         audit.record("client.possible_duplicate", by=user, client=client, target=client, others=elsewhere)
     actions.invite(by=user, client=client, key=said["packet"], at=at)
+    starting.joined(client, starting.Group.NEW, subject_id=client.pk, at=at)
     return client
 
 

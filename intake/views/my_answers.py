@@ -15,11 +15,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from intake import actions, doors, flow, packet, shares
+from intake import actions, doors, flow, shares
 from intake.doors import Link, home_page, see_other, show
 from intake.home import Line, Shown
 from intake.models import Assessment, Intake, SharedScores
 from intake.models.packets import SIGNING
+from intake.spoken import packet_title, title
 from intake.views.sending import row_of
 from practice import audit
 from practice.charts import Point, Size, trend
@@ -81,10 +82,10 @@ def my_answers(request: HttpRequest) -> HttpResponse:
 
 def title_of(sitting: Intake) -> str:
     """What these forms were called, in the language of the page."""
-    asked = packet.load(sitting.invitation.packet, sitting.invitation.packet_version)
+    asked = actions.packet_of(sitting)
     if asked.key in brought.known():  # called by its section: the name of an instrument says nothing to a client
         return gettext(asked.sections[0].title)
-    return gettext(asked.title)
+    return packet_title(asked)
 
 
 @home_page
@@ -108,7 +109,7 @@ def told(sitting: Intake, link: Link) -> list[tuple[str, list[dict[str, Any]]]]:
     shown = flow.pages(wanted, replies, actions.world(link.practice, actions.alert_of(sitting), wanted, then))
     answered = [page for page in shown if page.slug in replies and page.kind != "agreement"]
     return [
-        (gettext(section.title), rows)
+        (title(wanted, section.key), rows)
         for section in wanted.sections
         if (rows := [row_of(page, replies) for page in answered if page.section == section.key])
     ]

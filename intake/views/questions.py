@@ -12,7 +12,7 @@ from intake import actions, editions, flow, signs
 from intake.doors import Link, autosave, keeping_page, see_other, show
 from intake.forms import SignForm, form_for
 from intake.packet import Packet, Page
-from intake.spoken import of_text, said, spoken
+from intake.spoken import of_text, spoken, why
 from intake.views import language, support
 from practice import coverage
 from practice.actions import NotNow
@@ -142,7 +142,7 @@ def _frame(request: HttpRequest, here: Sitting, form: Any) -> dict[str, Any]:
         "form": form,
         "wrong": form.is_bound and not form.is_valid(),
         "place": flow.place(here.packet, here.shown, page),
-        "why": said(section.why),
+        "why": why(here.packet, page.section),
         "why_open": section.pages[0].slug == page.slug,
         "back_url": reverse("my_check") if from_check else back,
         "from_check": from_check,

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from intake import actions, copies, editions, flow
 from intake.doors import Link, called, client_page, is_at_home, is_here, see_other, show
 from intake.packet import Page
-from intake.spoken import of_text, spoken
+from intake.spoken import of_text, spoken, title
 from practice import audit, coverage
 from practice.actions import NotNow
 
@@ -39,8 +39,7 @@ def my_check(request: HttpRequest) -> HttpResponse:
         "intake/check.html",
         {
             "groups": [
-                (gettext(wanted.section(key).title), [_row(page, replies) for page in shown if page.section == key])
-                for key in keys
+                (title(wanted, key), [_row(page, replies) for page in shown if page.section == key]) for key in keys
             ],
             "lacking": [
                 {"text": page.missing or page.text, "href": _change(page), "language": of_text(page)}

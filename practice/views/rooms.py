@@ -40,6 +40,13 @@ ROOMS: tuple[tuple[str, str | Promise, str | Promise, str, Permission], ...] = (
         P.MANAGE_PRACTICE,
     ),
     (
+        "practice_forms",
+        _("Forms and packets"),
+        _("What clients are asked: your own wording and questions, packets, and what goes out by itself"),
+        "file-text",
+        P.MANAGE_PRACTICE,
+    ),
+    (
         "clients_import",
         _("Import clients"),
         _("Take clients over from a file; you see what would become of each row first"),

@@ -9,7 +9,7 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from intake import measures
+from intake import measures, starting
 from intake.models import Measure
 from practice import audit, jobs, notices
 from practice.actions import NotNow
@@ -93,6 +93,7 @@ def send(
     _send_by(row, packet, channels, by, at, answer, spoke_with, emergency_reason)
     if row.has_safety_sign and row.decision_id is None:
         _check_in_meanwhile(row, by, at)
+    starting.joined(row.client, starting.Group.REFERRED, subject_id=row.pk, at=at)
     return packet
 
 

@@ -93,7 +93,7 @@ class Record:
         self.referral, self.practice, self.at = referral, practice, at
         self.client: Client = referral.client
         self.today = coverage.local(at, practice).date()
-        self.form = packets.load("intake")
+        self.form = packets.seed("intake")
 
     @cached_property
     def assessments(self) -> dict[str, list[Assessment]]:

@@ -206,5 +206,5 @@ def helped_words(course: Course) -> str:
     """The client's own answer, in its words."""
     if not course.helped:
         return ""
-    choice = packet.load(LOOKING_BACK).by_slug[HELPED].only.choice(course.helped)
+    choice = packet.seed(LOOKING_BACK).by_slug[HELPED].only.choice(course.helped)
     return choice.label if choice else course.helped

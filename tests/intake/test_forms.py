@@ -241,6 +241,7 @@ def test_an_answer_that_is_not_one_yet_is_not_called_saved(phone: Phone) -> None
     assert phone.said() == {}
 
 
+@pytest.mark.django_db
 def test_packets_that_do_not_exist_are_named() -> None:
     with pytest.raises(ValueError, match="no packet called 'x'"):
         packet.load("x")

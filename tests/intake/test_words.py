@@ -7,7 +7,7 @@ from html import unescape
 import pytest
 
 from intake import agreement
-from intake.packet import all_packets
+from intake.packet import shipped
 from tests.intake.conftest import Phone, fill_required
 
 HARDEST = 8.0  # Flesch-Kincaid grade
@@ -38,7 +38,7 @@ def main_of(html: str) -> str:
 
 
 def own_pages() -> Iterator[tuple[str, str]]:
-    for wanted in all_packets():
+    for wanted in shipped():
         for section in wanted.sections:
             yield f"{wanted.key} {section.key}", section.why
             for page in section.pages:

@@ -313,7 +313,7 @@ def test_every_page_of_a_clients_own(window: Window, maya: User, sam: Client, ki
 def one_of_each_kind() -> list[str]:
     """The first page of each kind of question that was shown so far, by what it is made of."""
     found: dict[Any, str] = {}
-    for page in packet.load("intake").pages:
+    for page in packet.seed("intake").pages:
         if page.show_when:
             continue
         kind = page.kind if page.kind != "one" else page.only.type

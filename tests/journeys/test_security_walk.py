@@ -86,7 +86,7 @@ def test_hostile_words_are_shown_as_words_to_everybody(
     phone = come_in(window(), sitting)
     texts = [
         page.slug
-        for page in packet.load("intake").pages
+        for page in packet.seed("intake").pages
         if not page.show_when and any(field.type in ("text", "words", "name") for field in page.fields)
     ]
     for slug in texts:

@@ -100,7 +100,7 @@ def test_what_a_clinician_asked_counts(sam: Client, maya: User) -> None:
 def test_packet_asks_all_of_it_and_the_suicide_screen_whatever_was_said_before() -> None:
     from intake import packet
 
-    wanted = packet.load(rescreen.PACKET)
+    wanted = packet.seed(rescreen.PACKET)
     asked = {each.key for each in wanted.instruments()} | {page.fact for page in wanted.pages} - {""}
     assert set(ALL) | {"pcl-5"} <= asked
     first = next(page for page in wanted.pages if page.instrument == CSSRS)

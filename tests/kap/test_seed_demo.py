@@ -84,7 +84,7 @@ def test_demo_answers_are_the_same_every_time() -> None:
     person = {"name": "Kit", "pronouns": "they/them", "born": "1996-12-24", "email": "kit@example.net", "phone": "555"}
     words = {"story": ["a", "b"], "hopes": ["c", "d"], "drugs": [["sertraline", 150], ["bupropion", 300]]}
     given = [
-        answers.give(packet.load("intake"), person, answers.Sitting(17, 1, "low", 9, 4), words, NOW.date())
+        answers.give(packet.seed("intake"), person, answers.Sitting(17, 1, "low", 9, 4), words, NOW.date())
         for _ in range(2)
     ]
     assert given[0] == given[1]
@@ -178,7 +178,7 @@ def test_demo_has_packets_of_every_state(cedar: int) -> None:
     stale = Invitation.objects.filter(state="sent", expires_at__lt=NOW).exclude(packet__in=PAGES)
     assert [invitation.client.name for invitation in stale] == ["Beatriz Fonseca"]
     assert set(Invitation.objects.values_list("reminders", flat=True)) == {0, 1, 2}
-    documents = {page.agreement for page in packet.load("intake").pages if page.agreement}
+    documents = {page.agreement for page in packet.seed("intake").pages if page.agreement}
     assert set(Signature.objects.values_list("document", flat=True)) == documents
 
 

@@ -9,8 +9,19 @@ from django.test import Client as Browser
 from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
-from intake import publishing, trusted
-from intake.models import Arrival, Assessment, Intake, Invitation, Measure, Message, Schedule, Signature, SigningRequest
+from intake import drafting, issuing, publishing, trusted
+from intake.models import (
+    Arrival,
+    Assessment,
+    Intake,
+    Invitation,
+    Measure,
+    Message,
+    PacketStart,
+    Schedule,
+    Signature,
+    SigningRequest,
+)
 from practice import actions, exports, instruments, taking_in
 from practice.clinical import table
 from practice.kap.actions import chaperone, feeds
@@ -71,6 +82,10 @@ ROLES = (
 OF_INSTRUMENTS = (
     "instrument", "instrument_wording", "instrument_preview", "instrument_permission", "instrument_file",
     "instrument_end", "instrument_publish", "instrument_version",
+)  # fmt: skip
+PACKET_PAGES = (
+    "packet_versions", "packet_begin", "packet_preview", "packet_draft", "packet_name", "packet_add", "packet_discard",
+    "packet_publish", "packet_question", "packet_section", "packet_section_new", "packet_question_new",
 )  # fmt: skip
 
 
@@ -163,6 +178,14 @@ def build(people: dict[str, User | None], client: Client) -> World:
     question = CaseQuestion(client=client, decision=decision, to=maya, asked_by=maya, asked_at=now)
     question.question = "Question words"
     question.save()
+    edited = issuing.begin(by=people["admin"] or maya, key="check-in", at=now)
+    edited = issuing.change(
+        by=people["admin"] or maya, key="check-in", seen=edited.version, at=now,
+        act=lambda rows: drafting.ask(rows, "worry", drafting.Wording(text="How do you sleep?", type="words")),
+    )  # fmt: skip
+    start = PacketStart.objects.get_or_create(
+        group="kap", packet="check-in", defaults={"by": people["admin"] or maya, "at": now}
+    )[0]
     away = cases.clinic()
     cases.released(client, away)
     referral = cases.referral(client, maya, away, at=now, state=State.SENT, sent_at=now, sent_by=maya)
@@ -265,6 +288,10 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "page": "phq-9--1",
             "role": "therapist",
             "invitation": invitation.pk,
+            **{f"{name}.key": "check-in" for name in PACKET_PAGES},
+            "row": edited.rows["sections"][-1]["pages"][-1]["slug"],
+            "section": "worry",
+            "start": start.pk,
             "intake": intake.pk,
             "fill_in_check.intake": entered.pk,
             "fill_in_page.intake": entered.pk,

@@ -27,6 +27,7 @@ MODULES = (
     "intake/models/consents.py",
     "intake/packet.py",
     "intake/options.py",
+    "intake/spoken.py",
     "intake/views/asking.py",
     "intake/views/home.py",
     "intake/views/opening.py",
@@ -65,7 +66,7 @@ def _frame(name: str) -> str:
 
 def own_words() -> Iterator[str]:
     """The words of packets, of the safety plan's form and of the page of options, which stand in data."""
-    for each in packet.all_packets():
+    for each in packet.shipped():
         yield each.title
         for section in each.sections:
             yield from (section.title, section.why)
@@ -114,7 +115,7 @@ def test_module_of_the_client_is_whole_in_spanish(name: str, spanish: dict[tuple
 def test_own_questions_are_whole_in_spanish(spanish: dict[tuple[str, str], catalogue.Entry]) -> None:
     """Our own questions only: an instrument's items are in no catalogue."""
     assert missing({("", words, "") for words in own_words() if words}, spanish) == []
-    items = {page.text for each in packet.all_packets() for page in each.pages if page.instrument}
+    items = {page.text for each in packet.shipped() for page in each.pages if page.instrument}
     assert sorted(items & {words for _context, words in spanish}) == []
 
 

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext
 
+from intake import starting
 from practice import audit, notices
 from practice.actions import NotNow
 from practice.kap.actions.requests import digest
@@ -48,6 +49,8 @@ def place(*, by: User, session: Session, setting: str, at: datetime) -> None:
     row.save(update_fields=["setting", "changed_at", "sequence", "version"])
     row.chaperones.filter(ended_at=None).update(ended_at=at)
     audit.record("session.placed", by=by, client=row.plan.client, target=row, at=at)
+    if setting == Session.Setting.REMOTE:
+        starting.joined(row.plan.client, starting.Group.REMOTE, subject_id=row.plan_id, at=at)
 
 
 @transaction.atomic

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.utils.translation import gettext
 
-from intake import measures, schedules
+from intake import measures, schedules, starting
 from intake.models import Measure
 from practice import audit, notices
 from practice.actions import NotNow
@@ -104,6 +104,7 @@ def make(
     if is_booster:
         Task.finish(client, "booster", at=at, by=by)
     follow(plan, at)
+    starting.joined(client, starting.Group.KAP, subject_id=plan.pk, at=at)
     _tell_waits(plan, at)
     return plan
 
