@@ -240,12 +240,10 @@ def reach_words(client: Client) -> str:
         said.append(gettext("voicemail is fine") if may_leave else gettext("no voicemail"))
     if by_mail:
         said.append(gettext("e-mail too") if said else gettext("E-mail {address}").format(address=client.email))
-    if client.texts_stopped_at:
-        said.append(gettext("no texts: they sent STOP {day}").format(day=moment(client.texts_stopped_at)))
+    if client.texts_stopped_at:  # since when stands in the log of messages
+        said.append(gettext("no texts (they sent STOP)"))
     if client.mails_stopped_at:
-        said.append(
-            gettext("no reminders by e-mail: they unsubscribed {day}").format(day=moment(client.mails_stopped_at))
-        )
+        said.append(gettext("no reminders by e-mail (they unsubscribed)"))
     if note := (client.reach or {}).get("note"):
         said.append(str(note))
     return ", ".join(said) or gettext("No safe way known: ask at the next visit")

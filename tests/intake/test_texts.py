@@ -245,7 +245,7 @@ def test_staff_see_it_on_the_chart_and_in_the_log(clock: Any, texter: Client, ma
     hand_over("STOP")
     chart = as_user(maya).get(f"/clients/{texter.pk}/").content.decode()
     log = as_user(maya).get(f"/clients/{texter.pk}/notices/").content.decode()
-    assert "no texts: they sent STOP" in chart and "No texts: STOP" in chart
+    assert "no texts (they sent STOP)" in chart and "No texts: STOP" in chart
     assert "Only a text START from that number turns them on again." in log and "Answer to STOP" in log
 
 
