@@ -6,11 +6,12 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 
 from intake import measures, packet, pauses
 from intake.models import Measure, Schedule
-from practice import audit
+from practice import audit, instruments
 from practice.actions import NotNow, write_note
 from practice.clinical.risk import CSSRS
 from practice.models import Client, Practice, User
@@ -36,9 +37,10 @@ SESSIONS: list[Callable[[Client], list[Met]]] = []
 
 
 def choices() -> list[tuple[str, str]]:
-    """(key, title): whole forms, then single instruments, each asked with what safety needs of it."""
+    """(key, title): whole forms, single instruments, each asked with what safety needs of it, and those brought."""
     whole = [(each.key, each.title) for each in packet.all_packets() if not each.by_plan and each.key != measures.ASKS]
-    return [*whole, *((f"{measures.ASKS}:{key}", title) for key, title in _instruments().items())]
+    ours = [(f"{measures.ASKS}:{key}", title) for key, title in _instruments().items()]
+    return [*whole, *ours, *((each.key, each.title) for each in instruments.in_use(timezone.now()))]
 
 
 def _instruments() -> dict[str, str]:
