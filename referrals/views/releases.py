@@ -7,7 +7,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -155,12 +155,10 @@ def _proposed(request: StaffRequest, client: Client, at: datetime) -> dict[str, 
         "how": SEND,
         "destination": uuid_of(request.GET.get("destination", "")),
     }
-    waiting = uuid_of(request.GET.get("referral", ""))
-    draft = client.referrals.filter(pk=waiting).first() if waiting else None
+    draft = _theirs(client.referrals, request.GET.get("referral", ""))
     if draft is not None:
         proposed["sections"] = [section.value for section in Section if section not in draft.withheld]
-    again = uuid_of(request.GET.get("again", ""))
-    earlier = client.releases.filter(pk=again).first() if again else None
+    earlier = _theirs(client.releases, request.GET.get("again", ""))
     if earlier is not None:
         proposed |= {
             "destination": earlier.destination_id,
@@ -169,6 +167,16 @@ def _proposed(request: StaffRequest, client: Client, at: datetime) -> dict[str, 
             "part2": earlier.part2,
         }
     return proposed
+
+
+def _theirs(rows: Any, named: str) -> Any:
+    """The row of this client that the address names; one of somebody else's is unknown."""
+    if not named:
+        return None
+    found = rows.filter(pk=uuid_of(named)).first()
+    if found is None:
+        raise Http404
+    return found
 
 
 # --- One release -----------------------------------------------------------------------------------------------------
