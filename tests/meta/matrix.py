@@ -19,6 +19,7 @@ from intake.models import (
     Message,
     PacketStart,
     Schedule,
+    SharedScores,
     Signature,
     SigningRequest,
 )
@@ -237,6 +238,11 @@ def build(people: dict[str, User | None], client: Client) -> World:
         by=client, name="Lee Park", relation="partner", phone="202 555 0961", email="", may=["see_plan"],
         until=(now + timedelta(days=90)).date(), signed_name="Sam Whitehorse", at=now,
     )  # fmt: skip
+    disclosure.note_look(person=person, part="see_plan", at=now)
+    shown = SharedScores(client=client, instrument="phq-9", shared_at=now, shared_by=maya)
+    shown.first_on = shown.last_on = now.date()
+    shown.words = "Words of the therapist"
+    shown.save()
     emergency = EmergencyAccess(
         client=client, by=people.get("colleague") or maya, at=now - timedelta(hours=2), until=now - timedelta(hours=1)
     )
