@@ -41,7 +41,7 @@ def clock() -> Any:
 
 
 def given(client: Client, *parts: str, at: datetime = NOW, **more: Any) -> TrustedPerson:
-    said = {
+    said: dict[str, Any] = {
         "name": "Lee Park", "relation": "partner", "phone": "202 555 0177", "email": "lee@example.net",
         "until": UNTIL, "signed_name": "Sam Whitehorse",
     }  # fmt: skip
@@ -49,7 +49,7 @@ def given(client: Client, *parts: str, at: datetime = NOW, **more: Any) -> Trust
 
 
 def guardian(client: Client, by: User, *parts: str, at: datetime = NOW, **more: Any) -> TrustedPerson:
-    said = {
+    said: dict[str, Any] = {
         "name": "Ana Whitehorse", "relation": "mother", "phone": "202 555 0178", "email": "",
         "document": "parent", "document_reference": "Birth certificate, scanned 3 Nov", "document_on": date(2010, 3, 8),
         "until": UNTIL,
@@ -103,7 +103,7 @@ def test_client_gives_a_page_and_the_person_opens_it_by_a_code(sam: Client, maya
     """Feature K7: a page of their own, by a link and a one-time code to their own phone."""
     filled(sam, maya)
     browser = at_home(sam)
-    said = {
+    said: dict[str, Any] = {
         "name": "Lee Park", "relation": "partner", "phone": "202 555 0177", "email": "", "until": "2027-01-31",
         "may": ["see_plan", "read_safety_plan"], "signed_name": "Sam Whitehorse",
     }  # fmt: skip
