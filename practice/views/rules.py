@@ -41,7 +41,8 @@ OWN: dict[str, tuple[Any, Any, Any]] = {
         _("A suicide question of your own questionnaire"),
         _(
             "A question about suicide was answered above “not at all” in a questionnaire that your practice brought. "
-            "It is read like item 9 of the PHQ-9: a value of 2 or more is urgent until the C-SSRS is answered to its end."
+            "It is read like item 9 of the PHQ-9: a value of 2 or more is urgent until the C-SSRS is answered "
+            "to its end."
         ),
         _("Read the answer, contact the client, and ask the C-SSRS if it was not asked."),
     ),
