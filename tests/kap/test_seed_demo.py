@@ -12,7 +12,7 @@ from django.db import transaction
 from django.test import Client as Browser
 from django.urls import reverse
 
-from intake import packet, publishing, resigning
+from intake import issuing, packet, publishing, resigning
 from intake.models import (
     AgreementText,
     Answer,
@@ -20,6 +20,9 @@ from intake.models import (
     Assessment,
     Intake,
     Invitation,
+    PacketDraft,
+    PacketStart,
+    PacketVersion,
     SharedScores,
     Signature,
     SigningRequest,
@@ -310,3 +313,15 @@ def test_demo_has_people_who_began_alone_and_a_form_entered_by_phone(cedar: int)
     heard = Intake.objects.exclude(entered_how="")
     assert [(row.client.name, row.completed_by, row.entered_how) for row in heard] == [("Ruth Abara", "staff", "phone")]
     assert {answer.entered_by for answer in heard.get().answers.all()} == {heard.get().client.therapist}
+
+
+def test_demo_practice_asks_in_its_own_words(cedar: int) -> None:
+    row = PacketVersion.objects.get()
+    wanted = packet.load(row.key)
+    assert (wanted.title, row.version, wanted.asks_about_suicide) == ("Before your first session here", "1", False)
+    assert [each.title for each in wanted.sections] == ["Agreements", "The room", "How you have been"]
+    draft = PacketDraft.objects.get()
+    assert (draft.key, issuing.changes(draft)) == (
+        "check-in", ["New: “How many hours do you sleep in a night?” (a number)."],
+    )  # fmt: skip
+    assert list(PacketStart.objects.values_list("group", "packet")) == [("remote", row.key)]

@@ -20,7 +20,17 @@ from intake import agreement, flow, packet
 from intake.models import Answer, Assessment, Intake, Invitation
 from practice import access_requests, actions, audit, coverage, emergencies, quiet
 from practice.clinical import escalation, table
-from practice.kap.demo import bringing, doubling, enquiring, messaging, referring, sharing, signing, treatment
+from practice.kap.demo import (
+    bringing,
+    doubling,
+    enquiring,
+    messaging,
+    referring,
+    sharing,
+    signing,
+    treatment,
+    wording,
+)
 from practice.kap.demo.answers import Reply, Sitting, give
 from practice.models import (
     Alert,
@@ -67,6 +77,7 @@ def tell(at: datetime) -> int:
     doubles = doubling.plan(story)
     signing.plan(story)
     bringing.plan(story)
+    wording.plan(story)
     story.play()
     quiet.watch(at=at)
     Notice.objects.all().delete()
