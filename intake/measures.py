@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from intake import actions, packet, pauses, trials
-from intake.models import Assessment, Intake, Invitation, Measure, Pause
+from intake.models import Assessment, Intake, Invitation, Measure, Pause, Schedule
 from intake.packet import Page
 from practice import audit
 from practice.actions import NotNow, client_did, raise_alert, write_note
@@ -179,6 +179,8 @@ def stop_by_words(*, by: User, measure: Measure, words: str, at: datetime) -> No
         raise NotNow(gettext("This was sent or stopped already. Look at the client's page for what is planned now."))
     if row.why == Why.INTERIM:
         stop_interim(by=by, client=row.client, at=at)
+    elif row.why == Why.SCHEDULE:  # this one; what was set goes on, and is ended where it is set
+        _pass_over(row, None, at)
     else:
         _stop(row, at)
         audit.record("measure.stopped", by=by, client=row.client, target=row, at=at, why=row.why)
@@ -218,6 +220,8 @@ def _send(pk: UUID, at: datetime) -> bool:
     newer = planned(row.client).filter(packet=row.packet, only=row.only, due_at__gt=row.due_at, due_at__lte=at)
     if newer.exists():  # told late, several at once: the same questions are asked once
         _stop(row, at)
+        if row.why == Why.SCHEDULE:
+            _plan_next(row, at)
         audit.record("measure.stopped", by=None, client=row.client, target=row, at=at, why=row.why)
         return False
     try:
@@ -264,6 +268,7 @@ def _make_way(row: Measure, at: datetime) -> bool:
 def _plan_next(row: Measure, at: datetime) -> None:
     """Plan the next of a repeating one, at the same clock time; what fell into an outage is not sent in a heap."""
     if not row.every_days:
+        Schedule.objects.filter(pk=row.subject_id, rhythm=Schedule.Rhythm.ONCE, ended_at=None).update(ended_at=at)
         return
     zone, days = Practice.get().zone, row.every_days
     if row.why == Why.SCHEDULE:
@@ -315,6 +320,8 @@ def _not_sent(row: Measure, at: datetime) -> None:
     if not row.watched and at - row.due_at >= USELESS_AFTER:
         _stop(row, at)
         audit.record("measure.stopped", by=None, client=row.client, target=row, at=at, why=row.why)
+        if row.why == Why.SCHEDULE:
+            _plan_next(row, at)
 
 
 # --- Coming back, or not ---------------------------------------------------------------------------------------------

@@ -64,10 +64,12 @@ def key_of(name: str, only: Sequence[str]) -> str:
 
 
 def title_of(name: str, only: Sequence[str]) -> str:
-    if not only:
-        return packet.load(name).title
-    page = packet.load(name).by_slug.get(only[0])
-    return page.definition.title if page is not None and page.instrument else packet.load(name).title
+    return title_in(packet.load(name), only)
+
+
+def title_in(whole: packet.Packet, only: Sequence[str]) -> str:
+    page = whole.by_slug.get(only[0]) if only else None
+    return page.definition.title if page is not None and page.instrument else whole.title
 
 
 def words_of(row: Schedule) -> str:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from intake import measures, schedules
+from intake import measures, packet, schedules
 from intake.models import Measure
 from intake.views.schedules import pause_words
 from practice import audit
@@ -34,14 +34,19 @@ def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
     pause = pause_words(client, at)
     if not (rows or set_rows or may_stop or pause):
         return None
+    known = {name: packet.load(name) for name in sorted({row.packet for row in [*rows, *set_rows]})}
     return Panel(
         "intake/measures_panel.html",
         {
             "client": client,
-            "rows": [row_of(row) for row in rows[:LISTED]],
+            "rows": [row_of(row, known[row.packet]) for row in rows[:LISTED]],
             "more": len(rows) > LISTED,
             "set_rows": [
-                {"pk": row.pk, "title": schedules.title_of(row.packet, row.only), "words": schedules.words_of(row)}
+                {
+                    "pk": row.pk,
+                    "title": schedules.title_in(known[row.packet], row.only),
+                    "words": schedules.words_of(row),
+                }
                 for row in set_rows
             ],
             "pause": pause,
@@ -51,11 +56,11 @@ def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
     )
 
 
-def row_of(row: Measure) -> dict[str, Any]:
+def row_of(row: Measure, whole: packet.Packet | None = None) -> dict[str, Any]:
     how_often = gettext("every {n} days").format(n=row.every_days) if row.every_days else ""
     return {
         "measure": row,
-        "title": schedules.title_of(row.packet, row.only),
+        "title": schedules.title_in(whole or packet.load(row.packet), row.only),
         "words": ", ".join(part for part in (moment(row.due_at), how_often) if part),
         "why": row.get_why_display(),
     }

@@ -67,7 +67,19 @@ def test_every_seven_days_goes_out_and_plans_the_next(clock: Any, weekly: Schedu
 def test_once_goes_out_once(clock: Any, sam: Client, maya: User, on_call: User) -> None:
     schedules.make(by=maya, client=sam, key="check-in", rhythm="once", days=None, first_on=TOMORROW, at=NOW)
     assert go(clock, on(TOMORROW)) == 1
-    assert waiting(sam) == []
+    assert (waiting(sam), schedules.running(sam), Schedule.objects.get().ended_at) == ([], [], on(TOMORROW))
+
+
+def test_what_could_not_be_sent_for_days_goes_on_with_its_next(clock: Any, weekly: Schedule, sam: Client) -> None:
+    sam.reach = {"email": False, "sms": False}
+    sam.save()
+    assert [go(clock, on(TOMORROW)), go(clock, on(TOMORROW + 3 * DAY))] == [0, 0]
+    assert waiting(sam) == [("check-in", on(TOMORROW + 7 * DAY))]
+
+
+def test_stopping_one_of_a_row_passes_over_that_one(clock: Any, weekly: Schedule, sam: Client, maya: User) -> None:
+    measures.stop_by_words(by=maya, measure=measures.planned(sam).get(), words="On holiday", at=on(TOMORROW))
+    assert waiting(sam) == [("check-in", on(TOMORROW + 7 * DAY))]
 
 
 def test_one_instrument_is_asked_alone(clock: Any, sam: Client, maya: User, on_call: User) -> None:
@@ -488,7 +500,7 @@ def test_more_rows_ask_the_database_no_more(clock: Any, sam: Client, maya: User,
     from django.test.utils import CaptureQueriesContext
 
     browser, counts = as_user(maya), []
-    for key, _title in schedules.choices()[:3]:
+    for key in ("intake:gad-7", "intake:peg", "intake:audit-c"):
         schedules.make(by=maya, client=sam, key=key, rhythm="once", days=None, first_on=TOMORROW, at=NOW)
         browser.get(f"/clients/{sam.pk}/")
         with CaptureQueriesContext(
