@@ -68,6 +68,11 @@ def pss_mb(root: int) -> list[float]:
     return sorted(sizes, reverse=True)
 
 
+def resident_mb() -> float:
+    """What this process has in memory now."""
+    return int((PROC / "self" / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
 def probe() -> tuple[float, float]:
     """CPU and wall milliseconds of a fixed loop: they part when others want the same cores."""
     cpu, wall = time.process_time(), time.perf_counter()

@@ -199,9 +199,10 @@ def _tell(rows: Sequence[Case], asked: Any, zone: ZoneInfo) -> None:
     """What the status changes that stand say of each referral: the answer, the visits, how the course stands."""
     by_referral = {row.referral: row for row in rows}
     sessions: dict[UUID, dict[UUID, date]] = defaultdict(dict)
+    # Not corrected_by=None: SQLite joins that by reading every change for every change, when few were corrected.
     standing = StatusChange.objects.filter(
-        referral__in=asked, corrected_by=None, event__in=(Event.ACCEPT, Event.DECLINE, Event.VISIT)
-    )
+        referral__in=asked, event__in=(Event.ACCEPT, Event.DECLINE, Event.VISIT)
+    ).exclude(pk__in=StatusChange.objects.exclude(corrects=None).order_by().values("corrects"))
     columns = ("referral_id", "event", "happened_at", "reason", "session_id", "session__on", "session__is_maintenance")
     for each in standing.order_by("number").values_list(*columns):
         referral, event, at, reason, session, on, is_maintenance = each

@@ -1,6 +1,7 @@
 """The bench itself: it refuses real databases, fills its own with people who can be found, and its gate can fail."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,19 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from bench import gate, run
+from bench import data, gate, referrals, run
 from bench.counting import counted
 from bench.measure import cpu_s, pss_mb, tree
-from bench.seed import PINNED, Person, Tables, therapist_of
+from bench.seed import FIRST_NUMBER, PINNED, Person, Tables, therapist_of
 from practice.access import Role
 from practice.models import Client, Practice, User
 from practice.models.clients import LAST
+from referrals.models import Destination, Referral
+from referrals.states import State
 from tests import factories
 
 
-@pytest.mark.parametrize("act", [("seed",), ("run",)])
+@pytest.mark.parametrize("act", [("seed",), ("run",), ("data",)])
 def test_bench_refuses_a_database_that_is_not_its_own(act: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(settings.DATABASES["default"], "NAME", "/srv/bench/waymark.sqlite3")
     with pytest.raises(CommandError, match="has to hold the word bench"):
@@ -109,3 +112,27 @@ def test_run_refuses_a_job_it_does_not_know() -> None:
 def test_floor_fits_on_one_page() -> None:
     lines = (Path(run.ROOT) / "bench" / "limits" / "app.py").read_text().splitlines()
     assert len(lines) <= 300
+
+
+def test_data_refuses_a_job_it_does_not_know() -> None:
+    with pytest.raises(ValueError, match="No such job: naps"):
+        data.run(["naps"], rounds=1, out=None, say=print)
+
+
+def test_bench_referrals_are_rows_like_any_other(db: None) -> None:
+    """Made by the database from a number: what the report reads of them is what the product would have written."""
+    site = factories.site()
+    staff = [factories.staff(f"Therapist {n}", Role.THERAPIST, sites=(site,)) for n in range(4)]
+    Tables(limits=False).write([Person(n) for n in range(3)], staff, site, timezone.now())
+    Destination.objects.bulk_create(Destination(name=f"Clinic {n}", created_at=timezone.now()) for n in range(2))
+    assert referrals.refer(8) == 8 + 2 + 2 + 3 * 2
+    found = Referral.objects.order_by("-created_at")
+    assert [(r.client.number - FIRST_NUMBER, r.number, State(r.state)) for r in found] == [
+        (n % 3, 2 + n // 3, referrals.STATES[n % 4]) for n in range(8)
+    ]
+    assert {r.client.therapist_id for r in found} == {staff[0].pk}
+    assert [c.happened_at - c.referral.sent_at for c in found[3].changes.order_by("number")] == [
+        timedelta(days=days) for days in (2, 9, 23)
+    ]
+    with pytest.raises(ValueError, match="has such referrals already"):
+        referrals.refer(8)

@@ -17,6 +17,11 @@ class Command(BaseCommand):
         acts = parser.add_subparsers(dest="act", required=True)
         seed = acts.add_parser("seed", help="Fill an empty database with invented clients.")
         seed.add_argument("--scale", choices=("1k", "100k", "1M"), default="1k")
+        seed.add_argument("--referrals", type=int, default=0, help="As many referrals besides, over five years.")
+        data = acts.add_parser("data", help="Measure reports, files, export and import; one JSON line per sample.")
+        data.add_argument("--jobs", default="", help="Names with commas between; all when left out.")
+        data.add_argument("--rounds", type=int, default=2)
+        data.add_argument("--out", type=Path, help="File to add the samples to.")
         run = acts.add_parser("run", help="Measure; one JSON line per sample.")
         run.add_argument("--jobs", default="", help="Names with commas between; all when left out.")
         run.add_argument("--rounds", type=int, default=3)
@@ -45,8 +50,20 @@ class Command(BaseCommand):
 
             try:
                 seed.fill(seed.SCALES[options["scale"]], self.stderr.write)
+                if options["referrals"]:
+                    from bench import referrals
+
+                    self.stderr.write(f"{referrals.refer(options['referrals'])} rows of referrals")
             except ValueError as refused:
                 raise CommandError(str(refused)) from None
+        elif options["act"] == "data":
+            from bench import data
+
+            asked = options["jobs"].split(",") if options["jobs"] else []
+            try:
+                data.run(asked, rounds=options["rounds"], out=options["out"], say=self.stdout.write)
+            except (RuntimeError, ValueError) as trouble:
+                raise CommandError(str(trouble)) from None
         else:
             from bench import run
 
