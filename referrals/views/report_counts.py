@@ -66,6 +66,8 @@ def report_count_rows(request: StaffRequest, kind: str) -> HttpResponse:
         "withheld": number.hidden,
         "fewest": FEWEST,
         "nameless": not sees,
+        "cut": not number.hidden and number.count > LONGEST,
+        "most": LONGEST,
         "page": page,
         "query": days.url("")[1:] + "&",
         "rows": _shown(list(page.object_list), sees),
