@@ -18,7 +18,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
-from intake.models import Invitation
+from intake.models import Invitation, PacketVersion, Pause
 from practice import audit, audit_triggers, erasure, exports, jobs, sealed, unpacking
 from practice.access import Role
 from practice.kap.demo import story
@@ -189,6 +189,11 @@ def rarely_there(maya: User, sam: Client) -> None:
     Addendum.objects.create(decision=Decision.objects.all()[0], words="Later", by=maya, at=NOW)
     ClinicianFact.objects.create(client=sam, input="age", value={"a": [1]}, on=NOW.date(), by=maya, at=NOW)
     Withdrawal.objects.create(clearance=DoseClearance.objects.all()[0], words="No longer", by=maya, at=NOW)
+    Pause.objects.create(client=sam, at=NOW, ended_at=NOW, ended_by=maya, words="A holiday")
+    PacketVersion.objects.create(
+        key="moved", version="moved-1", number=1, rows=[], sha256="0" * 64, reason="Ours", published_by=maya,
+        published_at=NOW,
+    )  # fmt: skip
     session = Session.objects.filter(plan__client=sam)[0]
     Intention.objects.create(client=sam, session=session, when="before", words="Rest", shared_at=NOW, saved_at=NOW)
 
