@@ -111,6 +111,7 @@ def _stand_alone() -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = 0")
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
     Practice.get()
     list(Practice.objects.select_for_update())
     refuse_unless_fresh()
