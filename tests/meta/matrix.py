@@ -309,7 +309,11 @@ def build(people: dict[str, User | None], client: Client) -> World:
                 planned_at=now,
             ).pk,
             "schedule": Schedule.objects.create(
-                client=client, packet="check-in", rhythm="once", first_on=now.date() + timedelta(days=9), made_at=now,
+                client=client,
+                packet="check-in",
+                rhythm="once",
+                first_on=now.date() + timedelta(days=9),
+                made_at=now,
                 made_by=maya,
             ).pk,
             "assessment": assessment.pk,
