@@ -182,7 +182,7 @@ def export(work: Work) -> int:
 
 def tables() -> list[tuple[str, list[str]]]:
     found = [kind.model._meta for kind in record.kinds(of_client=False)]
-    return [(meta.db_table, [f.column for f in meta.concrete_fields]) for meta in found]
+    return [(meta.db_table, [str(f.column) for f in meta.concrete_fields]) for meta in found]
 
 
 def stored(table: str, columns: list[str]) -> Iterator[tuple[Any, ...]]:

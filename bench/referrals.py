@@ -13,7 +13,10 @@ from referrals.models import Path, Referral, StatusChange
 from referrals.states import Event, State
 
 YEARS = 5
-PREFIX = {Referral: "5eed000000004000", StatusChange: "5eed000000014000"}  # the first half of every id
+PREFIX: dict[type[models.Model], str] = {
+    Referral: "5eed000000004000",
+    StatusChange: "5eed000000014000",
+}  # the first half of every id
 STATES = (State.SENT, State.ACCEPTED, State.DECLINED, State.COMPLETED)  # by the number of the referral, in turn
 # What happened to a referral of each state: number, event, from, to, days after it was sent.
 CHANGES: dict[int, tuple[tuple[int, str, str, str, int], ...]] = {
@@ -65,7 +68,7 @@ def insert(model: type[models.Model], given: dict[str, str], source: str) -> int
 
 
 def _column(model: type[models.Model], attname: str) -> str:
-    return next(f.column for f in model._meta.concrete_fields if f.attname == attname)
+    return str(next(f.column for f in model._meta.concrete_fields if f.attname == attname))
 
 
 def refer(count: int) -> int:

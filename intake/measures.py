@@ -268,7 +268,7 @@ def _make_way(row: Measure, at: datetime) -> bool:
 def _plan_next(row: Measure, at: datetime) -> None:
     """Plan the next of a repeating one, at the same clock time; what fell into an outage is not sent in a heap."""
     if not row.every_days:
-        Schedule.objects.filter(pk=row.subject_id, rhythm=Schedule.Rhythm.ONCE, ended_at=None).update(ended_at=at)
+        Schedule.objects.filter(pk__in=[row.subject_id], rhythm=Schedule.Rhythm.ONCE, ended_at=None).update(ended_at=at)
         return
     zone, days = Practice.get().zone, row.every_days
     if row.why == Why.SCHEDULE:

@@ -34,7 +34,9 @@ def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
     pause = pause_words(client, at)
     if not (rows or set_rows or may_stop or pause):
         return None
-    known = {name: packet.load(name) for name in sorted({row.packet for row in [*rows, *set_rows]})}
+    known = {
+        name: packet.load(name) for name in sorted({row.packet for row in rows} | {row.packet for row in set_rows})
+    }
     return Panel(
         "intake/measures_panel.html",
         {
