@@ -1,4 +1,4 @@
-"""A new version of an agreement in the browser: written, lacking something, published, signed on a phone (B3)."""
+"""A new version of an agreement in the browser: written, lacking something, published, signed on a phone (B3; journeys, script 3 step 4)."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -25,6 +25,7 @@ def looked(page: Page, look: Look, name: str) -> None:
 
 
 @pytest.mark.usefixtures("on_call")
+@pytest.mark.story
 def test_new_version_is_written_published_and_signed_again(
     window: Window, staff_window: Window, look: Look, rosa: User, sam: Client
 ) -> None:
