@@ -13,13 +13,18 @@ from intake.flow import Replies, is_sign, score_of, value_of, words
 from intake.packet import Packet, Page
 from practice.clinical import brought, fit, table
 from practice.clinical.instrument import Instrument
-from practice.clinical.risk import CSSRS, ITEM9_HIGH, PROVED, support_level
+from practice.clinical.risk import ASQ, ASQ_PROVED, CSSRS, ITEM9_HIGH, PROVED, support_level
 from practice.clinical.scoring import Score, worst
 
 SKIPPED_RULE = "SR-07"
 OWN_ITEM = {"id": "own-item", "version": "1"}  # a suicide item of an instrument that the practice brought
 NOT_SAFE = {"id": "safe-now", "version": "1"}  # "Are you safe right now?" answered no or not sure
 ITEM9 = ("phq-9", "phq9-9")
+# The screens with a level: (instrument, the input of the table, that of a blank, the levels that a yes proves).
+SCREENS = (
+    (CSSRS, "cssrs_level", "cssrs_incomplete", PROVED),
+    (ASQ, "asq_result", "asq_incomplete", ASQ_PROVED),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +102,14 @@ def picture(packet: Packet, shown: Sequence[Page], replies: Replies, *, final: b
             found["phq9_item9"] = value
         elif _is_blank(item9, replies, final):
             found["phq9_item9"] = "unanswered"
-    asked = [page for page in shown if page.instrument == CSSRS]
-    if asked:
-        pending = not final and any(page.slug not in replies for page in asked)
-        blank = any(_is_blank(page, replies, final) for page in asked)
-        level = score_of(packet, CSSRS, replies).level
-        if level in PROVED or not pending:
-            found["cssrs_level"] = level
-        found["cssrs_incomplete"] = blank
+    for key, result, incomplete, proved in SCREENS:
+        asked = [page for page in shown if page.instrument == key and page.safety]
+        if asked:
+            pending = not final and any(page.slug not in replies for page in asked)
+            level = score_of(packet, key, replies).level
+            if level in proved or not pending:
+                found[result] = level
+            found[incomplete] = any(_is_blank(page, replies, final) for page in asked)
     return found
 
 
@@ -120,6 +125,8 @@ def level(packet: Packet, shown: Sequence[Page], replies: Replies) -> str:
     found = picture(packet, shown, replies, final=False)
     cssrs = found.get("cssrs_level")
     said = [found.get("phq9_item9"), *(value_of(replies, page.slug) for page in shown if _is_own(page))]
+    asq = found.get("asq_result", "")
+    said.append(ASQ_PROVED.index(asq) + 1 if asq in ASQ_PROVED else 0)  # near, as item 9 of 1 and of 2
     worst_item = max((value for value in said if isinstance(value, int)), default=0)
     complete = cssrs is not None and not found.get("cssrs_incomplete")
     found_level = support_level(worst_item, cssrs, complete=complete)

@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from practice.clinical.scoring import Score
 
 CSSRS = "cssrs-screener-recent"
+ASQ = "asq"
 PROVED = ("low", "moderate", "high")
 """The levels that a yes to the C-SSRS proves (COLUMBIA-TRIAGE), whatever else is blank."""
+ASQ_PROVED = ("non_acute_positive", "acute_positive")
+"""The same of the ASQ (NIMH-ASQ)."""
 ITEM9_HIGH = 2  # SPIER, KTC, VISTA
 """PHQ-9 item 9 from "more than half the days" on: the line of rule SR-06."""
 
