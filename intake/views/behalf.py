@@ -26,6 +26,8 @@ from practice.models import Client
 from practice.pages import StaffRequest, client_of, record_of, staff_page
 from practice.views.clients import back_to
 
+FLAGGED = _("A safety flag is open, and who is on call is told. Stay with them.")
+
 
 class FillForm(HereForm):
     how = forms.ChoiceField(
@@ -89,10 +91,27 @@ def _frame(sitting: Intake, client: Client) -> dict[str, Any]:
 @staff_page(Permission.FILL_IN)
 def fill_in_page(request: StaffRequest, pk: UUID, intake: UUID, page: str) -> HttpResponse:
     client, sitting = client_of(request, pk), _sitting(request, pk, intake)
-    if sitting.submitted_at is not None:
+    if sitting.submitted_at is not None and request.method != "POST":
         return redirect("intake_read", pk, sitting.pk)
     here = Sitting(Link(sitting.invitation, sitting, False, False, request.practice), page, request.user)
-    if here.page.kind == "agreement" or not here.is_shown:
+    try:
+        return _late(request, here) if sitting.submitted_at is not None else _page(request, here, client)
+    except NotNow:  # handed in before, in another window
+        messages.error(request, gettext("These forms were handed in already. This answer was not added to them."))
+        return redirect("intake_read", pk, sitting.pk)
+
+
+def _late(request: StaffRequest, here: Sitting) -> HttpResponse:
+    """What a second window says after the forms were handed in: a safety sign raises its flag, no more is taken."""
+    form = form_of(here, data=request.POST) if here.page.safety and here.takes else None
+    here.keep(form.answer() if form is not None and form.is_valid() else None)
+    messages.warning(request, FLAGGED)
+    return redirect("intake_read", here.intake.client_id, here.intake.pk)
+
+
+def _page(request: StaffRequest, here: Sitting, client: Client) -> HttpResponse:
+    pk, sitting, page = client.pk, here.intake, here.page.slug
+    if here.page.kind == "agreement" or not (here.takes if request.method == "POST" else here.is_shown):
         return redirect("fill_in_check", pk, sitting.pk)
     if request.method != "POST":
         audit.seen(request, client, "intake", sitting)
@@ -103,7 +122,7 @@ def fill_in_page(request: StaffRequest, pk: UUID, intake: UUID, page: str) -> Ht
         return _show(request, here, form, client, status=400)
     new_rules = here.keep(None, skipped=True) if skips else here.keep(form.answer())
     if new_rules:
-        messages.warning(request, gettext("A safety flag is open, and who is on call is told. Stay with them."))
+        messages.warning(request, FLAGGED)
     if "add" in request.POST:
         return redirect(reverse("fill_in_page", args=[pk, sitting.pk, page]) + "?add=1#rows-end")
     following = _next(sitting, request, after=page)

@@ -46,11 +46,17 @@ class Sitting:
 
     def _pages(self) -> list[Page]:
         world = actions.world(self.practice, self.alert, self.packet, self.at)
+        self.closed = world.closed
         return flow.pages(self.packet, self.replies, world)
 
     @property
     def is_shown(self) -> bool:
         return self.page in self.shown
+
+    @property
+    def takes(self) -> bool:
+        """Whether an answer is heard: of a safety question, too, that stood there when its permission ended."""
+        return self.is_shown or (self.page.safety and self.page.instrument in self.closed)
 
     def keep(self, value: Any, *, skipped: bool = False) -> set[str]:
         """Save; return the ids of the safety rules that this answer newly fired."""
@@ -87,13 +93,13 @@ def my_page(request: HttpRequest, page: str) -> HttpResponse:
 
 def _late(request: HttpRequest, here: Sitting) -> HttpResponse:
     """What a second window says after the answers were sent: a safety sign raises its flag, nothing else is taken."""
-    form = form_of(here, data=request.POST) if here.page.safety and here.is_shown else None
+    form = form_of(here, data=request.POST) if here.page.safety and here.takes else None
     here.keep(form.answer() if form is not None and form.is_valid() else None)
     return _support(here)
 
 
 def _answer(request: HttpRequest, here: Sitting) -> HttpResponse:
-    if not here.is_shown:
+    if not (here.takes if request.method == "POST" else here.is_shown):
         return onward(here)
     if (chosen := request.POST.get("speak")) in CODES:
         return _switch(request, here, chosen)
@@ -213,7 +219,7 @@ def my_save(request: HttpRequest, page: str) -> HttpResponse:
     if link.intake is None or link.receipt:
         return HttpResponse(status=409)
     here = Sitting(link, page)
-    if here.page.kind == "agreement" or not here.is_shown:
+    if here.page.kind == "agreement" or not here.takes:
         return HttpResponse(status=409)
     form = form_of(here, data=request.POST, draft=True)
     if not form.is_valid():

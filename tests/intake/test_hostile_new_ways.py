@@ -5,11 +5,16 @@ from typing import Any
 
 import pytest
 from django.test import Client as Browser
+from django.urls import reverse
 
-from intake import actions, issuing, pieces
+from intake import actions, behalf, flow, issuing, pieces
+from intake.models import Intake
+from practice import instruments
 from practice.models import Alert, Client, User
+from tests.brought import published
+from tests.conftest import send
 from tests.factories import NOW
-from tests.intake.conftest import Phone
+from tests.intake.conftest import Phone, text_of
 
 As = Callable[[User], Browser]
 pytestmark = pytest.mark.usefixtures("clock")
@@ -48,3 +53,52 @@ def test_each_answer_of_the_asq_raises_its_flag_at_once(
             phone.say(f"asq--{item}", value)
     found = Alert.objects.filter(source_id=phone.sitting.pk)
     assert [(alert.severity, alert.rule_ids) for alert in found] == wanted
+
+
+# --- Entered by staff ------------------------------------------------------------------------------------------------
+
+
+def enters(browser: Browser, sitting: Intake, page: str, answer: str) -> Any:
+    return send(browser, reverse("fill_in_page", args=[sitting.client_id, sitting.pk, page]), {"answer": answer})
+
+
+def test_safety_sign_that_staff_enter_after_handing_in_raises_its_flag(
+    sam: Client, maya: User, on_call: User, as_user: As
+) -> None:
+    """Law 1: a second window of the person who writes it down loses no safety answer."""
+    browser = as_user(maya)
+    sitting = behalf.begin(by=maya, client=sam, key="check-in", how="phone", at=NOW)
+    enters(browser, sitting, "phq-9--9", "0")
+    assert behalf.hand_in(by=maya, sitting=sitting, at=NOW) is None
+    answer = enters(browser, sitting, "phq-9--9", "2")
+    assert answer["Location"] == reverse("intake_read", args=[sam.pk, sitting.pk])
+    assert [(flag.client, flag.severity) for flag in Alert.objects.filter(source_id=sitting.pk)] == [(sam, "urgent")]
+    assert "who is on call is told" in text_of(browser.get(answer["Location"]))
+    again = enters(browser, sitting, "phq-9--1", "1")
+    assert "handed in already. This answer was not added" in text_of(browser.get(again["Location"]))
+    assert flow.value_of(actions.replies_of(sitting), "phq-9--9") == 0
+
+
+# --- A brought instrument whose permission ends ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["press", "script", "staff"])
+def test_suicide_answer_on_the_screen_when_the_permission_ends_is_kept(
+    way: str, sam: Client, rosa: User, maya: User, on_call: User, as_user: As
+) -> None:
+    """Law 1: nobody is asked from then on, but what was asked before and is answered now is heard."""
+    published(rosa, "qids-sr16")
+    if way == "staff":
+        sitting = behalf.begin(by=maya, client=sam, key="qids-sr16", how="room", at=NOW)
+    else:
+        phone = Phone(actions.invite(by=maya, client=sam, key="qids-sr16", at=NOW)).start()
+        sitting = phone.sitting
+    instruments.end_permission(by=rosa, key="qids-sr16", words="Taken back", at=NOW)
+    if way == "staff":
+        enters(as_user(maya), sitting, "qids-sr16--12", "2")
+    elif way == "press":
+        assert phone.say("qids-sr16--12", "2").url == "/my/support/"
+    else:
+        assert phone.post("/my/save/qids-sr16--12/", {"answer": "2"}).status_code == 204
+    assert flow.value_of(actions.replies_of(sitting), "qids-sr16--12") == 2
+    assert Alert.objects.get(source_id=sitting.pk).severity == "urgent"
