@@ -120,7 +120,7 @@ def _become_one(kept: Client, former: Client, take: Collection[str]) -> dict[str
     """Give the kept row what is true of both, and of what differs the more careful. Returns before and since."""
     made: dict[str, Any] = {name: getattr(former, name) for name in CHOSEN if name in take and getattr(former, name)}
     made |= {
-        "reach": careful_reach(kept.reach, former.reach),
+        "reach": _private_still(careful_reach(kept.reach, former.reach), kept, former, made),
         "contacts": _contacts(kept.contacts or [], former.contacts or []),
         "allergies": "\n".join(dict.fromkeys(filter(None, (kept.allergies, former.allergies)))),
         "diagnoses": _together(kept.diagnoses or [], former.diagnoses or []),
@@ -151,6 +151,18 @@ def careful_reach(one: dict[str, Any] | None, other: dict[str, Any] | None) -> d
         else:
             found[key] = "\n".join(dict.fromkeys(str(value) for value in said if value))
     return found
+
+
+def _private_still(reach: dict[str, Any], kept: Client, former: Client, made: Collection[str]) -> dict[str, Any]:
+    """The same; but codes go only to a number or mailbox that was itself said to be read by nobody else."""
+    ours, theirs = ((each.reach or {}).get("private", []) for each in (kept, former))
+    private = []
+    for way in reach.get("private", []):
+        column = "email" if way == "email" else "phone"
+        is_same = getattr(kept, column) == getattr(former, column)
+        if way in (ours + theirs if is_same else theirs if column in made else ours):
+            private.append(way)
+    return reach | {"private": private} if "private" in reach else reach
 
 
 def _contacts(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> list[dict[str, Any]]:
