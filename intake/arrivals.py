@@ -8,6 +8,7 @@ import hmac
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from practice import alike as matching
 from practice import audit, coverage, handover, notices
 from practice.access import Permission, Role
 from practice.actions import NotNow, admit
-from practice.models import Client, Practice, PublicPages, Site, Task, User
+from practice.models import Client, Practice, PublicPages, SentForm, Site, Task, User
 from practice.sealed import blind
 
 PACKET = "intake"
@@ -94,10 +95,11 @@ def begin(*, said: Mapping[str, str], language: str, origin: str, at: datetime) 
 def send_code(*, arrival: Arrival, at: datetime) -> bool:
     """Send a code, never twice within a minute. The visitor is told the same whether one went out or not."""
     row = Arrival.objects.select_for_update(of=("self",)).get(pk=arrival.pk)
-    to_them = Arrival.objects.filter(address_index=row.address_index, code_sent_at__gt=at - DAY)
-    if row.client_id is not None or row.tries >= TRIES or to_them.count() - bool(row.code_sent_at) >= MOST_CODES:
+    if row.client_id is not None or row.tries >= TRIES:
         return False
     if row.code_sent_at is not None and row.code_sent_at > at - AGAIN_AFTER:
+        return False
+    if not any(_takes(f"arrival_code|{row.address_index}|{at:%Y-%m-%d}|{n}", at) for n in range(MOST_CODES)):
         return False
     code = f"{secrets.randbelow(10**6):06d}"
     row.code_digest, row.code_sent_at, row.code_expires_at = _digest(row.pk, code), at, at + CODE_LIFE
@@ -105,6 +107,12 @@ def send_code(*, arrival: Arrival, at: datetime) -> bool:
     notices.tell_stranger(row.address, "code", channel=row.channel, language=row.language, code=code)
     audit.record("arrival.code_sent", by=None, target=row, at=at, channel=row.channel)
     return True
+
+
+def _takes(key: str, at: datetime) -> bool:
+    """Whether this was free until now: one of the codes that an address gets in a day, whoever asks for it."""
+    made = {"path": "begin_code", "at": at}
+    return bool(SentForm.objects.get_or_create(key=sha256(key.encode()).hexdigest(), defaults=made)[1])
 
 
 def _digest(pk: UUID, code: str) -> str:
@@ -130,7 +138,7 @@ def confirm(*, arrival: Arrival, code: str, at: datetime) -> Invitation | None:
     row = Arrival.objects.select_for_update(of=("self",)).get(pk=arrival.pk)
     live = row.code_expires_at is not None and at < row.code_expires_at and row.tries < TRIES
     if not (live and hmac.compare_digest(row.code_digest, _digest(row.pk, code[:40]))):
-        if row.client_id is None and row.tries < TRIES:
+        if row.tries < TRIES:
             Arrival.objects.filter(pk=row.pk).update(tries=row.tries + 1)
         audit.record("arrival.wrong_code", by=None, target=row, at=at, outcome="refused")
         return None

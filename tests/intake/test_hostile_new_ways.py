@@ -1,16 +1,18 @@
 """The new ways in, attacked: entered by staff, begun by oneself, own packets, brought instruments, pauses, texts."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 
-from intake import actions, behalf, flow, issuing, pieces
+from intake import actions, arrivals, behalf, flow, issuing, pieces
 from intake.models import Intake
+from intake.models.packets import TRIES
 from practice import instruments
-from practice.models import Alert, Client, User
+from practice.models import Alert, Client, Notice, PublicPages, Site, User
 from tests.brought import published
 from tests.conftest import send
 from tests.factories import NOW
@@ -18,6 +20,11 @@ from tests.intake.conftest import Phone, text_of
 
 As = Callable[[User], Browser]
 pytestmark = pytest.mark.usefixtures("clock")
+
+
+@pytest.fixture
+def pages(north: Site, on_call: User) -> PublicPages:
+    return PublicPages.objects.create(pk=1, starts_open=True, starts_site=north)
 
 
 # --- The ASQ in a packet of the practice's own -----------------------------------------------------------------------
@@ -102,3 +109,26 @@ def test_suicide_answer_on_the_screen_when_the_permission_ends_is_kept(
         assert phone.post("/my/save/qids-sr16--12/", {"answer": "2"}).status_code == 204
     assert flow.value_of(actions.replies_of(sitting), "qids-sr16--12") == 2
     assert Alert.objects.get(source_id=sitting.pk).severity == "urgent"
+
+
+# --- Begun by oneself ------------------------------------------------------------------------------------------------
+
+NOOR = {"name": "Noor Vale", "birth_date": "1991-03-08", "channel": "sms", "address": "+1 202 555 0177"}
+
+
+def test_nobody_is_pestered_with_codes_by_pressing_again(pages: PublicPages) -> None:
+    """Security check 25: a day of pressing, from one browser or several, is four messages to one phone."""
+    row = arrivals.begin(said=NOOR, language="en", origin="192.0.2.7", at=NOW)
+    for minute in range(1, 60):
+        arrivals.send_code(arrival=row, at=NOW + timedelta(minutes=minute))
+    other = arrivals.begin(said=NOOR, language="en", origin="198.51.100.4", at=NOW + timedelta(hours=2))
+    assert (other.code_sent_at, Notice.objects.filter(template="code").count()) == (None, arrivals.MOST_CODES)
+
+
+def test_code_is_not_guessed_in_a_second_browser_once_it_was_used(pages: PublicPages) -> None:
+    row = arrivals.begin(said=NOOR, language="en", origin="192.0.2.7", at=NOW)
+    code = (Notice.objects.get(template="code").words or {})["code"]
+    assert arrivals.confirm(arrival=row, code=code, at=NOW) is not None
+    for _ in range(TRIES):
+        assert arrivals.confirm(arrival=row, code="x", at=NOW) is None
+    assert arrivals.confirm(arrival=row, code=code, at=NOW) is None
