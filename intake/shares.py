@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext
 
 from intake.models import Assessment, SharedScores
@@ -32,9 +33,10 @@ def shareable(client: Client) -> list[Instrument]:
     )
 
 
-def rows_of(client: Client, instrument: str, first_on: date, last_on: date) -> list[Assessment]:
-    """The assessments of these days, oldest first."""
+def rows_of(client: Client, instrument: str, first_on: date, last_on: date, at: datetime) -> list[Assessment]:
+    """The assessments of these days that were there at this moment, oldest first."""
     found = client.assessments.filter(instrument=instrument, taken_on__gte=first_on, taken_on__lte=last_on)
+    found = found.filter(Q(imported_at=None) | Q(imported_at__lte=at), taken_at__lte=at)
     return list(found.defer("answers").order_by("taken_at"))
 
 
@@ -62,7 +64,7 @@ def share(
         raise NotNow(gettext("The last day cannot lie ahead: you share what you have seen."))
     if instrument not in {each.key for each in shareable(client)}:
         raise NotNow(gettext("Choose one of the measures."))
-    if not any(row.total is not None for row in rows_of(client, instrument, first_on, last_on)):
+    if not any(row.total is not None for row in rows_of(client, instrument, first_on, last_on, at)):
         raise NotNow(gettext("There is no total in these days. Choose other days."))
     client.shared_scores.filter(instrument=instrument, ended_at=None).update(ended_at=at, ended_by=by)
     row = SharedScores(

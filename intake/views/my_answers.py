@@ -26,6 +26,7 @@ from practice import audit
 from practice.charts import Point, Size, trend
 from practice.charts.drawing import number
 from practice.clinical import brought
+from practice.clinical.instrument import load
 from practice.models import Client
 from practice.templatetags.ui import full_day
 
@@ -120,11 +121,11 @@ def told(sitting: Intake, link: Link) -> list[tuple[str, list[dict[str, Any]]]]:
 
 def card(shared: SharedScores) -> dict[str, Any]:
     """What the client sees of one shared measure; staff see the same before they let it stand."""
-    rows = shares.rows_of(shared.client, shared.instrument, shared.first_on, shared.last_on)
+    rows = shares.rows_of(shared.client, shared.instrument, shared.first_on, shared.last_on, shared.shared_at)
     known = [(row.taken_on, float(row.total)) for row in rows if row.total is not None]
-    definition = rows[-1].definition
+    definition = rows[-1].definition if rows else load(shared.instrument)  # two records that were merged, and are not
     name = str(NAMES.get(definition.domain, OTHER))
-    words = went(known, float(definition.scoring["maximum"]), definition.higher_is_better)
+    words = went(known, float(definition.scoring["maximum"]), definition.higher_is_better) if known else []
     return {
         "shared": shared,
         "name": name,

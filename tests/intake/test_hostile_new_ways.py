@@ -1,21 +1,24 @@
 """The new ways in, attacked: entered by staff, begun by oneself, own packets, brought instruments, pauses, texts."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 
-from intake import actions, arrivals, behalf, flow, issuing, pieces
-from intake.models import Intake
+from intake import actions, arrivals, behalf, flow, issuing, pieces, shares
+from intake.models import Assessment, Intake
 from intake.models.packets import TRIES
+from intake.views import my_answers
 from practice import instruments
 from practice.models import Alert, Client, Notice, PublicPages, Site, User
+from tests import factories, sittings
 from tests.brought import published
 from tests.conftest import send
 from tests.factories import NOW
+from tests.homes import at_home
 from tests.intake.conftest import Phone, text_of
 
 As = Callable[[User], Browser]
@@ -132,3 +135,37 @@ def test_code_is_not_guessed_in_a_second_browser_once_it_was_used(pages: PublicP
     for _ in range(TRIES):
         assert arrivals.confirm(arrival=row, code="x", at=NOW) is None
     assert arrivals.confirm(arrival=row, code=code, at=NOW) is None
+
+
+# --- Shared numbers --------------------------------------------------------------------------------------------------
+
+
+def took(sam: Client, total: int, at: datetime, **fields: Any) -> None:
+    row = sittings.sitting(sam, at, packet="check-in")
+    sittings.answered(row, at, **{"phq-9--1": 1})
+    sittings.assessed(row, "phq-9", sittings.phq9_of(total, 0))
+    Assessment.objects.filter(intake=row).update(**fields)
+
+
+def test_number_of_the_same_day_waits_until_it_is_shared(sam: Client, maya: User, clock: Any) -> None:
+    """Law 2: nobody is shown a score that no clinician chose to show, be it of today, or imported for an older day."""
+    took(sam, 11, NOW - timedelta(weeks=3))
+    first_on, today = date(2026, 10, 1), date(2026, 11, 19)
+    row = shares.share(
+        by=maya, client=sam, instrument="phq-9", first_on=first_on, last_on=today, words="Lighter.", at=NOW
+    )
+    took(sam, 24, NOW + timedelta(hours=1))
+    took(sam, 23, NOW - timedelta(weeks=1), imported_at=NOW + timedelta(hours=1))
+    clock.shift(timedelta(hours=2))
+    page = text_of(at_home(sam).get("/my/answers/"))
+    assert ("your answers came to 11." in page, "24" in page, "23 on" in page) == (True, False, False)
+    assert my_answers.card(row)["words"][0] == "On Oct 29, 2026 your answers came to 11."
+
+
+def test_shared_number_that_went_back_to_another_record_shows_nothing(sam: Client, maya: User) -> None:
+    took(sam, 11, NOW - timedelta(weeks=3))
+    shares.share(by=maya, client=sam, instrument="phq-9", first_on=date(2026, 10, 1), last_on=date(2026, 11, 19),
+                 words="Lighter.", at=NOW)  # fmt: skip
+    Assessment.objects.update(client=factories.client(maya, "Noor Vale"))  # what undoing a merge does
+    page = at_home(sam).get("/my/answers/")
+    assert (page.status_code, "came to" in text_of(page)) == (200, False)
