@@ -50,7 +50,9 @@ def _first(key: str, at: datetime) -> bool:
     """Whether this is the first of its kind; rows of two days are tidied away with the keys of forms."""
     try:
         with transaction.atomic():
-            SentForm.objects.create(key=sha256(key.encode()).hexdigest(), path="texts_in", at=at)
+            SentForm.objects.create(
+                key=sha256(key.encode(errors="backslashreplace")).hexdigest(), path="texts_in", at=at
+            )
     except IntegrityError:
         return False
     return True
