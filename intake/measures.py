@@ -151,7 +151,7 @@ def start_interim(*, by: User | None, client: Client, subject_id: UUID, at: date
     if current is not None:
         return current
     stop_interim(by=by, client=client, at=at)
-    return plan(
+    row = plan(
         client,
         CHECK_IN,
         Why.INTERIM,
@@ -162,6 +162,9 @@ def start_interim(*, by: User | None, client: Client, subject_id: UUID, at: date
         at=at,
         by=by,
     )
+    if (pause := pauses.holding(row, at)) is not None:
+        pauses.tell_once(row, pause, at)
+    return row
 
 
 def stop_interim(*, by: User | None, client: Client, at: datetime, subject_id: UUID | None = None) -> int:
@@ -294,6 +297,8 @@ def _pass_over(row: Measure, pause: Pause | None, at: datetime) -> None:
     audit.record("measure.passed_over", by=None, client=row.client, target=row, at=at, why=row.why)
     if pause is not None and row.why != Why.SCHEDULE:
         Task.open(row.client, "todo", at=at, subject_id=pause.pk, owner=row.client.therapist, reason="pause_holds")
+        if row.watched:
+            pauses.tell_once(row, pause, at)
     _plan_next(row, at)
 
 

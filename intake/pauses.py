@@ -112,8 +112,15 @@ def pause(*, by: Client, weeks: int | None, words: str, checks_too: bool, at: da
     reason = "pause_flag" if flagged else "pause"
     Task.open(client, "todo", at=at, subject_id=row.pk, owner=client.therapist, due_at=at, reason=reason)
     for measure in held:
-        _tell(measure, row, at)
+        tell_once(measure, row, at)
     return row
+
+
+def tell_once(measure: Measure, row: Pause, at: datetime) -> None:
+    """Tell a person that these check-ins do not come: once for each decision, also of one made during the pause."""
+    same = Measure.objects.filter(client=row.client_id, subject_id=measure.subject_id).values("pk")
+    if not Alert.objects.filter(source=Alert.Source.INTERIM, source_id__in=same, opened_at__gte=row.at).exists():
+        _tell(measure, row, at)
 
 
 def _tell(measure: Measure, row: Pause, at: datetime) -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 
-from intake import actions, arrivals, behalf, flow, issuing, pieces, shares
-from intake.models import Assessment, Intake
+from intake import actions, arrivals, behalf, flow, issuing, measures, pauses, pieces, shares
+from intake.models import Assessment, Intake, Measure
 from intake.models.packets import TRIES
 from intake.views import my_answers
 from practice import instruments
@@ -169,3 +170,32 @@ def test_shared_number_that_went_back_to_another_record_shows_nothing(sam: Clien
     Assessment.objects.update(client=factories.client(maya, "Noor Vale"))  # what undoing a merge does
     page = at_home(sam).get("/my/answers/")
     assert (page.status_code, "came to" in text_of(page)) == (200, False)
+
+
+# --- Pauses ----------------------------------------------------------------------------------------------------------
+
+
+def test_check_ins_of_a_later_decision_are_not_held_without_a_word(sam: Client, maya: User, on_call: User) -> None:
+    """Law 1: the client paused what there was; a person hears of each decision whose check-ins do not come, once."""
+    first, second = uuid4(), uuid4()
+    measures.start_interim(by=maya, client=sam, subject_id=first, at=NOW)
+    pauses.pause(by=sam, weeks=None, words="", checks_too=True, at=NOW)
+    assert Alert.objects.filter(client=sam).count() == 1
+    later = NOW + timedelta(days=40)
+    measures.start_interim(by=maya, client=sam, subject_id=second, at=later)
+    assert list(Alert.objects.filter(client=sam).order_by("opened_at").values_list("opened_at", flat=True)) == [
+        NOW, later,
+    ]  # fmt: skip
+    for days in (3, 6, 9):
+        assert measures.send_due(at=later + timedelta(days=days, hours=1)) == 0
+    assert Alert.objects.filter(client=sam).count() == 2
+
+
+def test_check_ins_that_come_into_a_pause_by_a_merge_are_told(sam: Client, maya: User, on_call: User) -> None:
+    measures.start_interim(by=maya, client=sam, subject_id=uuid4(), at=NOW)
+    pauses.pause(by=sam, weeks=None, words="", checks_too=True, at=NOW)
+    other = factories.client(maya, "Sam Whitehorse", email="s@example.net")
+    moved = measures.start_interim(by=maya, client=other, subject_id=uuid4(), at=NOW)
+    Measure.objects.filter(pk=moved.pk).update(client=sam)
+    assert measures.send_due(at=NOW + timedelta(days=3, hours=1)) == 0
+    assert Alert.objects.filter(client=sam, source_id=moved.pk).count() == 1
