@@ -88,7 +88,7 @@ def page_of_item(instrument: Instrument, item: Item, row: Mapping[str, Any], sec
             Field(
                 key="answer",
                 label=item.text,
-                type="choice" if item.options else "number",
+                type="choice" if item.options else "words" if item.type == "text" else "number",
                 hint=hint,
                 choices=tuple(Choice(option.code, option.label) for option in item.options),
                 minimum=item.minimum,

@@ -199,3 +199,16 @@ def test_check_ins_that_come_into_a_pause_by_a_merge_are_told(sam: Client, maya:
     Measure.objects.filter(pk=moved.pk).update(client=sam)
     assert measures.send_due(at=NOW + timedelta(days=3, hours=1)) == 0
     assert Alert.objects.filter(client=sam, source_id=moved.pk).count() == 1
+
+
+def test_how_and_when_of_the_asq_is_taken_in_words(rosa: User, maya: User, sam: Client, on_call: User) -> None:
+    phone = asked_asq(rosa, maya, sam)
+    for item in ("1", "2", "3", "4"):
+        phone.say(f"asq--{item}", "1")
+    assert phone.say("asq--detail", "Pills, two years ago").status_code == 303
+    assert phone.saved("asq--detail") == "Pills, two years ago"
+    phone.say("asq--5", "0")
+    for n in ("1", "2", "3", "4", "5", "6", "6r"):
+        phone.say(f"cssrs-screener-recent--{n}", "0")
+    assert phone.post("/my/send/").url == "/my/done/"
+    assert Assessment.objects.get(instrument="asq").level == "non_acute_positive"
