@@ -124,6 +124,7 @@ ACTS: dict[str, Callable[[HttpRequest, TrustedPerson, datetime], str]] = {
     "send": _send,
     "end": _end,
 }
+LETS_IN = ("let_go", "send")  # not for who has the chart for a while, on call or in an emergency
 
 
 def _acted(request: StaffRequest, client: Client, act: str, at: datetime) -> HttpResponse:
@@ -133,6 +134,8 @@ def _acted(request: StaffRequest, client: Client, act: str, at: datetime) -> Htt
         raise Http404 from fault
     if act not in ACTS:
         raise Http404
+    if act in LETS_IN:
+        Client.objects.get_for(request.user, Permission.DECIDE, client.pk)
     try:
         with transaction.atomic():
             messages.success(request, ACTS[act](request, found, at))
