@@ -86,6 +86,7 @@ DUE: dict[str, Words] = {
     "release": _("Release"),
     "record_copy": _("Copy"),
     "message": _("Message"),
+    "medicines": _("Medication list"),
     "assign": _("Therapist"),
 }
 ERRANDS: dict[str, Words] = {
@@ -273,6 +274,7 @@ REASONS: dict[str, Reason] = {
     "unfinished": _unfinished,
     "booster": _booster,
     "quiet": _quiet,
+    "medicines": lambda facts, opened: [gettext("Sent a medication list {day}.").format(day=day(opened))],
     "assign": lambda facts, opened: [
         gettext("Began the forms by themselves {day}. They have no therapist yet.").format(day=day(opened))
     ],

@@ -6,6 +6,7 @@ from .assessments import Assessment
 from .consents import Signature
 from .kiosk import KioskTry
 from .measures import Measure
+from .medicines import MedicinePage
 from .messages import Message, MessageDraft, Opening
 from .own_packets import PacketDraft, PacketStart, PacketVersion
 from .packets import Answer, Intake, Invitation
@@ -23,6 +24,7 @@ __all__ = [
     "KioskTry",
     "Look",
     "Measure",
+    "MedicinePage",
     "Message",
     "MessageDraft",
     "Opening",

@@ -8,8 +8,8 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import get_language, gettext
 
-from intake import actions, editions, flow, signs
-from intake.doors import Link, autosave, keeping_page, see_other, show
+from intake import actions, editions, flow, medicines, signs
+from intake.doors import Link, autosave, is_here, keeping_page, see_other, show
 from intake.forms import SignForm, form_for
 from intake.packet import Packet, Page
 from intake.spoken import of_text, spoken, why
@@ -109,6 +109,8 @@ def _answer(request: HttpRequest, here: Sitting) -> HttpResponse:
         return _show(request, here, form_of(here, extra=int("add" in request.GET)))
     if "skip" in request.POST and not here.page.required:
         return _after(request, here, here.keep(None, skipped=True), skipped=True)
+    if "photo" in request.POST and _takes_photos(request, here):
+        return _to_photos(request, here)
     form = form_of(here, data=request.POST, draft="add" in request.POST)
     if not form.is_valid():
         return _show(request, here, form)
@@ -129,6 +131,21 @@ def _switch(request: HttpRequest, here: Sitting, chosen: str) -> HttpResponse:
             elif (value := form.answer()) is not None:  # an answer is changed by the switch, never taken out
                 here.keep(value)
     return language.switch(request, response, here.link.client, chosen)
+
+
+def _takes_photos(request: HttpRequest, here: Sitting) -> bool:
+    """Whether a photo of a list may be sent beside this question: never from a device of the practice."""
+    return here.page.slug == medicines.QUESTION and here.page.kind == "rows" and not is_here(request)
+
+
+def _to_photos(request: HttpRequest, here: Sitting) -> HttpResponse:
+    """Keep what stands on the page as a draft, then on to the page that takes photos."""
+    form = form_of(here, data=request.POST, draft=True)
+    if not form.is_valid():
+        return _show(request, here, form)
+    if (value := form.answer()) is not None or here.page.slug in here.replies:
+        here.keep(value)
+    return see_other("my_form_medicines")
 
 
 def form_of(here: Sitting, **how: Any) -> Any:
@@ -159,6 +176,7 @@ def _show(request: HttpRequest, here: Sitting, form: Any) -> HttpResponse:
     page = here.page
     reply = here.replies.get(page.slug)
     writes = any(each.type == "words" for each in page.fields)
+    photos = _takes_photos(request, here)
     return show(
         request,
         "intake/question.html",
@@ -171,6 +189,8 @@ def _show(request: HttpRequest, here: Sitting, form: Any) -> HttpResponse:
             "calls_nobody": here.practice.answer_calls_nobody,
             "everyone": page.instrument != CSSRS or here.practice.screen_everyone,
             "writes": writes,
+            "photos": photos,
+            "photos_here": medicines.waiting(here.link.client).count() if photos else 0,
             "read_by": coverage.read_by(here.at, here.practice, here.link.client.therapist) if writes else None,
             "until": here.link.invitation.expires_at,
         },

@@ -78,6 +78,7 @@ KINDS: dict[str, Kind] = {
     "todo": Kind(WEEK, "quiet", "list-checks", _("To do"), _("Open"), "chart"),
     "quiet": Kind(WEEK, "quiet", "clock", _("Quiet client"), _("Get in touch"), "chart"),
     "assign": Kind(NOW, "watch", "user-plus", _("New, nobody's yet"), _("Choose a therapist"), "arrival"),
+    "medicines": Kind(WEEK, "watch", "pill", _("Medication list sent"), _("Type it"), "chart"),
 }
 
 

@@ -78,6 +78,7 @@ DONE_WORDS = {
     "release": _("Release looked after"),
     "record_copy": _("Copy of the record given"),
     "message": _("Message looked after"),
+    "medicines": _("Medication list typed"),
 }
 REPLACED = _("Suggestion replaced by a newer one")  # nobody reviewed it
 TOLD_ON_CHART = {
@@ -89,6 +90,10 @@ TOLD_ON_CHART = {
 
 # What the audit trail says, in words. An action that is not here shows its code.
 ACTION_WORDS = {
+    "medicines.sent": _("Sent a page of a medication list"),
+    "medicines.typed": _("Noted that a medication list is typed"),
+    "read.medicine_page": _("Took a page of a medication list as a file"),
+    "read.my_medicines": _("Opened the page of their medication list"),
     "message.sent": _("Wrote to their therapist"),
     "message.answered": _("Wrote to the client"),
     "message.opened": _("Opened messages"),

@@ -48,6 +48,7 @@ HELD: tuple[tuple[str, str | Promise, Q | None], ...] = (
     ("intake.Assessment", _("Assessments"), None),
     ("intake.Signature", _("Agreements signed"), None),
     ("intake.Message", _("Messages"), None),
+    ("intake.MedicinePage", _("Pages of medication lists"), None),
     ("referrals.Decision", _("Decisions"), None),
     ("referrals.Referral", _("Referrals"), Q(closed_at=None)),
     ("referrals.Release", _("Releases of information"), Q(signed_at__isnull=False, revoked_at=None)),

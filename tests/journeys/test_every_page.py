@@ -63,6 +63,7 @@ NO_PAGE = {
     "feed",
     "client_access_file",
     "instrument_file",
+    "medicine_page",
 }
 HTML_KB = {"client": 8, "staff": 20}
 CSS_KB = {"client": 6, "staff": 10}

@@ -20,6 +20,7 @@ from intake.models import (
     Assessment,
     Intake,
     Invitation,
+    MedicinePage,
     PacketDraft,
     PacketStart,
     PacketVersion,
@@ -278,6 +279,12 @@ def test_demo_has_people_whom_clients_trust(cedar: int) -> None:
         ("Jun Zhao", "support", False, 3),
         ("Ugo Ferri", "support", True, 0),
     ]
+
+
+def test_demo_has_a_medication_list_that_waits_and_one_that_was_typed(cedar: int) -> None:
+    """Feature A18."""
+    rows = MedicinePage.objects.order_by("at", "pk").values_list("kind", "typed_by__name")
+    assert list(rows) == [("image/jpeg", "Maya Torres"), ("image/jpeg", None), ("image/jpeg", None)]
 
 
 def test_demo_has_an_emergency_that_waits_and_one_that_was_reviewed(cedar: int) -> None:

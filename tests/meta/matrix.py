@@ -16,6 +16,7 @@ from intake.models import (
     Intake,
     Invitation,
     Measure,
+    MedicinePage,
     Message,
     PacketStart,
     Schedule,
@@ -146,6 +147,9 @@ def build(people: dict[str, User | None], client: Client) -> World:
     message = Message(client=client, at=now, read_by_at=now + timedelta(hours=2))
     message.words = "Message words"
     message.save()
+    medicines = MedicinePage(client=client, kind="application/pdf", size=5, sha256="0" * 64, at=now)
+    medicines.body = b"%PDF-"
+    medicines.save()
     private = PsychotherapyNote(client=client, by=maya, at=now)
     private.body = "Private thought"
     private.save()
@@ -292,6 +296,7 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "access": emergency.pk,
             "token": live.token,
             "page": "phq-9--1",
+            "medicine_page.page": medicines.pk,
             "role": "therapist",
             "invitation": invitation.pk,
             **{f"{name}.key": "check-in" for name in PACKET_PAGES},

@@ -120,7 +120,8 @@ def test_documents_and_attachments_are_files_of_it(full: Client, maya: User) -> 
     files = opened(made(maya, full))
     kept = sorted(name.split("/")[1] for name in files if name.startswith("files/"))
     assert kept == [
-        "intake-signature", "practice-safetyplan", "referrals-letter", "referrals-packet", "referrals-release",
+        "intake-medicinepage", "intake-signature", "practice-safetyplan", "referrals-letter", "referrals-packet",
+        "referrals-release",
     ]  # fmt: skip
     (letter,) = rows(files, "referrals-letter")
     assert files[letter["body"]] == b"%PDF-"

@@ -25,6 +25,7 @@ from practice.kap.demo import (
     doubling,
     enquiring,
     messaging,
+    picturing,
     referring,
     sharing,
     signing,
@@ -74,6 +75,7 @@ def tell(at: datetime) -> int:
     referring.plan(story)
     messaging.plan(story)
     sharing.plan(story)
+    picturing.plan(story)
     doubles = doubling.plan(story)
     signing.plan(story)
     bringing.plan(story)
