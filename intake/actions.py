@@ -446,6 +446,8 @@ def save_answer(
     sign that comes after it, from a second window, still raises its flag.
     """
     row = Intake.objects.select_for_update(of=("self",)).get(pk=sitting.pk)
+    if row.client_id != by.pk:  # made one record with another since this page was asked for
+        by = row.client
     replies = replies_of(row)
     said = None if skipped else value
     if row.submitted_at is not None:
@@ -672,7 +674,7 @@ def submit(*, by: Client, sitting: Intake, at: datetime, entered_by: User | None
     row = Intake.objects.select_for_update(of=("self",)).select_related("invitation").get(pk=sitting.pk)
     if row.submitted_at is not None:
         return row
-    client = Client.objects.select_for_update(of=("self",)).select_related("therapist").get(pk=by.pk)
+    client = Client.objects.select_for_update(of=("self",)).select_related("therapist").get(pk=row.client_id)
     practice, wanted, replies = Practice.get(), packet_of(row), replies_of(row)
     shown = flow.pages(wanted, replies, world(practice, alert_of(row), wanted, at))
     if any(page.kind != "agreement" or entered_by is None for page in flow.missing(shown, replies)):

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from intake import actions
+from intake.models import Assessment
 from practice import merging
-from practice.models import User
+from practice.models import Alert, Client, Task, User
 from tests import factories
 from tests.factories import NOW
 
@@ -37,3 +38,20 @@ def test_codes_go_only_to_what_was_said_to_be_private(
     merging.merge(by=rosa, kept=sam, former=double, take=take, words="Same birth date.", at=LATER)
     sam.refresh_from_db()
     assert (sam.phone, sorted(actions.private_ways(sam))) == (number, codes)
+
+
+def test_what_a_client_says_just_after_a_merge_is_the_kept_records(
+    sam: Client, omar: User, rosa: User, on_call: User
+) -> None:
+    """Law 1: the flag of a page that was asked for before the merge is opened at once by who is told of it."""
+    double = factories.client(omar, "Sam Whitehorse", email="b@example.net", phone=THEIRS)
+    sitting = actions.start(invitation=actions.invite(by=omar, client=double, key="check-in", at=NOW), at=NOW)
+    merging.merge(by=rosa, kept=sam, former=Client.objects.get(pk=double.pk), take=(), words="The same.", at=LATER)
+    page = actions.packet_of(sitting).by_slug["phq-9--9"]
+    flag = actions.save_answer(by=double, sitting=sitting, page=page, value=2, at=LATER)
+    assert flag is not None
+    assert {notice.user for notice in flag.notices.all()} >= {on_call}
+    assert Alert.objects.get().client == sam
+    actions.submit(by=double, sitting=sitting, at=LATER)
+    assert {task.client for task in Task.objects.filter(kind="new_intake")} == {sam}
+    assert set(Assessment.objects.values_list("client", flat=True)) == {sam.pk}
