@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext
 
@@ -170,22 +170,26 @@ def chase(*, at: datetime) -> int:
     """Remind of unfinished forms on days 2 and 5, then stop; after a week staff see that the form is not back.
 
     Those whose link ends before see no more reminders, and staff see it when the link ends. A pause of the client holds
-    the reminders of check-ins.
+    the reminders of check-ins. Of what was begun at the practice nobody is reminded; staff see that it is not finished.
     """
     told = 0
-    late = Invitation.objects.filter(state__in=OPEN, sent_at__lte=at - CHASE_AFTER[0], expires_at__gt=at - JUST_ENDED)
+    before = at - CHASE_AFTER[0]
+    late = Invitation.objects.filter(Q(sent_at__lte=before) | Q(sent_at=None, intake__saved_at__lte=before))
+    late = late.filter(state__in=OPEN, expires_at__gt=at - JUST_ENDED)
     late = late.exclude(packet__in=(*PAGES, SIGNING))  # agreements are asked for once; intake.resigning watches them
     for pk in list(late.exclude(client__status__in=Client.LEFT).values_list("pk", flat=True)):
         with transaction.atomic():
             row = Invitation.objects.select_for_update(of=("self",)).select_related("client").get(pk=pk)
-            if row.state not in OPEN or row.sent_at is None:
+            if row.state not in OPEN:
                 continue
             if _has_nothing_left(row, at):
                 withdraw(by=None, invitation=row, at=at)
                 continue
-            age, sent = at - row.sent_at, row.reminders
+            age, sent = at - (row.sent_at or row.created_at), row.reminders
             ended = row.expires_at <= at
-            due = 0 if ended or _is_paused(row, at) else sum(age >= after for after in CHASE_AFTER)
+            due = (
+                0 if ended or row.sent_at is None or _is_paused(row, at) else sum(age >= after for after in CHASE_AFTER)
+            )
             if sent < due:
                 row.reminders, row.reminded_at = due, at
                 row.save(update_fields=["reminders", "reminded_at"])

@@ -9,12 +9,12 @@ import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 
-from intake import actions, arrivals, behalf, flow, issuing, measures, pauses, pieces, shares
+from intake import actions, arrivals, behalf, flow, handing, issuing, measures, pauses, pieces, shares
 from intake.models import Assessment, Intake, Measure
 from intake.models.packets import TRIES
 from intake.views import my_answers
 from practice import instruments
-from practice.models import Alert, Client, Notice, PublicPages, Site, User
+from practice.models import Alert, Client, Notice, PublicPages, Site, Task, User
 from tests import factories, sittings
 from tests.brought import published
 from tests.conftest import send
@@ -88,6 +88,27 @@ def test_safety_sign_that_staff_enter_after_handing_in_raises_its_flag(
     again = enters(browser, sitting, "phq-9--1", "1")
     assert "handed in already. This answer was not added" in text_of(browser.get(again["Location"]))
     assert flow.value_of(actions.replies_of(sitting), "phq-9--9") == 0
+
+
+@pytest.mark.parametrize("way", ["device", "staff"])
+def test_form_begun_at_the_practice_and_left_is_shown_to_staff(
+    way: str, sam: Client, maya: User, on_call: User, as_user: As
+) -> None:
+    """Law 1: of a form that stops before its safety question somebody hears, also where no message went out."""
+    if way == "staff":
+        sitting = behalf.begin(by=maya, client=sam, key="check-in", how="phone", at=NOW)
+        enters(as_user(maya), sitting, "phq-9--1", "3")
+    else:
+        phone = Phone(handing.prepare(by=maya, client=sam, key="check-in", at=NOW)).start()
+        phone.say("phq-9--1", "3")
+    before = Notice.objects.count()
+    for days in (2, 5, 6):
+        assert actions.chase(at=NOW + timedelta(days=days)) == 0
+    assert Task.objects.filter(client=sam, kind="unfinished").count() == 0
+    for _ in range(2):
+        actions.chase(at=NOW + timedelta(days=7))
+    assert Task.objects.filter(client=sam, kind="unfinished", done_at=None).count() == 1
+    assert Notice.objects.count() == before
 
 
 # --- A brought instrument whose permission ends ----------------------------------------------------------------------
