@@ -214,7 +214,7 @@ def refuse_broken(data: Data) -> Data:
 
 def problems(data: Data) -> list[str]:
     """What stands against using these rows, in sentences; [] when nothing does."""
-    return [*_late_safety(data), *_without_screen(data), *_without_cause(data), *_changed(data)]
+    return [*_late_safety(data), *_held_safety(data), *_without_screen(data), *_without_cause(data), *_changed(data)]
 
 
 def missing(data: Data) -> list[str]:
@@ -247,6 +247,18 @@ def _late_safety(data: Data) -> list[str]:
                 before = set(now[: now.index(name)]) & set(shipped)
                 if before - set(shipped[: shipped.index(name)]):
                     return [gettext("A safety question is never asked later than Waymark asks it.")]
+    return []
+
+
+def _held_safety(data: Data) -> list[str]:
+    """Nobody has to answer a question of the practice's before they come to a safety question."""
+    must = {fixed.name(row) for row in _shipped(data) if row.get("required")}
+    asked = _asked(data)
+    last = max((at for at, row in enumerate(asked) if fixed.is_safety(row)), default=0)
+    for row in asked[:last]:
+        if row.get("own") and row.get("required") and fixed.name(row) not in must:
+            said = gettext("“{title}” has to be answered, and a safety question comes after it. Let clients skip it.")
+            return [said.format(title=fixed.title(row))]
     return []
 
 

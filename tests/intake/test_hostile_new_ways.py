@@ -9,11 +9,13 @@ import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 
-from intake import actions, arrivals, behalf, flow, handing, issuing, measures, pauses, pieces, shares
-from intake.models import Assessment, Intake, Measure
+from intake import actions, arrivals, behalf, drafting, fixed, flow, handing, issuing, measures, pauses, pieces, shares
+from intake.drafting import Wording
+from intake.models import Assessment, Intake, Measure, PacketDraft
 from intake.models.packets import TRIES
 from intake.views import my_answers
 from practice import instruments
+from practice.actions import NotNow
 from practice.models import Alert, Client, Notice, PublicPages, Site, Task, User
 from tests import factories, sittings
 from tests.brought import published
@@ -233,3 +235,26 @@ def test_how_and_when_of_the_asq_is_taken_in_words(rosa: User, maya: User, sam: 
         phone.say(f"cssrs-screener-recent--{n}", "0")
     assert phone.post("/my/send/").url == "/my/done/"
     assert Assessment.objects.get(instrument="asq").level == "non_acute_positive"
+
+
+# --- A packet edited without code ------------------------------------------------------------------------------------
+
+
+def test_own_question_that_must_be_answered_never_stands_before_a_safety_question(rosa: User) -> None:
+    """Law 1: who cannot answer what the practice asks comes to the safety question all the same."""
+    key = issuing.begin_new(by=rosa, title="Weekly", at=NOW).key
+
+    def edit(act: Callable[[Any], Any]) -> Any:
+        seen = PacketDraft.objects.get(key=key).version
+        return issuing.change(by=rosa, key=key, seen=seen, act=act, at=NOW)
+
+    edit(lambda rows: pieces.add_own(rows, title="First", why="", minutes=1, told={}))
+    edit(lambda rows: drafting.ask(rows, "own", Wording(text="Your case number?", type="number", required=True)))
+    with pytest.raises(NotNow, match="a safety question comes after it"):
+        edit(lambda rows: pieces.add(rows, "i.phq-9"))
+    slug = next(fixed.name(row) for row in fixed.rows(PacketDraft.objects.get(key=key).rows))
+    edit(lambda rows: drafting.reword(rows, slug, Wording(text="Your case number?", type="number")))
+    edit(lambda rows: pieces.add(rows, "i.phq-9"))
+    draft = edit(lambda rows: drafting.reword(rows, slug, Wording(text="Your number?", type="number", required=True)))
+    with pytest.raises(NotNow, match="a safety question comes after it"):
+        issuing.publish(by=rosa, key=key, seen=draft.version, reason="Shorter", at=NOW)
