@@ -33,6 +33,7 @@ from practice.models import (
     NameStart,
     Notice,
     Practice,
+    Stop,
     User,
 )
 from practice.privacy import our_models
@@ -266,6 +267,7 @@ def _afterwards(bundle: Bundle, taken: Taken, at: datetime) -> None:
         for sql in connection.ops.sequence_reset_sql(no_style(), models_in):
             cursor.execute(sql)
     connection.check_constraints()
+    _stops()
     journal = settings.DATA_DIR / erasure.JOURNAL
     try:
         taken.erased_again = erasure.replay([journal], at=at)
@@ -279,6 +281,17 @@ def _afterwards(bundle: Bundle, taken: Taken, at: datetime) -> None:
         written_at=str(bundle.manifest.get("ended_at", ""))[:40], erased_again=taken.erased_again,
     )  # fmt: skip
     transaction.on_commit(partial(erasure.write_journal, settings.DATA_DIR))
+
+
+def _stops() -> None:
+    """Numbers and mailboxes that asked us to stop, found by the keys here: an export holds them by their client."""
+    for client in Client.objects.exclude(texts_stopped_at=None, mails_stopped_at=None):
+        for channel, index, since in (
+            (Stop.Channel.SMS, client.phone_index, client.texts_stopped_at),
+            (Stop.Channel.EMAIL, client.email_index, client.mails_stopped_at),
+        ):
+            if index and since:
+                Stop.objects.get_or_create(channel=channel, address_index=index, ended_at=None, defaults={"at": since})
 
 
 def _left(left_out: Iterable[Any]) -> Iterable[int]:
