@@ -147,7 +147,11 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_FORMS = {"login": "practice.sign_in.SignInForm"}
+ACCOUNT_FORMS = {
+    "login": "practice.sign_in.SignInForm",
+    "reset_password_from_key": "practice.sign_in.FirstPasswordForm",
+    "change_password": "practice.sign_in.NewPasswordForm",
+}
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "practice.adapters.ResetTokens"  # noqa: S105  a class, not a password
 PASSWORD_RESET_TIMEOUT = 72 * 3600  # of an invitation; see ResetTokens
 ACCOUNT_RATE_LIMITS = {"login_failed": "20/m/ip,10/300s/key"}

@@ -1,7 +1,7 @@
 """Writes about the people who work here and what serves them, in the manner of `practice.actions`."""
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from practice.models import (
     Job,
     KeptForm,
     Notice,
+    Practice,
     RoleGrant,
     Site,
     Task,
@@ -226,6 +227,39 @@ def _end_everything(person: User) -> dict[str, Any]:
         "factors": factors,
         "messages_stopped": waiting.update(state=Notice.State.STOPPED, words=None),
     }
+
+
+@transaction.atomic
+def keep_site(*, by: User | None, site: Site | None, name: str, zone: str, address: str = "", phone: str = "") -> Site:
+    """Add a place where the practice works, or change it. Two of them never have one name."""
+    Practice.objects.select_for_update().get_or_create(pk=1)
+    same = Site.objects.filter(name__iexact=name)
+    if (same.exclude(pk=site.pk) if site else same).exists():
+        raise NotNow(gettext("There is a site called {name} already.").format(name=name))
+    said = {"name": name, "zone": zone, "address": address, "phone": phone}
+    if site is None:
+        site = Site.objects.create(**said)
+        audit.record("site.added", by=by, target=site)
+        return site
+    changed = [field for field, value in said.items() if getattr(site, field) != value]
+    for field in changed:
+        setattr(site, field, said[field])
+    site.save(update_fields=changed or None)
+    audit.record("site.edited", by=by, target=site, fields=changed)
+    return site
+
+
+@transaction.atomic
+def whole_week(*, by: User, person: User) -> None:
+    """Put somebody on call at every hour of the week; hours that they have already stay one row."""
+    for weekday, _label in CoverageShift.weekday.field.choices or []:
+        for starts, ends in HALVES:
+            shift, new = CoverageShift.objects.get_or_create(user=person, weekday=weekday, starts=starts, ends=ends)
+            if new:
+                audit.record("coverage.added", by=by, target=shift, person=str(person.pk))
+
+
+HALVES = ((time(0), time(12)), (time(12), time(0)))  # a shift of a whole day would begin when it ends
 
 
 @transaction.atomic

@@ -49,6 +49,7 @@ from practice.views import (
     search,
     sees,
     settings,
+    sites,
     system,
     tasks,
 )
@@ -139,6 +140,8 @@ urlpatterns = [
     path("kept/<uuid:pk>/discard/", account.kept_discard, name="kept_discard"),
     path("practice/", settings.practice_settings, name="practice_settings"),
     path("practice/edit/", settings.practice_edit, name="practice_edit"),
+    path("practice/sites/", sites.sites, name="sites"),
+    path("practice/sites/<int:pk>/", sites.site_edit, name="site_edit"),
     path("practice/coverage/", coverage.coverage, name="coverage"),
     path("practice/coverage/<int:pk>/remove/", coverage.coverage_remove, name="coverage_remove"),
     path("practice/move/", moving.clients_move, name="clients_move"),

@@ -160,6 +160,8 @@ def client_new(request: StaffRequest) -> HttpResponse:
     context = {
         "form": form,
         "same": list(form.same[:5]),
+        "nobody": not form.fields["therapist"].queryset,  # type: ignore[attr-defined]
+        "may_invite": request.user.may(Permission.MANAGE_PEOPLE),
         "previews": previews(request.practice, form["packet"].value(), form["language"].value()),
     }
     return render(request, "intake/client_new.html", context, status=400 if form.errors else 200)

@@ -10,6 +10,7 @@ MEASURE_LINK_DAYS = 7  # OWN: a week later the same questions are about other da
 QUIET_DAYS = 14  # OWN: two weeks without a word
 # Seven years after the last service: APA Record Keeping Guidelines (2007), guideline 7. A state's law may ask for more.
 RECORD_YEARS = 7
+UNNAMED = "Waymark"  # what stands where the name will stand, until the first admin writes it
 MAJORITY_AGE = 18  # MAJORITY: 19 in Alabama and Nebraska, 21 in Mississippi
 RECORD_YEARS_LEAST = 6  # agreements and disclosures are in the record: 45 CFR 164.316(b)(2)(i), 164.528, 164.530(j)
 
@@ -108,7 +109,7 @@ class Practice(models.Model):
     @property
     def display_name(self) -> str:
         """The name that clients, and whoever looks over their shoulder, may see."""
-        return self.discreet_name or self.name
+        return self.discreet_name or self.name or UNNAMED
 
 
 class Site(models.Model):

@@ -21,6 +21,7 @@ from practice.models import Client, Task
 from practice.pages import StaffRequest, staff_page
 from practice.templatetags.ui import clock, day
 from practice.views import choosing
+from practice.views.opening import setting_up
 
 GROUPS = {
     Client.Rank.NOW: ("octagon-alert", "now", _("safety first, then oldest")),
@@ -75,6 +76,7 @@ def caseload(request: StaffRequest) -> HttpResponse:
         "everyone": choosing.url(chosen | {"show": ""}),
         "filtered": bool(show),
         "may_sign": user.may(Permission.SIGN_CLINICAL),
+        "setting_up": None if page.rows or show else setting_up(request),
         "may_invite": user.may(Permission.INVITE_CLIENT),
         "chart_words": _chart_words() if charted else "",
     }

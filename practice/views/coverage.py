@@ -10,13 +10,13 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from practice import audit
+from practice import audit, staff
 from practice import coverage as roster
 from practice.access import Permission
 from practice.forms import HouseForm
 from practice.models import CoverageShift, User
 from practice.pages import StaffRequest, staff_page
-from practice.views.settings import gap_words
+from practice.views.opening import gap_words, setting_up
 
 WEEKDAYS: list[tuple[Any, Any]] = list(CoverageShift.weekday.field.choices or [])
 
@@ -60,6 +60,19 @@ class ShiftForm(HouseForm):
         return said
 
 
+class WeekForm(HouseForm):
+    user = forms.ModelChoiceField(
+        label=_("Who"),
+        queryset=User.objects.none(),
+        empty_label=None,
+        error_messages={"required": _("Choose who is on call.")},
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["user"].queryset = able()  # type: ignore[attr-defined]
+
+
 def able() -> Any:
     """The people who may act on a flag while they are on call."""
     from practice.access import GRANTS
@@ -70,7 +83,13 @@ def able() -> Any:
 
 @staff_page(Permission.MANAGE_PRACTICE)
 def coverage(request: StaffRequest) -> HttpResponse:
-    form = ShiftForm(request.POST or None)
+    is_week = "week" in request.POST
+    form, week = ShiftForm(None if is_week else request.POST or None), WeekForm(request.POST if is_week else None)
+    if week.is_valid():
+        person = week.cleaned_data["user"]
+        staff.whole_week(by=request.user, person=person)
+        messages.success(request, gettext("{name} is on call the whole week.").format(name=person.name))
+        return redirect("coverage")
     if request.method == "POST" and form.is_valid():
         said = form.cleaned_data
         for weekday in said["weekdays"]:
@@ -84,11 +103,16 @@ def coverage(request: StaffRequest) -> HttpResponse:
     shifts = roster.shifts()
     context = {
         "form": form,
+        "week": week,
+        "wrong": week if week.errors else form,
+        "able": able().exists(),
+        "rostered": list({s.user_id: s for s in shifts}.values()),
+        "setting_up": setting_up(request),
         "gaps": gap_words(roster.gaps(shifts)),
         "days": [(label, [_line(s) for s in shifts if s.weekday == weekday]) for weekday, label in WEEKDAYS],
         "nobody": [user.name for user in {s.user for s in shifts} if not user.phone],
     }
-    return render(request, "practice/coverage.html", context, status=400 if form.errors else 200)
+    return render(request, "practice/coverage.html", context, status=400 if form.errors or week.errors else 200)
 
 
 def _line(shift: CoverageShift) -> dict[str, Any]:
@@ -108,7 +132,9 @@ def coverage_remove(request: StaffRequest, pk: int) -> HttpResponse:
     if request.method != "POST":
         raise Http404
     if shift is not None:
-        audit.record("coverage.removed", by=request.user, target=shift, person=str(shift.user_id))
-        shift.delete()
+        gone = shift.user.shifts.all() if "all" in request.POST else [shift]
+        for each in gone:
+            audit.record("coverage.removed", by=request.user, target=each, person=str(shift.user_id))
+            each.delete()
         messages.success(request, gettext("{name} is no longer on call then.").format(name=shift.user.name))
     return redirect("coverage")

@@ -20,6 +20,7 @@ from practice.actions import NotNow
 from practice.forms import HouseForm, text, words_field
 from practice.models import RoleGrant, Site, Task, User
 from practice.pages import StaffRequest, staff_page
+from practice.views.opening import setting_up
 
 MOST = 500
 KEPT = ("name", "email", "licence", "supervisor", "backup", "most_clients")
@@ -77,6 +78,8 @@ class PersonForm(HouseForm):
         others = User.objects.filter(is_active=True)
         others = others.exclude(pk=person.pk) if person else others
         self.fields["sites"].queryset = Site.objects.all()  # type: ignore[attr-defined]
+        if person is None and len(only := Site.objects.all()[:2]) == 1:
+            self.fields["sites"].initial = list(only)
         self.fields["supervisor"].queryset = others.filter(role_grants__role=Role.SUPERVISOR)  # type: ignore[attr-defined]
         self.fields["backup"].queryset = others  # type: ignore[attr-defined]
 
@@ -112,6 +115,7 @@ def people(request: StaffRequest) -> HttpResponse:
         "here": [p for p in found if p.is_active],
         "left": [p for p in found if not p.is_active],
         "alarms": handover.alarms(),
+        "setting_up": setting_up(request),
     }
     return render(request, "practice/people.html", context)
 

@@ -11,8 +11,9 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from practice import jobs
+from practice.access import Permission
 from practice.middleware import CLEAR
-from practice.models import PublicPages
+from practice.models import Practice, PublicPages
 from practice.pages import LEAVES, public
 from practice.views.trouble import card
 
@@ -20,7 +21,8 @@ from practice.views.trouble import card
 @public
 def home(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
-        return redirect("caseload")
+        fresh = not Practice.get().name and request.user.may(Permission.MANAGE_PRACTICE)
+        return redirect("practice_settings" if fresh else "caseload")
     return render(request, "practice/home.html", {"is_open": PublicPages.get().is_open})
 
 

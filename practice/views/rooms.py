@@ -15,6 +15,7 @@ P = Permission
 ROOMS: tuple[tuple[str, str | Promise, str | Promise, str, Permission], ...] = (
     # page, name, what it is for, icon, who is shown it
     ("people", _("People"), _("Who works here, their roles and who covers for whom"), "users", P.SEE_PRACTICE),
+    ("sites", _("Sites"), _("The places where you work"), "door-open", P.MANAGE_PRACTICE),
     ("coverage", _("On call"), _("Who is told of a safety flag, hour by hour"), "calendar-check", P.SEE_PRACTICE),
     ("drill", _("Drill"), _("Send a test flag and see how fast it is picked up"), "bell", P.SEE_PRACTICE),
     ("system_state", _("System"), _("Messages and jobs that wait or failed"), "activity", P.SEE_PRACTICE),

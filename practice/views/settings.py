@@ -1,7 +1,6 @@
 """The practice itself: what is set, what is missing before it may open, and the form that changes it."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
@@ -12,20 +11,19 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
-from django.utils.functional import Promise
+from django.utils.formats import time_format as format_time
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from practice import audit, coverage, handover, signing
-from practice.access import Permission, Role
+from practice import audit, handover
+from practice.access import Permission
 from practice.clinical import escalation
 from practice.forms import HouseForm, phone_like, text
-from practice.keys import PURPOSES
-from practice.models import Practice, User
+from practice.models import Client, Practice, Site
 from practice.models.sites import RECORD_YEARS_LEAST
 from practice.pages import StaffRequest, staff_page
 from practice.views.clients import conflict
+from practice.views.opening import checklist, following
 from practice.views.public import write_help_page
 from practice.views.rooms import rooms
 from practice.views.trouble import CARD
@@ -92,6 +90,13 @@ class PracticeForm(HouseForm):
         error_messages={"required": _("Write when you are there.")},
     )
     zone = forms.ChoiceField(label=_("Time zone"), choices=zones)
+    answer_calls_nobody = forms.BooleanField(
+        label=_("An answer on a form does not call the police or an ambulance. This is true here."),
+        required=False,
+        help_text=_(
+            "The form says so above each safety question, so those questions cannot be sent until you confirm it."
+        ),
+    )
     opens_at = forms.TimeField(
         label=_("The workday starts"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
     )
@@ -105,13 +110,6 @@ class PracticeForm(HouseForm):
     )
     screen_everyone = forms.BooleanField(
         label=_("Ask the safety questions of everyone, not only after a sign"), required=False
-    )
-    answer_calls_nobody = forms.BooleanField(
-        label=_("An answer on a form does not call the police or an ambulance. This is true here."),
-        required=False,
-        help_text=_(
-            "The form says so above each safety question, so those questions cannot be sent until you confirm it."
-        ),
     )
     quiet_days = forms.IntegerField(
         label=_("Days without a word until a client is quiet"),
@@ -150,6 +148,15 @@ class PracticeForm(HouseForm):
         label=_("and until"),
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
         help_text=_("The same time twice means at any hour."),
+    )
+    address = text(_("Address"), 160, help_text=_("Stands on what you send to a clinic."))
+    fax = text(
+        _("Fax"), 32, validators=[phone_like], help_text=_("Stands on letters to a clinic. Leave empty for none.")
+    )
+    is_part2 = forms.BooleanField(
+        label=_("We are a programme under 42 CFR Part 2 (treatment of substance use)"),
+        required=False,
+        help_text=_("Then a release that shares such records asks for that consent by its own tick."),
     )
     clinical_lead = text(_("Clinical lead"), help_text=_("Who reads and signs the clinical rules and texts."))
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1, max_value=2**31 - 1)
@@ -200,72 +207,12 @@ COLUMNS = [
     "majority_age",
     "messages_from",
     "messages_until",
+    "address",
+    "fax",
+    "is_part2",
     "clinical_lead",
     "version",
 ]
-
-
-# --- Ready to open ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Item:
-    """One line of the checklist."""
-
-    label: str | Promise
-    done: bool
-    words: str | Promise  # what is missing
-    url: str = ""
-
-
-def checklist(practice: Practice, user: User) -> list[Item]:
-    """What has to be so before clients are invited; `user` gets a link where they can set it themselves."""
-    edit, gaps = reverse("practice_edit"), gap_words(coverage.gaps(coverage.shifts()))
-    admins = User.objects.with_role(Role.ADMIN).count()
-    keys = all(purpose in settings.KEY_RING.keys for purpose in PURPOSES)
-    mail = settings.LOOPBACK or not settings.EMAIL_BACKEND.endswith("filebased.EmailBackend")
-    return [
-        Item(_("Name"), bool(practice.name), _("The practice has no name."), edit),
-        Item(_("Phone"), bool(practice.phone), _("Clients have no number to call."), edit),
-        Item(_("Hours"), bool(practice.hours_text), _("Clients are not told when you are there."), edit),
-        Item(
-            _("What an answer does"),
-            practice.answer_calls_nobody,
-            _("Not confirmed that an answer calls nobody. Safety questions cannot be sent."),
-            edit,
-        ),
-        Item(_("On call"), not gaps, " ".join(gaps), reverse("coverage")),
-        Item(_("Admins"), admins > 0, _("No admin."), reverse("people")),
-        Item(
-            _("Clinical lead's signature"),
-            not signing.unsigned(practice),
-            _("The clinical rules and texts are not signed. A supervisor signs them."),
-            reverse("clinical_sign") if user.may(Permission.SIGN_CLINICAL) else "",
-        ),
-        Item(_("Keys"), keys, _("The key ring lacks a key. Ask whoever runs the server.")),
-        Item(_("Mail"), mail, _("Mail is written to files, not sent. Ask whoever runs the server.")),
-    ]
-
-
-def gap_words(gaps: list[tuple[int, int]]) -> list[str]:
-    """Return "Nobody is on call Sat 6 pm to Mon 8 am." for each stretch of the week; hours count from Monday 0:00."""
-    if gaps == [(0, HOURS)]:
-        return [gettext("Nobody is on call, at no time of the week.")]
-    if len(gaps) > 1 and gaps[0][0] == 0 and gaps[-1][1] == HOURS:
-        gaps = [*gaps[1:-1], (gaps[-1][0], gaps[0][1] + HOURS)]  # the week goes round
-    return [gettext("Nobody is on call {start} to {end}.").format(start=_hour(a), end=_hour(b)) for a, b in gaps]
-
-
-HOURS = 7 * 24
-DAYS = (_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun"))
-
-
-def _hour(of_week: int) -> str:
-    day, hour = divmod(of_week % HOURS, 24)
-    clock = (
-        gettext("midnight") if hour == 0 else f"{(hour - 1) % 12 + 1} {gettext('am') if hour < 12 else gettext('pm')}"
-    )
-    return f"{DAYS[day]} {clock}"
 
 
 # --- Pages -----------------------------------------------------------------------------------------------------------
@@ -281,11 +228,13 @@ def practice_settings(request: StaffRequest) -> HttpResponse:
         for name, field in form.fields.items()
         if name != "version"
     ]
-    done = sum(item.done for item in items)
+    left = [item for item in items if not item.done]
     context_ = {
         "rows": rows,
         "items": items,
-        "left": len(items) - done,
+        "left": len(left),
+        "next": following(left),
+        "nobody_yet": not left and not Client.objects.exists(),
         "alarms": handover.alarms(),
         "rooms": rooms(request.user),
         "may_edit": request.user.may(Permission.MANAGE_PRACTICE),
@@ -297,6 +246,8 @@ def _value(name: str, field: forms.Field, value: Any) -> str:
     """What a setting says now; "" when it is missing and somebody should know."""
     if name == "discreet_name" and not value:
         return gettext("The name above")
+    if name in ("address", "fax") and not value:
+        return gettext("None")
     if isinstance(field, forms.BooleanField):
         return gettext("Yes") if value else "" if name == "answer_calls_nobody" else gettext("No")
     if isinstance(field, forms.TimeField):
@@ -309,7 +260,9 @@ def _value(name: str, field: forms.Field, value: Any) -> str:
 @staff_page(Permission.MANAGE_PRACTICE)
 def practice_edit(request: StaffRequest) -> HttpResponse:
     practice = Practice.objects.select_for_update().get(pk=1) if request.method == "POST" else request.practice
-    form = PracticeForm(request.POST or None, initial=PracticeForm.initial_of(practice))
+    initial = PracticeForm.initial_of(practice)
+    initial["hours_text"] = practice.hours_text or usual_hours(practice)
+    form = PracticeForm(request.POST or None, initial=initial)
     if request.method != "POST" or not form.is_valid():
         context_ = {"form": form}
         return render(request, "practice/practice_edit.html", context_, status=400 if form.errors else 200)
@@ -323,12 +276,21 @@ def practice_edit(request: StaffRequest) -> HttpResponse:
     if practice.ladder != form.ladder():
         practice.ladder = form.ladder()
         changed.append("ladder")
+    if "zone" in changed and Site.objects.count() == 1:
+        Site.objects.update(zone=practice.zone)  # a practice with one site is where its site is
     practice.version += 1
     practice.save()
     audit.record("practice.edited", by=request.user, target=practice, fields=changed)
     transaction.on_commit(lambda: write_card(practice))
     messages.success(request, gettext("Saved."))
     return redirect("practice_settings")
+
+
+def usual_hours(practice: Practice) -> str:
+    """What the workday is, in words, for a practice that has not said it yet."""
+    return gettext("weekdays {start} to {end}").format(
+        start=format_time(practice.opens_at, "g A").lower(), end=format_time(practice.closes_at, "g A").lower()
+    )
 
 
 def write_card(practice: Practice) -> None:

@@ -22,6 +22,7 @@ from practice.clinical.instrument import Instrument
 from practice.forms import HouseForm, words_field
 from practice.models import Alert, ClinicalSignature, Job, Notice, Practice
 from practice.pages import StaffRequest, staff_page
+from practice.views.opening import setting_up
 from practice.views.rules import own_numbers
 
 # --- The clinical signature ------------------------------------------------------------------------------------------
@@ -68,7 +69,7 @@ def clinical_sign(request: StaffRequest) -> HttpResponse:
         for name in versions
     ]  # fmt: skip
     older = [row for row in found if row.version != versions.get(row.part)]
-    context_ = {"rows": rows, "older": older, "wrong": form if form.errors else None}
+    context_ = {"rows": rows, "older": older, "wrong": form if form.errors else None, "setting_up": setting_up(request)}
     return render(request, "practice/clinical_sign.html", context_, status=400 if form.errors else 200)
 
 
@@ -139,7 +140,7 @@ def drill(request: StaffRequest) -> HttpResponse:
         }
         for alert in past.order_by("-opened_at")[:PAST]
     ]
-    return render(request, "practice/drill.html", {"rows": rows})
+    return render(request, "practice/drill.html", {"rows": rows, "setting_up": setting_up(request)})
 
 
 # --- The state of the system -----------------------------------------------------------------------------------------

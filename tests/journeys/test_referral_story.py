@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import time_machine
 from django.utils import timezone
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from intake import measures
 from intake.models import Measure
@@ -21,7 +21,20 @@ from referrals.actions import decisions, releases
 from referrals.models import Decision, Destination, Path, Referral, Release, Section
 from tests.journeys.conftest import DESK, PHONE
 from tests.journeys.mailbox import come_in, link_in, newest
-from tests.journeys.walking import answer, at_own_page, begun, choose, follow, on, plan_written, press, reads, say, sent
+from tests.journeys.walking import (
+    Hand,
+    answer,
+    at_own_page,
+    begun,
+    choose,
+    follow,
+    on,
+    plan_written,
+    press,
+    reads,
+    say,
+    sent,
+)
 from tests.journeys.walking import come_in as come_back
 from tests.referrals import cases
 from tests.referrals.desks import went_out
@@ -43,29 +56,6 @@ TOLD: dict[str, Any] = (
     | {f"cssrs_screener_recent__{n}": int(n < 4) for n in range(1, 7)}
     | {"ride": "yes", "adult_stays": "yes", "safe_home": "yes"}
 )
-
-
-class Hand:
-    """Presses buttons, links and choices, and counts them; what is typed is not a click (journeys.md counts so)."""
-
-    def __init__(self, page: Page) -> None:
-        self.page, self.clicks = page, 0
-
-    def press(self, name: str | re.Pattern[str], inside: Locator | None = None) -> None:
-        self.clicks += 1
-        (inside or self.page).get_by_role("button", name=name, exact=True).click()
-
-    def follow(self, name: str | re.Pattern[str], inside: Locator | None = None) -> None:
-        self.clicks += 1
-        (inside or self.page).get_by_role("link", name=name, exact=True).click()
-
-    def choose(self, label: str, of: str) -> None:
-        self.clicks += 1
-        choose(self.page, label, of=of)
-
-    def tick(self, box: Locator) -> None:
-        self.clicks += 1
-        box.click()
 
 
 @pytest.fixture

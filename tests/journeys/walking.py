@@ -160,6 +160,33 @@ def come_in(page: Page, sitting: Intake) -> Page:
     return page
 
 
+class Hand:
+    """Presses buttons, links and choices, and counts them; what is typed is a field and not a click."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.clicks, self.fields = page, 0, 0
+
+    def write(self, label: str | re.Pattern[str], words: str, inside: Locator | None = None) -> None:
+        self.fields += 1
+        (inside or self.page).get_by_label(label, exact=True).fill(words)
+
+    def press(self, name: str | re.Pattern[str], inside: Locator | None = None) -> None:
+        self.clicks += 1
+        (inside or self.page).get_by_role("button", name=name, exact=True).click()
+
+    def follow(self, name: str | re.Pattern[str], inside: Locator | None = None) -> None:
+        self.clicks += 1
+        (inside or self.page).get_by_role("link", name=name, exact=True).click()
+
+    def choose(self, label: str, of: str) -> None:
+        self.clicks += 1
+        choose(self.page, label, of=of)
+
+    def tick(self, box: Locator) -> None:
+        self.clicks += 1
+        box.click()
+
+
 # --- Ways that several journeys go ------------------------------------------------------------------------------------
 
 PLAN_STEPS = {

@@ -372,6 +372,7 @@ def build(people: dict[str, User | None], client: Client) -> World:
                 by=people["admin"] or maya, body=b"Name,Mail\nAda Vale,ada@example.org\n", encoding="", at=now
             ).pk,
             "enquiry.pk": asked.pk,
+            "site_edit.pk": client.site_id,
             "coverage_remove.pk": CoverageShift.objects.create(user=maya, weekday=0, starts=time(8), ends=time(17)).pk,
             "person_edit.pk": maya.pk,
             "person_leave.pk": maya.pk,

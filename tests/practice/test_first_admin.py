@@ -1,11 +1,14 @@
 import re
 from io import StringIO
+from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.test import Client as Browser
 
 from practice.access import Role
+from practice.adapters import password_link
 from practice.models import AuditEvent, Site, User
 
 
@@ -41,3 +44,13 @@ def test_site_is_added_once(house: object) -> None:
     with pytest.raises(CommandError, match="is not a time zone"):
         call_command("add_site", "North", "--zone", "Mars/Olympus")
     assert Site.objects.count() == 1
+
+
+@pytest.mark.parametrize("page", ["link", "change"])
+def test_what_a_password_must_be_is_said_in_plain_words(as_user: Any, rosa: User, page: str) -> None:
+    """A hint is text: a list in HTML would be read as it stands."""
+    url = password_link(rosa).removeprefix(settings.ORIGIN) if page == "link" else "/account/password/change/"
+    browser = Browser() if page == "link" else as_user(rosa)
+    shown = browser.get(url, follow=True).content.decode()
+    assert "Your password must contain at least 12 characters. Your password" in shown
+    assert "&lt;" not in shown

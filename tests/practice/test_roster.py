@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 
+from practice import coverage
 from practice.access import Role
 from practice.models import AuditEvent, CoverageShift, Site, User
 from tests import factories
@@ -81,7 +82,7 @@ def test_only_people_who_can_act_on_a_flag_are_offered(
     as_user: As, post: Post, rosa: User, fay: User, gone: User, maya: User, north: Site
 ) -> None:
     offered = re.findall(r"<option value=\"[^\"]*\">([^<]*)</option>", as_user(rosa).get(URL).content.decode())
-    assert offered == ["Maya Torres", "Sol Amari"]
+    assert offered == ["Maya Torres", "Sol Amari"] * 2  # for the whole week, and for some hours
     both = factories.staff("Bo Both", Role.ADMIN, Role.SUPERVISOR, sites=(north,))
     for user in (rosa, fay, gone):
         assert post(as_user(rosa), URL, form(user)).status_code == 400
@@ -97,3 +98,41 @@ def test_only_admins_plan_the_roster(as_user: As, post: Post, maya: User, sol: U
         assert [response.status_code for response in got] == [403] * 3
     assert shifts() == [(0, "08:00", "20:00")]
     assert as_user(maya).get(f"{URL}{row.pk}/remove/").status_code == 403
+
+
+def test_whole_week_is_one_act_and_taken_back_in_one(as_user: As, post: Post, rosa: User, omar: User) -> None:
+    """Feature O7: one press covers every hour; a second press and hours that were there already change nothing."""
+    browser = as_user(rosa)
+    assert "Put on call the whole week" in words(browser.get(URL))
+    post(browser, URL, form(omar, weekdays=[3], starts="00:00", ends="12:00"))
+    for _ in range(2):
+        assert post(browser, URL, {"user": str(omar.pk), "week": "1"})["Location"] == URL
+    assert coverage.gaps(coverage.shifts()) == []
+    assert CoverageShift.objects.count() == AuditEvent.objects.filter(action="coverage.added").count() == 14
+    page = words(browser.get(URL))
+    assert "Somebody is on call at every hour of the week." in page
+    assert "Put on call the whole week" not in page
+    first = CoverageShift.objects.first()
+    assert first is not None
+    post(browser, f"{URL}{first.pk}/remove/", {"all": "1"})
+    assert CoverageShift.objects.count() == 0
+    assert AuditEvent.objects.filter(action="coverage.removed").count() == 14
+
+
+def test_whole_week_needs_somebody_who_may_act(as_user: As, post: Post, rosa: User, fay: User, omar: User) -> None:
+    for user in (str(fay.pk), str(rosa.pk), "", "x"):
+        assert post(as_user(rosa), URL, {"user": user, "week": "1"}).status_code == 400
+    assert shifts() == []
+
+
+def test_taking_one_person_off_leaves_the_others(as_user: As, post: Post, rosa: User, omar: User, sol: User) -> None:
+    for person in (omar, sol):
+        post(as_user(rosa), URL, form(person))
+    post(as_user(rosa), f"{URL}{sol.shifts.all()[0].pk}/remove/", {"all": "1"})
+    assert {shift.user for shift in CoverageShift.objects.all()} == {omar}
+
+
+def test_nobody_who_can_be_on_call_is_said_with_the_way_out(as_user: As, rosa: User) -> None:
+    page = words(as_user(rosa).get(URL))
+    assert "Nobody can be on call yet" in page
+    assert "Add hours" not in page

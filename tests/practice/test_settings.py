@@ -10,10 +10,11 @@ from django.conf import settings
 from django.db import transaction
 from django.test import Client as Browser
 
-from practice import coverage
-from practice.models import AuditEvent, ClinicalSignature, CoverageShift, Practice, User
+from practice import actions, coverage
+from practice.models import AuditEvent, ClinicalSignature, CoverageShift, Practice, Site, User
 from practice.signing import versions
-from practice.views.settings import PracticeForm, checklist, gap_words
+from practice.views.opening import checklist, following, gap_words
+from practice.views.settings import PracticeForm
 from tests import factories
 from tests.factories import NOW
 
@@ -42,20 +43,27 @@ def test_new_practice_is_told_all_that_is_missing(as_user: As, rosa: User) -> No
         "Clients are not told when you are there.",
         "Not confirmed that an answer calls nobody.",
         "Nobody is on call, at no time of the week.",
+        "Nobody is a therapist yet. Nobody is a supervisor yet.",
+        "No drill was picked up yet.",
         "The clinical rules and texts are not signed. A supervisor signs them.",
     ):
         assert said in page
+    assert "Next: Name, phone and hours" in page
     assert page.count("Not set") == 5
 
 
 def test_practice_that_has_everything_is_ready(
-    as_user: As, rosa: User, sol: User, on_call: User, house: Practice
+    as_user: As, rosa: User, maya: User, sol: User, on_call: User, house: Practice
 ) -> None:
+    drill = actions.run_drill(by=rosa, at=NOW)
     for part, version in versions().items():
         ClinicalSignature.objects.create(part=part, version=version, by=sol, at=NOW, words="Read.")
-    assert [item.label for item in checklist(house, rosa) if not item.done] == []
+    assert [step.label for step in checklist(house, rosa) if not step.done] == ["Drill"]
+    actions.acknowledge(by=on_call, alert=drill, at=NOW)
+    assert [step.label for step in checklist(house, rosa) if not step.done] == []
     page = words(as_user(rosa).get("/practice/"))
-    assert "Ready to open." in page
+    assert "Ready to open. Invite your first client" in page
+    assert "Next:" not in page
     assert "not yet signed by your clinical lead" not in page
 
 
@@ -178,3 +186,75 @@ def test_weekend_gap_that_goes_round_the_week_is_one_sentence(omar: User) -> Non
 def test_ex_staff_on_the_roster_leaves_a_gap(gone: User) -> None:
     factories.always_on_call(gone)
     assert gap_words(coverage.gaps(coverage.shifts())) == ["Nobody is on call, at no time of the week."]
+
+
+def test_next_step_is_the_first_that_this_person_can_do(rosa: User, house: Practice, settings: Any) -> None:
+    """Feature O7: what only the server's keeper or a supervisor can do does not stand in the admin's way."""
+    settings.LOOPBACK, settings.EMAIL_BACKEND = False, "django.core.mail.backends.filebased.EmailBackend"
+    left = [step for step in checklist(house, rosa) if not step.done]
+    assert [step.label for step in left] == ["Mail", "People", "On call", "Drill", "Clinical lead's signature"]
+    assert following(left) == left[1]
+    assert following([left[0], left[-1]]) == left[0]
+    assert following([]) is None
+
+
+def test_every_step_says_why_and_what_is_missing_and_leads_to_a_page_that_opens(as_user: As, rosa: User) -> None:
+    Practice.objects.update(name="", phone="", hours_text="", answer_calls_nobody=False)
+    steps = checklist(Practice.get(), rosa)
+    assert [step.label for step in steps if not (step.why and (step.done or step.missing))] == []
+    assert [as_user(rosa).get(step.url).status_code for step in steps if step.url] == [200] * 6
+
+
+def test_pages_of_the_steps_name_the_next_one_until_all_is_done(
+    as_user: As, rosa: User, maya: User, sol: User, on_call: User, house: Practice
+) -> None:
+    page = words(as_user(rosa).get("/practice/people/"))
+    assert "Setting up: 2 steps are left . Next: Drill" in page
+    assert "This is the next one: Drill." in words(as_user(rosa).get("/practice/drill/"))
+    drill = actions.run_drill(by=rosa, at=NOW)
+    actions.acknowledge(by=on_call, alert=drill, at=NOW)
+    assert "Next: Clinical lead&#x27;s signature. The clinical rules and texts are not signed." in words(
+        as_user(rosa).get("/practice/people/")
+    )
+    for part, version in versions().items():
+        ClinicalSignature.objects.create(part=part, version=version, by=sol, at=NOW, words="Read.")
+    for path in ("people", "coverage", "drill", "sites"):
+        assert "Setting up" not in words(as_user(rosa).get(f"/practice/{path}/"))
+    assert "Setting up" not in words(as_user(sol).get("/practice/clinical/"))
+
+
+def test_hours_are_proposed_and_not_saved_until_somebody_saves(as_user: As, rosa: User) -> None:
+    Practice.objects.update(hours_text="")
+    assert 'value="weekdays 8 am to 5 pm"' in as_user(rosa).get(EDIT).content.decode()
+    assert Practice.get().hours_text == ""
+    Practice.objects.update(hours_text="Mondays")
+    assert 'value="Mondays"' in as_user(rosa).get(EDIT).content.decode()
+
+
+def test_only_site_follows_the_practice_to_another_time_zone(
+    as_user: As, post: Post, rosa: User, house: Practice
+) -> None:
+    post(as_user(rosa), EDIT, form(house, zone="America/Denver"))
+    assert [site.zone for site in Site.objects.all()] == ["America/Denver"]
+    factories.site("South")
+    post(as_user(rosa), EDIT, form(Practice.get(), zone="America/Chicago"))
+    assert {site.name: site.zone for site in Site.objects.all()} == {
+        "Cedar House North": "America/Denver",
+        "South": "America/New_York",
+    }
+
+
+def test_address_fax_and_part_2_are_settings(as_user: As, post: Post, rosa: User, house: Practice) -> None:
+    post(as_user(rosa), EDIT, form(house, address="1 Elm St", fax="202 555 0143", is_part2="on"))
+    now = Practice.get()
+    assert (now.address, now.fax, now.is_part2) == ("1 Elm St", "202 555 0143", True)
+    assert post(as_user(rosa), EDIT, form(now, fax="by post")).status_code == 400
+
+
+def test_first_admin_lands_where_the_practice_is_set_up(as_user: As, rosa: User, maya: User) -> None:
+    assert as_user(rosa).get("/")["Location"] == "/caseload/"
+    Practice.objects.update(name="")
+    assert as_user(rosa).get("/")["Location"] == "/practice/"
+    assert as_user(maya).get("/")["Location"] == "/caseload/"
+    assert "See what is left" in words(as_user(rosa).get("/caseload/"))
+    assert "See what is left" not in words(as_user(maya).get("/caseload/"))

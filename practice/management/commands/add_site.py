@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.management.base import BaseCommand, CommandError
 
-from practice import audit
-from practice.models import Practice, Site
+from practice import staff
+from practice.actions import NotNow
+from practice.models import Practice
 
 
 class Command(BaseCommand):
@@ -27,8 +28,8 @@ class Command(BaseCommand):
             ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError) as trouble:
             raise CommandError(f"'{zone}' is not a time zone. One looks like America/Denver.") from trouble
-        if Site.objects.filter(name=name).exists():
-            raise CommandError(f"There is a site called {name} already.")
-        site = Site.objects.create(name=name, zone=zone, address=address, phone=phone)
-        audit.record("site.added", by=None, target=site)
+        try:
+            staff.keep_site(by=None, site=None, name=name, zone=zone, address=address, phone=phone)
+        except NotNow as refusal:
+            raise CommandError(str(refusal)) from refusal
         self.stdout.write(f"Added {name}.")

@@ -33,3 +33,4 @@ class Command(BaseCommand):
         where = Site.objects.first() or Site.objects.create(name=site)
         person = staff.employ(by=None, name=name, email=email, roles=[Role.ADMIN], sites=[where])
         self.stdout.write(f"{name} can set a password within 72 hours at\n{password_link(person)}")
+        self.stdout.write("After the first sign-in Waymark shows what is left to set up, in order.")
