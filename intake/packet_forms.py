@@ -133,7 +133,7 @@ class QuestionForm(SeenForm):
         told = {said["text"]: said["es_text"]}
         told |= {said["hint"]: said["es_hint"]} if said["hint"] else {}
         told |= {none: said.get("es_none", "")} if none else {}
-        translated = said.get("es_choices") or [""] * len(choices)
+        translated = (choices and said.get("es_choices")) or [""] * len(choices)
         told |= dict(zip(choices, translated, strict=True))
         return Wording(
             text=said["text"],
