@@ -248,9 +248,9 @@ def send_link(*, by: User | Client | TrustedPerson, person: TrustedPerson, at: d
         raise NotNow(gettext("This access does not hold now. No link was sent."))
     link = Invitation.objects.select_for_update(of=("self",)).get(pk=person.invitation_id)
     if link.sent_at is not None:
-        link.renew(at)
+        _renew(link, at)
     link.sent_at = at
-    link.save(update_fields=["generation", "token_digest", "expires_at", "sent_at"])
+    link.save(update_fields=[*RENEWED, "sent_at"])
     used = tell(person, "person_link", link=notices.link(link.path))
     audit.record("trusted.linked", by=by, client=person.client_id, target=person, at=at, channels=used)
     return used
@@ -262,9 +262,18 @@ def link_for(person: TrustedPerson, at: datetime) -> str:
     if link.is_live(at):
         link.expires_at = at + LINK_LIFE
     else:
-        link.renew(at)
-    link.save(update_fields=["generation", "token_digest", "expires_at"])
+        _renew(link, at)
+    link.save(update_fields=RENEWED)
     return notices.link(link.path)
+
+
+RENEWED = ["generation", "token_digest", "expires_at", "state", "opened_at"]
+
+
+def _renew(link: Invitation, at: datetime) -> None:
+    """Make it good again, also after the end of a care that has begun anew: all links were taken back then."""
+    link.renew(at)
+    link.state, link.opened_at = Invitation.State.SENT, None
 
 
 def tell(person: TrustedPerson, template: str, *, channels: Sequence[str] | None = None, **words: str) -> list[str]:

@@ -8,12 +8,12 @@ import time_machine
 from django.test import Client as Browser
 from django.urls import reverse
 
-from intake import trusted
+from intake import actions, trusted
 from intake.models import Invitation, TrustedPerson
 from practice import emergencies
 from practice.models import Client, User
 from tests.factories import NOW
-from tests.referrals.test_trusted import given
+from tests.referrals.test_trusted import given, opened
 
 pytestmark = pytest.mark.django_db
 
@@ -51,3 +51,14 @@ def test_what_a_therapist_held_back_is_given_free_by_who_decides_on_the_care(
     assert (row.held_at, row.invitation.generation) == (NOW, generation)
     assert "let_go" in as_user(maya).get(url).content.decode()
     assert post(as_user(maya), url, {"act": "let_go", "person": person.pk}).status_code == 302
+
+
+def test_new_link_opens_after_somebody_came_back_into_care(sam: Client, maya: User) -> None:
+    """Law 4: staff are told that a link was sent, so it opens; the old one stays dead."""
+    person = given(sam)
+    old = Invitation.objects.get(pk=person.invitation_id).path
+    actions.withdraw_all(by=maya, client=sam, at=NOW)
+    assert trusted.send_link(by=maya, person=person, at=NOW) != []
+    person.refresh_from_db()
+    assert Browser().get(old).status_code == 404
+    assert opened(person).get("/with/").status_code == 200
