@@ -37,7 +37,7 @@ class PauseForm(HouseForm):
         widget=forms.RadioSelect,
         error_messages={"required": _("Choose for how long.")},
     )
-    words = Words(label=_("Anything you want to say about it (if you like)"), required=False)
+    words = Words(label=_("Anything you want to say about it"), required=False)
 
     def __init__(self, *args: Any, is_watched: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

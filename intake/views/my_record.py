@@ -22,7 +22,7 @@ LONGEST = 1000
 
 class AskForm(HouseForm):
     words = words_field(
-        _("Anything we should know (if you like)"),
+        _("Anything we should know"),
         "",
         required=False,
         max_length=LONGEST,
