@@ -34,8 +34,8 @@ NOW, WEEK = Client.Rank.NOW, Client.Rank.WEEK
 GROUP = 400  # more than ten times the kinds, less than half of clients.LAST
 AHEAD = timedelta(hours=12)  # so that what is due this afternoon is seen this morning
 SEVERITIES = ("urgent", "priority", "routine")
-# In the order of the caseload: safety first. A new kind goes last: a client keeps the place of their first item, so any
-# other place would move everybody (practice.0007).
+# In the order of the caseload: safety first. A client keeps the place of their first item, so a new kind that does not
+# go last needs a migration that places everybody again (practice.0009).
 KINDS: dict[str, Kind] = {
     "safety": Kind(NOW, "safety", "octagon-alert", _("Safety"), _("Record contact"), "alert", True),
     "call_me": Kind(NOW, "safety", "phone", _("Asked for a call"), _("Call back"), "chart"),
@@ -62,6 +62,7 @@ KINDS: dict[str, Kind] = {
     "back_to_therapy": Kind(NOW, "refer", "calendar", _("Back to therapy"), _("Book therapy"), "referral", True, True),
     "adverse": Kind(NOW, "safety", "octagon-alert", _("Severe adverse event"), _("Open the plan"), "plan", True, True),
     "message": Kind(NOW, "watch", "message-circle", _("Message"), _("Read and answer"), "client_messages", waits=True),
+    "assign": Kind(NOW, "watch", "user-plus", _("New, nobody's yet"), _("Choose a therapist"), "arrival"),
     "integrate": Kind(
         WEEK, "watch", "calendar", _("Therapy after a session"), _("Record contact"), "referral", True, True
     ),
@@ -77,7 +78,6 @@ KINDS: dict[str, Kind] = {
     "booster": Kind(WEEK, "watch", "calendar", _("Booster window"), _("Open"), "chart"),
     "todo": Kind(WEEK, "quiet", "list-checks", _("To do"), _("Open"), "chart"),
     "quiet": Kind(WEEK, "quiet", "clock", _("Quiet client"), _("Get in touch"), "chart"),
-    "assign": Kind(NOW, "watch", "user-plus", _("New, nobody's yet"), _("Choose a therapist"), "arrival"),
     "medicines": Kind(WEEK, "watch", "pill", _("Medication list sent"), _("Type it"), "chart"),
 }
 

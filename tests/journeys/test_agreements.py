@@ -1,4 +1,4 @@
-"""A new version of an agreement in the browser: written, published, signed on a phone (B3; journeys, script 3 step 4)."""
+"""A new version of an agreement: written, published, signed on a phone (B3; journeys, script 3 step 4)."""
 
 from collections.abc import Callable
 from datetime import timedelta

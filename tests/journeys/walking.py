@@ -57,7 +57,7 @@ def answer(sitting: Intake, until: str = "", *, at: datetime | None = None, **sa
     """Go on answering where nothing is answered yet, up to the page `until`."""
     at = at or timezone.now()
     known = SAID | {name.replace("_", "-"): value for name, value in said.items()}
-    while (page := _next(sitting)) is not None and page.slug != until:
+    while (page := _next(sitting, at)) is not None and page.slug != until:
         if page.kind == "agreement":
             _sign(sitting, page, at)
         else:
@@ -67,10 +67,10 @@ def answer(sitting: Intake, until: str = "", *, at: datetime | None = None, **sa
             )
 
 
-def _next(sitting: Intake) -> Question | None:
+def _next(sitting: Intake, at: datetime) -> Question | None:
     replies = actions.replies_of(sitting)
     wanted = packet.load(sitting.invitation.packet, sitting.invitation.packet_version)
-    shown = flow.pages(wanted, replies, actions.world(Practice.get(), actions.alert_of(sitting)))
+    shown = flow.pages(wanted, replies, actions.world(Practice.get(), actions.alert_of(sitting), wanted, at))
     return flow.next_open(shown, replies)
 
 
