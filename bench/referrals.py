@@ -83,20 +83,20 @@ def refer(count: int) -> int:
     spread = int(timedelta(days=365 * YEARS).total_seconds())
     age = f"CAST(s.n AS bigint) * {spread} / {count}"
     source = (
-        f"({sql.series(count)}) AS s JOIN practice_client AS c ON c.number = {FIRST_NUMBER} + s.n % {clients} "  # noqa: S608 (our own numbers)
+        f"({sql.series(count)}) AS s JOIN practice_client AS c ON c.number = {FIRST_NUMBER} + s.n %% {clients} "  # noqa: S608 (our own numbers)
         "JOIN (SELECT id, row_number() OVER (ORDER BY name) - 1 AS k, count(*) OVER () AS all_of_them "
-        "FROM referrals_destination) AS d ON d.k = s.n % d.all_of_them"
+        "FROM referrals_destination) AS d ON d.k = s.n %% d.all_of_them"
     )
     made = sql.before(at, age)
     state = " ".join(f"WHEN {n} THEN '{each.value}'" for n, each in enumerate(STATES))
-    over = " OR ".join(f"s.n % 4 = {n}" for n in (2, 3))
+    over = " OR ".join(f"s.n %% 4 = {n}" for n in (2, 3))
     with transaction.atomic():
         rows = insert(
             Referral,
             {
                 "id": sql.key(Referral, "s.n"), "client_id": "c.id", "number": f"2 + s.n / {clients}",
                 "destination_id": "d.id", "path": f"'{Path.INFUSION.value}'", "urgency": "'routine'",
-                "state": f"CASE s.n % 4 {state} END", "state_at": made, "created_at": made, "sent_at": made,
+                "state": f"CASE s.n %% 4 {state} END", "state_at": made, "created_at": made, "sent_at": made,
                 "created_by_id": "c.therapist_id", "sent_by_id": "c.therapist_id",
                 "closed_at": f"CASE WHEN {over} THEN {made} END",
             },
@@ -115,7 +115,7 @@ def refer(count: int) -> int:
                         "target": f"'{went}'", "actor": "'clinic'", "happened_at": happened, "at": happened,
                         "reason": f"'{WhyNot.values[0]}'" if event == Event.DECLINE else "''",
                     },
-                    f"({sql.series(count)}) AS s WHERE s.n % 4 = {turn}",
+                    f"({sql.series(count)}) AS s WHERE s.n %% 4 = {turn}",
                 )  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")

@@ -116,7 +116,7 @@ def test_log_says_what_became_of_each_message(as_user: As, maya: User, sam: Clie
     assert "News on their page E-mail Not sent They asked us not to use this way" in page
     assert "Reminder of a form E-mail Waiting No answer" in page
     assert page.count("E-mail") == 4
-    assert [w for w in ("secret@", "f00d", "Agreement") if w in response.content.decode()] == []
+    assert [w for w in ("secret@", "f00df00d", "Agreement") if w in response.content.decode()] == []
 
 
 def test_log_of_somebody_else_is_not_there(as_user: As, omar: User, sam: Client) -> None:
