@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, time
 from typing import Any
 
+from django.db import connection
+
 from practice import actions
 from practice.access import Role
 from practice.models import Client, CoverageShift, Practice, RoleGrant, Site, User
@@ -61,3 +63,13 @@ def always_on_call(user: User) -> None:
             for s, e in (("00:00", "12:00"), ("12:00", "00:00"))
         ]
     )
+
+
+def analyze() -> None:
+    """Let the database know how much it holds, as one at work does; it may read longer for it than a page may."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute("ANALYZE")
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL statement_timeout TO DEFAULT")

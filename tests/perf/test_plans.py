@@ -30,12 +30,7 @@ def therapist(django_db_setup: None, django_db_blocker: Any) -> Iterator[User]:
         site = factories.site()
         staff = [factories.staff(f"Therapist {n}", Role.THERAPIST, sites=(site,)) for n in range(20)]
         Tables(limits=False).write([Person(n) for n in range(MANY)], staff, site, timezone.now())
-        with connection.cursor() as cursor:
-            if (
-                connection.vendor == "postgresql"
-            ):  # what the tests before left behind is read, too: that may take longer
-                cursor.execute("SET LOCAL statement_timeout = 0")
-            cursor.execute("ANALYZE")
+        factories.analyze()
         assert staff[0].may(Permission.READ_CHART)  # the person's roles are known from here on
         yield staff[0]
         transaction.set_rollback(True)

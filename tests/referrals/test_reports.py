@@ -52,8 +52,7 @@ def many(therapists: list[User], count: int, clients: int = 40) -> flags.World:
     clinics = [referring.clinic(name) for name in ("Northlake Infusion", "Meridian", "St. Brigid", "Harbor")]
     world = flags.flags(flags.people(therapists, clients), clinics, count)
     world.write()
-    with connection.cursor() as cursor:  # as a database at work knows how much it holds; SQLite has the word, too
-        cursor.execute("ANALYZE")
+    factories.analyze()
     return world
 
 
