@@ -34,7 +34,7 @@ XSS = (
 TEMPLATE = ("{{7|add:7}}", "{% debug %}", "{{ request.user.password }}", "%(x)s")
 ALL = " ".join((*XSS, *TEMPLATE))
 CANARY = "Zq7"  # stands in every text that is typed by or about the client
-NOT_WORDS = re.compile("phone|email|birth|zone|ladder|_at$")  # fields that take a number, an address or a day
+NOT_WORDS = re.compile("phone|fax|email|birth|zone|ladder|_at$")  # fields that take a number, an address or a day
 TEXT = "textarea, input[type=text]:not([inputmode])"
 
 
