@@ -298,11 +298,12 @@ def test_watching_needs_a_reason_and_books_the_check_in(
     both(desk, "story-watch-caseload")
     desk.goto(sam.get_absolute_url())
     planned = desk.get_by_role("region", name="Planned check-ins")
-    expect(planned).to_contain_text(str(timezone.localdate(timezone.now() + timedelta(days=7)).day))
+    zone = ZoneInfo(Practice.get().zone)
+    in_a_week = timezone.localdate(timezone.now(), zone) + timedelta(days=7)
+    expect(planned).to_contain_text(str(in_a_week.day))
     [measure] = Measure.objects.filter(client=sam, sent_at=None, stopped_at=None)
-    assert (measure.packet, measure.why, timezone.localdate(measure.due_at)) == (
-        "check-in", "recheck", timezone.localdate() + timedelta(days=7),
-    )  # fmt: skip
+    due_on = timezone.localdate(measure.due_at, zone)
+    assert (measure.packet, measure.why, due_on) == ("check-in", "recheck", in_a_week)
 
 
 def test_client_from_item_nine_to_did_you_go(
