@@ -31,6 +31,7 @@ class ReportFile(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     by = models.ForeignKey("practice.User", on_delete=models.PROTECT, related_name="+")
+    report = models.CharField(max_length=20, default="referrals")  # this one, or the code of a counted one
     kind = models.CharField(max_length=4, choices=Kind.choices)
     names = models.BooleanField(default=False)
     query = models.CharField(max_length=600)  # the filters, as in the address: codes and keys of ours
@@ -50,6 +51,7 @@ class ReportFile(models.Model):
         plain = [
             "id",
             "by",
+            "report",
             "kind",
             "names",
             "query",
@@ -66,7 +68,9 @@ class ReportFile(models.Model):
         ordering: ClassVar[list[str]] = ["-asked_at"]
         constraints = [
             models.UniqueConstraint(
-                fields=["by", "kind", "names", "query"], name="report_making_once", condition=models.Q(state="making")
+                fields=["by", "report", "kind", "names", "query"],
+                name="report_making_once",
+                condition=models.Q(state="making"),
             )
         ]
 

@@ -153,12 +153,13 @@ class Counted:
         return reads or all(needed in granted for granted in counting)
 
     def of(self, code: str) -> list[Row]:
+        """The rows of this line by their days; those of a day as they come."""
         holds = self.kind.lines[code].holds
-        return [row for row in self.rows if holds(row)]
+        return sorted((row for row in self.rows if holds(row)), key=lambda row: self.days.day_of(row.at))
 
     @cached_property
     def numbers(self) -> dict[str, Number]:
-        counts = {code: len(self.of(code)) for code in self.kind.lines}
+        counts = {code: sum(1 for row in self.rows if line.holds(row)) for code, line in self.kind.lines.items()}
         hidden = {code for codes, shown in self._judged(counts) for code, good in zip(codes, shown, strict=True)
                   if not good and not self.sees(code)}  # fmt: skip
         return {

@@ -174,6 +174,10 @@ class Days:
     def _midnight(self, on: date) -> datetime:
         return datetime.combine(on, time.min, tzinfo=ZoneInfo(self.practice.zone))
 
+    def day_of(self, at: date | datetime) -> date:
+        """The practice's own day."""
+        return at.astimezone(ZoneInfo(self.practice.zone)).date() if isinstance(at, datetime) else at
+
     def holds(self, on: date | datetime | None) -> bool:
         if isinstance(on, datetime):
             return self.start <= on < self.end

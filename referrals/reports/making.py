@@ -9,20 +9,16 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from functools import partial
 from hashlib import sha256
-from itertools import islice
 from typing import IO, Any
 
 from django.db import transaction
-from django.http import QueryDict
-from django.utils.translation import gettext
 
 from practice import audit, jobs, notices, sheets
 from practice.access import Permission
-from practice.models import Practice, User
+from practice.models import User
 from practice.sheets import Cell
 from referrals.models.reports import KEPT, ReportFile, ReportPart
-from referrals.reports.files import Lines
-from referrals.reports.filters import Asked, ask
+from referrals.reports.sources import Source, source
 
 SLICE_S = 5.0
 DAY = "day"
@@ -42,15 +38,14 @@ def may_have(file: ReportFile) -> bool:
 
 
 @transaction.atomic
-def begin(*, by: User, asked: Asked, kind: str, names: bool, at: datetime) -> ReportFile:
+def begin(*, by: User, report: str, found: Source, kind: str, at: datetime) -> ReportFile:
     """Have the file made. The same one that is being made already is not begun again."""
-    query = asked.url("")[1:]
     file, is_new = ReportFile.objects.get_or_create(
-        by=by, kind=kind, names=names, query=query, state=State.MAKING,
-        defaults={"reach": reach_of(by), "asked_at": at, "weeks_all": sum(1 for _week in asked.scope.weeks())},
+        by=by, report=report, kind=kind, names=found.names, query=found.query, state=State.MAKING,
+        defaults={"reach": reach_of(by), "asked_at": at, "weeks_all": found.weeks},
     )  # fmt: skip
     if is_new:
-        audit.record("report.asked", by=by, target=file, at=at, report="referrals", kind=kind, names=names)
+        audit.record("report.asked", by=by, target=file, at=at, report=report, kind=kind, names=found.names)
         jobs.enqueue("make_report", ref=file.pk)
     return file
 
@@ -59,13 +54,13 @@ def make_slice(file: ReportFile, *, at: datetime, seconds: float = SLICE_S) -> C
     """Make the rows of some weeks. Returns what has to be noted, in one transaction."""
     if file.state != State.MAKING:
         return None
-    _form, asked = ask(file.by, QueryDict(file.query), at, Practice.get())
-    if asked is None or not may_have(file):
+    found = source_of(file, at)
+    if found is None or not may_have(file):
         return partial(_refuse, file, at)
-    lines, done, rows = Lines(asked, names=file.names), file.weeks_done, list[list[Cell]]()
+    done, rows = file.weeks_done, list[list[Cell]]()
     until = time.monotonic() + seconds
-    for week in islice(asked.scope.weeks(), done, None):
-        rows += lines.of(asked.chosen(asked.rows(week)))
+    for week in range(done, found.weeks):
+        rows += found.lines(week)
         done += 1
         if time.monotonic() >= until:
             break
@@ -95,10 +90,8 @@ def _refuse(file: ReportFile, at: datetime) -> None:
 # --- Taking it -------------------------------------------------------------------------------------------------------
 
 
-def head(file: ReportFile, at: datetime) -> list[str]:
-    _form, asked = ask(file.by, QueryDict(file.query), at, Practice.get())
-    assert asked is not None
-    return Lines(asked, names=file.names).head
+def source_of(file: ReportFile, at: datetime) -> Source | None:
+    return source(file.by, file.report, file.query, at, names=file.names)
 
 
 def rows(file: ReportFile) -> Iterator[list[Cell]]:
@@ -107,8 +100,8 @@ def rows(file: ReportFile) -> Iterator[list[Cell]]:
             yield [date.fromisoformat(cell[DAY]) if isinstance(cell, dict) else cell for cell in row]
 
 
-def write(file: ReportFile, out: IO[bytes], at: datetime) -> None:
-    sheets.write_xlsx(out, gettext("Referrals"), head(file, at), rows(file))
+def write(file: ReportFile, found: Source, out: IO[bytes]) -> None:
+    sheets.write_xlsx(out, str(found.title), found.head, rows(file))
 
 
 def throw_away(at: datetime) -> int:

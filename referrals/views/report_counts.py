@@ -9,21 +9,21 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateformat import format as format_date
 from django.utils.translation import get_language, gettext
 
 from practice import audit, pdf, sheets
 from practice.access import Permission
-from practice.models import Client, Site, User
 from practice.pages import StaffRequest, staff_page
 from practice.templatetags.ui import full_day, moment
-from referrals.reports.counted import HEAD, REPORTS, Counted, Kind, Row
+from referrals.reports import listed
+from referrals.reports.counted import HEAD, REPORTS, Counted, Kind
 from referrals.reports.days import ALL, MINE, Days, DaysForm, ask_days
+from referrals.reports.files import LONGEST
+from referrals.reports.sources import Behind
 from referrals.reports.steps import FEWEST
 
 P = Permission
 PAGE = 50
-LONGEST = 20_000  # rows of a file
 
 
 @staff_page(P.SEE_REPORTS)
@@ -66,11 +66,9 @@ def report_count_rows(request: StaffRequest, kind: str) -> HttpResponse:
         "withheld": number.hidden,
         "fewest": FEWEST,
         "nameless": not sees,
-        "cut": not number.hidden and number.count > LONGEST,
-        "most": LONGEST,
         "page": page,
         "query": days.url("")[1:] + "&",
-        "rows": _shown(list(page.object_list), sees),
+        "rows": listed.shown(list(page.object_list), days, sees=sees),
         "back": days.url(reverse("report_count", args=[kind]), line=""),
         "files": [
             {"label": gettext("CSV, no names"), "url": days.url(reverse("report_count_rows_csv", args=[kind]))},
@@ -81,19 +79,28 @@ def report_count_rows(request: StaffRequest, kind: str) -> HttpResponse:
 
 @staff_page(P.SEE_REPORTS)
 def report_count_rows_csv(request: StaffRequest, kind: str) -> HttpResponse:
-    """The list as a file, without names."""
+    """The list as a file, without names; what is too long to wait for is made in the background."""
     at, what = timezone.now(), _kind(request, kind)
     form, days = _ask(request, what, at)
     if days is None:
         return render(request, "referrals/reports/count_rows.html", {"kind": what, "form": form}, status=400)
     code = _line(what, days)
-    counted = Counted(what, days, at, "")
-    sees = counted.sees(code)
-    rows = [] if counted.numbers[code].hidden else counted.of(code)[:LONGEST]
-    head = [gettext("Day") if sees else gettext("Month"), gettext("Site"), gettext("Therapist"), gettext("What")]
-    lines = [[row["csv_on"], row["site"], row["therapist"], row["told"]] for row in _shown(rows, sees, names=False)]
+    found = Behind(what, days, code, at)
+    if len(found.rows) > LONGEST["csv"]:
+        context = {
+            "report": kind,
+            "title": what.title,
+            "count": len(found.rows),
+            "most": LONGEST["csv"],
+            "kind": "csv",
+            "names": False,
+            "query": found.query,
+            "back": days.url(reverse("report_count_rows", args=[kind])),
+        }
+        return render(request, "referrals/reports/too_long.html", context)
+    lines = listed.lines(found.rows, days, sees=found.sees)
     _note(request, what, "csv", len(lines), line=code)
-    return sheets.csv_response(_name(what, days, "csv", code), head, lines)
+    return sheets.csv_response(_name(what, days, "csv", code), found.head, lines)
 
 
 @staff_page(P.SEE_REPORTS)
@@ -194,31 +201,6 @@ def _few() -> str:
     return gettext(
         "A number of under {n} people, or from which such a number could be worked out, is left out: too few."
     ).format(n=FEWEST)
-
-
-def _shown(rows: list[Row], sees: bool, *, names: bool = True) -> list[dict[str, Any]]:
-    """The rows as they are shown: three queries. Whose they are and what happened only to who `sees` it."""
-    sites: dict[int, str] = dict(Site.objects.values_list("pk", "name"))
-    people: dict[Any, str] = dict(User.objects.values_list("pk", "name")) if sees else {}
-    clients = Client.objects.in_bulk({row.client for row in rows if row.client}) if sees and names else {}
-    found = []
-    for row in rows:
-        on = timezone.localtime(row.at).date() if isinstance(row.at, datetime) else row.at
-        client = clients.get(row.client) if row.client else None
-        month = format_date(on, "F Y")
-        found.append(
-            {
-                "name": client.name if client else gettext("Nobody: a test of the chain") if not row.client else "",
-                "code": client.code if client else "",
-                "url": row.url if sees else "",
-                "on": full_day(on) if sees else month,
-                "csv_on": on if sees else f"{on:%Y-%m}",
-                "site": sites.get(row.site, "") if row.site else "",
-                "therapist": people.get(row.therapist, ""),
-                "told": row.told if sees else "",
-            }
-        )
-    return found
 
 
 def _name(what: Kind, days: Days, kind: str, line: str = "") -> str:

@@ -6,9 +6,8 @@ from typing import IO, cast
 from uuid import UUID
 
 from django.core.exceptions import BadRequest
-from django.http import Http404, HttpResponse, QueryDict
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 
 from practice import audit, sheets
@@ -16,7 +15,7 @@ from practice.access import Permission
 from practice.pages import StaffRequest, staff_page
 from referrals.models.reports import ReportFile
 from referrals.reports import making
-from referrals.reports.filters import ask
+from referrals.reports.sources import page_of, source
 
 P = Permission
 
@@ -26,18 +25,19 @@ def report_file_new(request: StaffRequest) -> HttpResponse:
     at, kind = timezone.now(), request.POST.get("kind", "")
     if request.method != "POST":
         return redirect("report_referrals")
-    _form, asked = ask(request.user, QueryDict(request.POST.get("query", "")), at, request.practice)
-    if asked is None or kind not in ReportFile.Kind.values:
+    report, query, names = (request.POST.get(name, "") for name in ("report", "query", "names"))
+    found = source(request.user, report, query, at, names=names == "yes")
+    if found is None or kind not in ReportFile.Kind.values:
         raise BadRequest
-    file = making.begin(by=request.user, asked=asked, kind=kind, names=request.POST.get("names") == "yes", at=at)
-    return redirect(file)
+    return redirect(making.begin(by=request.user, report=report, found=found, kind=kind, at=at))
 
 
 @staff_page(P.SEE_REPORTS)
 def report_file(request: StaffRequest, pk: UUID) -> HttpResponse:
     file = _of(request, pk)
     refused = file.state == ReportFile.State.REFUSED or not making.may_have(file)
-    context = {"file": file, "refused": refused, "back": f"{reverse('report_referrals')}?{file.query}"}
+    url, title = page_of(file.report)
+    context = {"file": file, "refused": refused, "back": f"{url}?{file.query}", "title": title}
     return render(request, "referrals/reports/file.html", context)
 
 
@@ -45,17 +45,18 @@ def report_file(request: StaffRequest, pk: UUID) -> HttpResponse:
 def report_file_get(request: StaffRequest, pk: UUID) -> HttpResponse:
     """The file, when it is ready and who asked may still have it; else the page that says why not."""
     file, at = _of(request, pk), timezone.now()
-    if file.state != ReportFile.State.READY or not making.may_have(file):
+    found = making.source_of(file, at)
+    if file.state != ReportFile.State.READY or found is None or not making.may_have(file):
         return redirect(file)
     audit.record(
-        "report.exported", by=request.user, target=file, at=at, report="referrals", kind=file.kind, names=file.names,
+        "report.exported", by=request.user, target=file, at=at, report=file.report, kind=file.kind, names=file.names,
         rows=file.rows,
     )  # fmt: skip
-    name = f"referrals-{file.asked_at:%Y-%m-%d}{'-names' if file.names else ''}.{file.kind}"
+    name = f"{found.stem}-{file.asked_at:%Y-%m-%d}{'-names' if file.names else ''}.{file.kind}"
     if file.kind == ReportFile.Kind.CSV:
-        return sheets.csv_response(name, making.head(file, at), making.rows(file))
+        return sheets.csv_response(name, found.head, making.rows(file))
     out = tempfile.TemporaryFile()  # noqa: SIM115 (it is closed when it has been sent)
-    making.write(file, out, at)
+    making.write(file, found, out)
     out.seek(0)
     return sheets.as_download(name, sheets.XLSX_TYPE, _pieces(out))
 

@@ -24,6 +24,7 @@ from referrals.reports.days import ALL, MINE, ask_days
 from referrals.reports.figures import Report
 from referrals.reports.files import LONGEST, Lines
 from referrals.reports.filters import Asked, FilterForm, ask, spans
+from referrals.reports.sources import REFERRALS
 from referrals.states import State
 
 P = Permission
@@ -240,6 +241,8 @@ def _file(request: StaffRequest, kind: str, *, names: bool) -> HttpResponse:
     rows = asked.chosen(asked.rows())
     if len(rows) > LONGEST[kind]:
         context = {
+            "report": REFERRALS,
+            "title": gettext("Infusion referrals"),
             "count": len(rows),
             "most": LONGEST[kind],
             "kind": kind,

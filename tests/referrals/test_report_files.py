@@ -43,7 +43,9 @@ def world(now: Any, maya: User, monkeypatch: pytest.MonkeyPatch) -> flags.World:
 def asked_for(browser: Browser, post: Callable[..., Any], name: str = "report_csv") -> ReportFile:
     """Press the button of the page that offers it."""
     page = browser.get(reverse(name))
-    said = {key: page.context[key] for key in ("query", "kind")} | {"names": "yes" if page.context["names"] else "no"}
+    said = {key: page.context[key] for key in ("report", "query", "kind")} | {
+        "names": "yes" if page.context["names"] else "no"
+    }
     answer = post(browser, reverse("report_file_new"), said)
     found = ReportFile.objects.get()
     assert (page.context["most"], answer["Location"]) == (10, found.get_absolute_url())
@@ -139,6 +141,9 @@ def test_file_is_deleted_after_a_week(as_user: As, post: Callable[..., Any], may
 
 
 def test_wrong_filters_in_the_form_make_nothing(as_user: As, post: Callable[..., Any], maya: User) -> None:
-    for said in ({"query": "step=x", "kind": "csv"}, {"query": "", "kind": "exe"}):
+    for said in (
+        {"report": "referrals", "query": "step=x", "kind": "csv"},
+        {"report": "referrals", "query": "", "kind": "exe"},
+    ):
         assert post(as_user(maya), reverse("report_file_new"), said).status_code == 400
     assert not ReportFile.objects.exists()

@@ -298,18 +298,3 @@ def test_unknown_report_or_line_is_not_found(maya: User, as_user: As) -> None:
     browser = as_user(maya)
     urls = [reverse("report_count", args=["nothing"]), f"{reverse('report_count_rows', args=['safety'])}?line=nothing"]
     assert [browser.get(url).status_code for url in urls] == [404, 404]
-
-
-@pytest.mark.parametrize(("longest", "said"), [(2, False), (1, True)])
-def test_file_that_cannot_hold_all_rows_is_announced(
-    maya: User, sam: Client, as_user: As, monkeypatch: pytest.MonkeyPatch, longest: int, said: bool
-) -> None:
-    """Nothing is left out silently: both sides of the limit."""
-    monkeypatch.setattr("referrals.views.report_counts.LONGEST", longest)
-    flag(sam, hours_ago=100)
-    flag(sam, hours_ago=200)
-    browser, flagged = as_user(maya), {"line": "flags"}
-    page = browser.get(reverse("report_count_rows", args=["safety"]), flagged).content.decode()
-    assert (f"The CSV holds the first {longest} of these rows" in page) == said
-    rows = _csv(browser.get(reverse("report_count_rows_csv", args=["safety"]), flagged))
-    assert len(rows) == 1 + longest
