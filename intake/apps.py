@@ -15,12 +15,13 @@ class IntakeConfig(AppConfig):
         from practice.handover import HANDING
         from practice.notices import HOME_LINK
         from practice.pages import LEAVES
-        from practice.record import DOCUMENTS
+        from practice.record import DOCUMENTS, SAID, Said
         from practice.retention import PURGES
 
         LEAVES.append(note_leaving)
         HOME_LINK.append(home_link)
         DOCUMENTS["intake.Signature"] = copies.agreement_copy
+        SAID["intake.Answer"] = Said(("question_words", "answer_words"), copies.in_words, "intake__invitation")
         LEAVING.extend([schedules.end_all, measures.stop, withdraw_all])
         measures.FOLLOWING.append(schedules.follow)
         HANDING.append(handed)

@@ -1,11 +1,12 @@
-"""The copy of a signed agreement that a client may keep."""
+"""What a client may keep: the copy of a signed agreement, and their answers in words."""
 
 from django.http import HttpResponse
 from django.utils import translation
 from django.utils.text import slugify
+from django.utils.translation import gettext
 
-from intake import editions
-from intake.models import Signature
+from intake import editions, flow, packet
+from intake.models import Answer, Signature
 from practice import coverage, pdf
 from practice.models import Practice
 
@@ -50,3 +51,16 @@ def agreement_copy(signature: Signature) -> bytes:
             "same_text": signature.text_sha256 == text.sha256,
         },
     )
+
+
+def in_words(answer: Answer) -> tuple[str, str]:
+    """(question, answer) as they read in the version that was answered; the question's name where nobody can tell."""
+    invitation = answer.intake.invitation
+    try:
+        page = packet.load(invitation.packet, invitation.packet_version).by_slug.get(answer.question)
+    except ValueError:  # a version that is not as it was published says nothing; the row itself stays in the copy
+        page = None
+    if page is None:
+        return answer.question, ""
+    said = gettext("Skipped") if answer.skipped else "\n".join(flow.words(page, answer.value))
+    return page.text, said

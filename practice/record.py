@@ -22,6 +22,8 @@ from practice.sealed import SealedBytes, SealedField, SealedJSON
 DOCUMENTS: dict[str, Callable[[Any], bytes | None]] = {
     SafetyPlan._meta.label: lambda plan: plan_pdf(plan) if plan.finished_at else None,
 }
+# What a client's copy says in words beside the codes of a row. The packages above add theirs.
+SAID: dict[str, "Said"] = {}
 _BEGINNINGS = (
     (b"%PDF-", "pdf"),
     (b"\xff\xd8\xff", "jpg"),
@@ -44,6 +46,14 @@ _TYPES: tuple[tuple[type[Any], str], ...] = (
     (models.DecimalField, "decimal number"),
     (models.IntegerField, "whole number"),
 )
+
+
+@dataclass(frozen=True)
+class Said:
+    columns: tuple[str, ...]
+    of: Callable[[Any], tuple[str, ...]]
+    needs: str
+    """The relation that `of` reads of each row."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,8 @@ class Kind:
             found = found.filter(**THEIRS_UNTIL[self.label][0])
         if client_id is None:
             return found.prefetch_related(*(f.name for f in self.model._meta.many_to_many))
-        return found.filter(**{path_to_client(self.model): client_id}).select_related(*self.named)
+        needs = [SAID[self.label].needs] if self.label in SAID else []
+        return found.filter(**{path_to_client(self.model): client_id}).select_related(*self.named, *needs)
 
 
 def is_left_out(column: Any) -> bool:
@@ -109,7 +120,7 @@ def kinds(*, of_client: bool, private: bool = False) -> list[Kind]:
 
 
 def cells(kind: Kind, row: Any, *, names: bool) -> dict[str, Any]:
-    """Return the row as plain values. A file is told by its path. `names`: say who is meant beside each id."""
+    """Return the row as plain values. A file is told by its path. `names`: say in words what ids and codes mean."""
     found: dict[str, Any] = {}
     for column in kind.columns:
         if isinstance(column, SealedBytes):
@@ -123,6 +134,8 @@ def cells(kind: Kind, row: Any, *, names: bool) -> dict[str, Any]:
             found[f"{column.name}_name"] = str(target) if target is not None else ""
     for many in kind.model._meta.many_to_many:
         found[many.name] = sorted(plain(each.pk) for each in getattr(row, many.name).all())
+    if names and (said := SAID.get(kind.label)):
+        found |= zip(said.columns, said.of(row), strict=True)
     return found
 
 
@@ -192,6 +205,8 @@ def dictionary(found: list[Kind], *, names: bool) -> Iterator[tuple[str, ...]]:
         for many in kind.model._meta.many_to_many:
             at = many.related_model._meta.label_lower.replace(".", "-")
             yield kind.name, many.name, "JSON", "plain", "", at
+        if names and (said := SAID.get(kind.label)):
+            yield from ((kind.name, column, "text", "clinical", "", "") for column in said.columns)
 
 
 def type_of(column: Any) -> str:

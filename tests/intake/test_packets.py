@@ -1,8 +1,13 @@
 """The practice's own versions of packets: edited without code, frozen once published, text only (ADR 0023)."""
 
+import csv
+import io
+import json
+import zipfile
 from collections.abc import Callable
 from datetime import timedelta
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,12 +15,13 @@ import time_machine
 from django.test import Client as Browser
 from django.utils import translation
 
-from intake import actions, drafting, fixed, flow, issuing, packet, pieces, spoken
+from intake import actions, copies, drafting, fixed, flow, issuing, packet, pieces, spoken
 from intake.drafting import Wording
 from intake.models import Answer, Invitation, PacketDraft, PacketVersion
+from practice import exports, jobs
 from practice.actions import NotNow
 from practice.clinical.instrument import all_instruments
-from practice.models import AuditEvent, Client, KeptForm, User
+from practice.models import AuditEvent, Client, Export, KeptForm, User
 from tests.conftest import send
 from tests.factories import NOW
 from tests.intake.conftest import Phone, text_of
@@ -91,6 +97,59 @@ def test_own_question_stands_in_the_check_the_chart_and_the_record(
     assert "What helps at night? A walk" in text_of(read)
     kept = Answer.objects.get(intake=sitting, question=slug)
     assert kept.value == ["c2"]
+
+
+def test_own_question_stands_in_the_clients_copy_in_the_words_that_were_answered(
+    sam: Client, maya: User, rosa: User, on_call: User, settings: Any, tmp_path: Path
+) -> None:
+    """Feature A17, security check 52: a copy says what was asked then, whatever the practice asks in its place now."""
+    settings.DATA_DIR = tmp_path
+    asked = Wording(text="What helps at night?", type="checks", choices=("Tea", "A walk"), none="Nothing")
+    publish(rosa, "check-in", lambda rows: drafting.ask(rows, "worry", asked))
+    slug = own_slug("check-in")
+    phone = Phone(actions.invite(by=maya, client=sam, key="check-in", at=NOW)).start()
+    phone.say("phq-9--1", "3")
+    phone.say(slug, ["c2"])
+    phone.post("/my/send/")
+    other = Wording(text="What helps by day?", type="checks", choices=("Coffee", "A run"), none="Nothing")
+    publish(rosa, "check-in", lambda rows: drafting.reword(rows, slug, other))
+    assert packet.load("check-in").by_slug[slug].text == "What helps by day?"
+    files = copied(exports.begin(by=maya, client=sam, at=NOW))
+    told = {row["question"]: row for row in json.loads(files["json/intake-answer-0001.json"])}
+    assert {name: (row["question_words"], row["answer_words"]) for name, row in told.items()} == {
+        slug: ("What helps at night?", "A walk"),
+        "phq-9--1": ("Little interest or pleasure in doing things", "Nearly every day"),
+    }
+    columns = csv.DictReader(io.StringIO(files["columns.csv"].decode("utf-8-sig")))
+    assert {row["column"] for row in columns if row["table"] == "intake-answer"} == set(told[slug])
+    whole = copied(exports.begin(by=rosa, client=None, at=NOW))
+    (row, _other) = json.loads(whole["json/intake-answer-0001.json"])  # the versions lie beside it
+    assert (
+        "question_words" not in row and "What helps at night?" in whole["json/intake-packetversion-0001.json"].decode()
+    )
+
+
+def copied(export: Export) -> dict[str, bytes]:
+    jobs.run_due()
+    export.refresh_from_db()
+    with zipfile.ZipFile(io.BytesIO(b"".join(exports.zipped(export)))) as bundle:
+        return {name: bundle.read(name) for name in bundle.namelist()}
+
+
+def test_answer_of_a_version_that_was_changed_behind_our_back_is_in_the_copy_by_its_name(
+    sam: Client, maya: User, rosa: User, on_call: User
+) -> None:
+    row = publish(rosa, "check-in", lambda rows: drafting.ask(rows, "worry", WORDS))
+    slug = own_slug("check-in")
+    phone = Phone(actions.invite(by=maya, client=sam, key="check-in", at=NOW)).start()
+    phone.say(slug, "Badly")
+    kept = Answer.objects.get(question=slug)
+    assert copies.in_words(kept) == ("How do you sleep?", "Badly")
+    packet._read.cache_clear()
+    PacketVersion.objects.filter(pk=row.pk).update(sha256="0" * 64)
+    assert copies.in_words(kept) == (slug, "")
+    kept.question = "gone"
+    assert copies.in_words(kept) == ("gone", "")
 
 
 def test_published_version_is_never_changed(rosa: User) -> None:
