@@ -36,6 +36,8 @@ class Must:
     """Every group must be found; of a group, any one."""
     part2: bool = False
     """Asked only of a programme under 42 CFR Part 2."""
+    key: str = ""
+    """By which other pages ask for the points that speak of it; most have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def musts(key: str) -> tuple[Must, ...]:
     """What this agreement must say, in the order of the source."""
     found = tomllib.loads((SHELF.folder.parent / "musts.toml").read_text(encoding="utf-8"))
     return tuple(
-        Must(row["what"], tuple(tuple(group) for group in row["says"]), row.get("part2", False))
+        Must(row["what"], tuple(tuple(group) for group in row["says"]), row.get("part2", False), row.get("key", ""))
         for row in found["musts"][key]
     )
 

@@ -8,6 +8,7 @@ from intake.agreement import Agreement
 from intake.models import AgreementText, Intake, Signature
 from intake.packet import Packet, Page
 from practice.language import HOUSE
+from practice.models import Client
 
 
 def documents() -> list[str]:
@@ -64,6 +65,15 @@ def running(key: str) -> Agreement:
     """The text that is signed now: the practice's newest, else the one that came with Waymark."""
     row = AgreementText.objects.filter(document=key).exclude(published_at=None).order_by("-published_at").first()
     return shipped(key) if row is None else of_row(row)
+
+
+def read_by(client: Client, key: str) -> Agreement:
+    """The text that this client signed last; the one that is signed now where they have signed none."""
+    row = client.signatures.filter(document=key).order_by("-signed_at", "-pk").first()
+    try:
+        return running(key) if row is None else load(row.document, row.version)
+    except ValueError:  # signed in another system: its text is not here
+        return running(key)
 
 
 def next_version(key: str) -> str:

@@ -127,6 +127,23 @@ def missing(wanted: Sequence[Must], text: Agreement, *, part2: bool) -> list[Mus
     ]
 
 
+def speaking_of(must: Must, text: Agreement) -> list[Point]:
+    """The fewest points of this text that say of the element all that its points say, in their order."""
+    points = [point for part in text.parts for point in part.points]
+    said = {n: _groups(must, point.text) for n, point in enumerate(points)}
+    left, chosen = set[int]().union(*said.values()), set[int]()
+    while left:
+        best = max(said, key=lambda n: (len(said[n] & left), -n))
+        chosen.add(best)
+        left -= said[best]
+    return [points[n] for n in sorted(chosen)]
+
+
+def _groups(must: Must, sentence: str) -> set[int]:
+    said = " ".join(sentence.split()).casefold()
+    return {n for n, group in enumerate(must.says) if any(_stands(word, said) for word in group)}
+
+
 def _stands(word: str, said: str) -> bool:
     """Whether a word of `said` begins with it: "ect" is not found in "effect"."""
     return re.search(rf"(?<!\w){re.escape(word.casefold())}", said) is not None

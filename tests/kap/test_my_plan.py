@@ -12,6 +12,7 @@ from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 
+from intake.models import AgreementText, Signature
 from practice.kap import intentions
 from practice.kap.actions import clearance
 from practice.kap.models import Intention, Plan, Session
@@ -95,6 +96,68 @@ def test_plan_tells_before_that_day_and_after_in_order(sam: Client, plan: Plan) 
     assert "Wed Dec 2" not in said  # what waits has no day yet
     assert "Eat nothing for 4 hours before. Drink nothing for 2 hours before." in said
     assert "That is called off-label. Esketamine (Spravato) is approved" in said
+
+
+OWN_TEXT = """# About ketamine here
+What we want you to know.
+- For your mood it is off-label, which means that it is not approved; esketamine is.
+- It may help you to feel better. We are not sure for how long.
+- You may need it again.
+# The day
+Come rested.
+- Ride with a friend, and do not drive.
+- Wait with driving for the next day, after you have slept.
+- We never touch you without a yes; you can take it back.
+- In an emergency we call 911.
+- Until then you can stop. Somebody stays with you."""
+
+
+def own_text(by: User, version: str, at: datetime, **changed: str) -> AgreementText:
+    said = {"title": "Ketamine", "summary": "S", "sign": "I read it.", "body": OWN_TEXT} | changed
+    return AgreementText.objects.create(
+        document="ketamine", version=version, changed_at=at, changed_by=by, published_at=at, published_by=by,
+        must_sign=False, because="x", reason="y", sha256="0" * 64, **said,
+    )  # fmt: skip
+
+
+def signed(client: Client, version: str, at: datetime) -> None:
+    row = Signature(client=client, document="ketamine", version=version, text_sha256="0" * 64, signed_at=at)
+    row.typed_name = client.legal_name
+    row.save()
+
+
+def test_plan_quotes_the_text_that_this_client_signed_or_will_sign(sam: Client, rosa: User, plan: Plan) -> None:
+    """Feature B3: what is said about ketamine is what the client read, in the practice's own words if any."""
+    shipped, ours, newer = "That is called off-label.", "For your mood it is off-label", "Newer: it is off-label"
+    browser = at_home(sam)
+
+    def quoted() -> list[bool]:
+        said = text(browser.get("/my/plan/"))
+        return [words in said for words in (shipped, ours, newer)]
+
+    assert quoted() == [True, False, False]
+    own_text(rosa, "1.1", NOW - timedelta(days=3))
+    assert quoted() == [False, True, False]  # nothing signed: what they will sign
+    signed(sam, "1", NOW - timedelta(days=4))
+    assert quoted() == [True, False, False]
+    signed(sam, "1.1", NOW - timedelta(days=2))
+    own_text(rosa, "1.2", NOW - timedelta(days=1), body=OWN_TEXT.replace("For your mood it is", "Newer: it is"))
+    assert quoted() == [False, True, False]
+    signed(sam, "old-system", NOW)
+    assert quoted() == [False, False, True]
+
+
+def test_plan_says_all_that_the_text_says_of_driving(sam: Client, rosa: User, plan: Plan) -> None:
+    """What stands in two points of a text is quoted from both, in their order, and nothing twice."""
+    own_text(rosa, "1.1", NOW)
+    said = text(at_home(sam).get("/my/plan/"))
+    ride, wait = "Ride with a friend, and do not drive.", "Wait with driving for the next day, after you have slept."
+    assert f"After it {ride} {wait} We talk with you" in said
+    assert (
+        "every 15 minutes. We never touch you without a yes; you can take it back. In an emergency we call 911." in said
+    )
+    assert "feel better. We are not sure for how long. You may need it again. Until then you can stop." in said
+    assert [said.count(words) for words in (ride, wait, "You may need it again.")] == [1, 1, 1]
 
 
 def test_no_page_of_the_client_names_a_dose_a_score_or_a_share(sam: Client, plan: Plan) -> None:

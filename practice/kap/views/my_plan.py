@@ -1,7 +1,7 @@
 """The client's own plan in plain words: what happens before, that day and after; and what they write for themselves.
 
 Nothing here names a dose, a score or a reading. What is said about ketamine are the points of the agreement that the
-practice's clinical owner signed. Eating and drinking before: ISHA in docs/clinical-sources.md.
+client signed, or will sign. Eating and drinking before: ISHA in docs/clinical-sources.md.
 """
 
 from datetime import date, datetime, timedelta
@@ -16,7 +16,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from intake import agreement
+from intake import agreement, editions, wording
+from intake.agreement import Agreement
 from intake.doors import Link, called, home_page, see_other, show
 from intake.home import Line, Shown
 from intake.views import home
@@ -38,8 +39,8 @@ KINDS: dict[str, str | Promise] = {
     Kind.DOSING: _("Ketamine session"),
     Kind.INTEGRATION: _("A talk about it afterwards"),
 }
-AGREED = ("ketamine", "1")
-ABOUT = ("off_label", "benefit", "stop")  # points of that agreement
+AGREED = "ketamine"
+ABOUT = ("off_label", "benefit", "stop")  # of what that agreement must say (intake/musts.toml)
 THAT_DAY = ("touch", "emergency")
 AFTER = ("driving",)
 
@@ -133,7 +134,7 @@ def my_plan(request: HttpRequest) -> HttpResponse:
         return show(request, "kap/my_plan_none.html")
     rows = sessions_of(client)
     ahead = [row for row in rows if row.state in BOOKED]
-    zone = zone_of(client)
+    zone, text = zone_of(client), editions.read_by(client, AGREED)
     with timezone.override(zone):
         context = {
             "how_far": how_far(plan) if plan.state == Plan.State.UNDER_WAY else "",
@@ -145,19 +146,20 @@ def my_plan(request: HttpRequest) -> HttpResponse:
             "zone": "" if zone.key == link.practice.zone else zone.key.rpartition("/")[2].replace("_", " "),
             "forms": home.forms_line(link, at),
             "driver": (client.contact("support") or {}).get("name", ""),
-            "about": agreed(ABOUT),
-            "that_day": agreed(THAT_DAY),
-            "after": agreed(AFTER),
+            "about": agreed(text, ABOUT),
+            "that_day": agreed(text, THAT_DAY),
+            "after": agreed(text, AFTER),
+            "language": text.language,
             "has_signed": client.signatures.exists(),
             "asks": any(row.kind == Kind.DOSING for row in ahead),
         }
         return show(request, "kap/my_plan.html", context)
 
 
-def agreed(keys: tuple[str, ...]) -> list[str]:
-    """These points of the agreement about ketamine, word for word."""
-    points = {point.key: point.text for part in agreement.load(*AGREED).parts for point in part.points}
-    return [points[key] for key in keys]
+def agreed(text: Agreement, keys: tuple[str, ...]) -> list[str]:
+    """The points of the agreement about ketamine that speak of these, word for word, each once."""
+    musts = {must.key: must for must in agreement.musts(AGREED)}
+    return list(dict.fromkeys(point.text for key in keys for point in wording.speaking_of(musts[key], text)))
 
 
 def card(session: Session) -> dict[str, Any]:
