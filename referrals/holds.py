@@ -86,8 +86,8 @@ def uncleared(found: Standing, path: str) -> list[Hold]:
     return [hold for hold in found.for_path(path) if hold.cleared_by is None]
 
 
-def standing(client: Client, at: datetime) -> Standing:
-    practice = Practice.get()
+def standing(client: Client, at: datetime, practice: Practice | None = None) -> Standing:
+    practice = practice or Practice.get()
     known = picture.known(client, coverage.local(at, practice).date())
     overrides = own_numbers(practice)
     decision = fit.decide(known.inputs, overrides=overrides)

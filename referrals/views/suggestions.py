@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -20,9 +20,9 @@ from practice.actions import NotNow
 from practice.clinical import fit, follow_up, table
 from practice.forms import HouseForm, words_field
 from practice.models import Client, User
-from practice.pages import client_of, record_of, staff_page
+from practice.pages import StaffRequest, client_of, record_of, staff_page
 from practice.templatetags.ui import full_day, moment
-from practice.views.chart import Panel, allowed, frame, named, reader
+from practice.views.chart import Panel, allowed, frame, named
 from practice.views.rules import CONFIDENCE_WORDS, MODALITY_WORDS, effects, modality_words, value_words
 from referrals import holds
 from referrals.actions import facts
@@ -64,20 +64,21 @@ class ReviewForm(HouseForm):
     reasoning = words_field(_("Your line of reasoning"), _("Write a line of reasoning."))
 
 
-def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
+def panel(request: StaffRequest, client: Client, at: datetime) -> Panel | None:
     """The open card on the chart, under the safety flags."""
     open_card = client.suggestions.filter(state=Suggestion.State.OPEN).first()
     if open_card is None:
         return None
-    return Panel("referrals/suggestion_panel.html", {"card": card(open_card, client, reader(request), at)})
+    return Panel("referrals/suggestion_panel.html", {"card": card(open_card, client, request, at)})
 
 
-def card(suggestion: Suggestion, client: Client, person: User, at: datetime) -> dict[str, Any]:
+def card(suggestion: Suggestion, client: Client, request: StaffRequest, at: datetime) -> dict[str, Any]:
     """All that one card says: unknowns first, inputs, rules in words, holds, conflicts between paths (D14, D15).
 
     While it is open, what is on hold is said as it stands now, with the button that clears it, and who may decide finds
     the choices.
     """
+    person, practice = request.user, request.practice
     kept = suggestion.picture or {}
     inputs: Mapping[str, Any] = kept.get("inputs", {})
     decision = fit.decide(inputs, overrides=suggestion.overrides)
@@ -86,7 +87,7 @@ def card(suggestion: Suggestion, client: Client, person: User, at: datetime) -> 
     rules = [rule for rule in table.rules() if rule.id in fired and rule.id not in stronger]
     depression, sign = actions.over_lines(dict(inputs), suggestion.overrides)
     is_open = suggestion.state == Suggestion.State.OPEN
-    held = hold_lines(decision, client, person, at) if is_open else hold_rows(decision)
+    held = hold_lines(decision, holds.standing(client, at, practice), person) if is_open else hold_rows(decision)
     on_hold = is_open and any(not line["cleared"] for line in held)
     status = fit.DISCUSS if is_open and suggestion.status == fit.HOLD and not on_hold else suggestion.status
     return {
@@ -110,7 +111,7 @@ def card(suggestion: Suggestion, client: Client, person: User, at: datetime) -> 
         "on_hold": on_hold,
         "conflicts": [conflict_words(conflict) for conflict in decision.conflicts],
         "disagreements": decision.disagreements,
-        "changed": suggestion.rules_version != signing.versions()["rules"],
+        "changed": suggestion.rules_version != signing.versions(practice)["rules"],
         "tuned": RuleChange.objects.in_force(suggestion.opened_at) if suggestion.overrides else None,
         "url": reverse("suggestion", args=[suggestion.client_id, suggestion.pk]),
     }
@@ -194,11 +195,10 @@ def _shown_paths(decision: fit.Decision) -> tuple[str, ...]:
     return tuple(m for m in MODALITY_WORDS if decision.supports[m] or m == decision.suggested)
 
 
-def hold_lines(decision: fit.Decision, client: Client, person: User, at: datetime) -> list[dict[str, Any]]:
+def hold_lines(decision: fit.Decision, standing: holds.Standing, person: User) -> list[dict[str, Any]]:
     """What stands in the way of these paths now, and who cleared what."""
     paths = _shown_paths(decision)
-    found = holds.standing(client, at).holds
-    return [hold_views.line(hold, person, paths) for hold in found if set(hold.paths) & set(paths)]
+    return [hold_views.line(hold, person, paths) for hold in standing.holds if set(hold.paths) & set(paths)]
 
 
 def hold_rows(decision: fit.Decision) -> list[dict[str, Any]]:
@@ -231,12 +231,12 @@ def _capital(modality: str) -> str:
 
 
 @staff_page(Permission.READ_CHART)
-def suggestion(request: HttpRequest, pk: UUID, suggestion: UUID) -> HttpResponse:
+def suggestion(request: StaffRequest, pk: UUID, suggestion: UUID) -> HttpResponse:
     """Read the card; whoever may review it writes a line of reasoning."""
     at = timezone.now()
     found: Suggestion = record_of(request, Suggestion, suggestion, of=pk)
     client = client_of(request, pk)
-    may_review = Permission.REVIEW_SUGGESTION in allowed(reader(request), client)
+    may_review = Permission.REVIEW_SUGGESTION in allowed(request.user, client)
     form = ReviewForm(request.POST or None)
     if request.method == "POST":
         if not may_review:
@@ -250,7 +250,7 @@ def suggestion(request: HttpRequest, pk: UUID, suggestion: UUID) -> HttpResponse
         newer = client.suggestions.filter(opened_at__gt=found.opened_at).order_by("opened_at").last()
     context = {
         **frame(request, client, at),
-        "card": card(found, client, reader(request), at),
+        "card": card(found, client, request, at),
         "form": form,
         "newer": newer,
         "may_review": may_review and found.state == Suggestion.State.OPEN,
@@ -258,10 +258,10 @@ def suggestion(request: HttpRequest, pk: UUID, suggestion: UUID) -> HttpResponse
     return render(request, "referrals/suggestion.html", context, status=400 if form.errors else 200)
 
 
-def _reviewed(request: HttpRequest, found: Suggestion, form: ReviewForm, at: datetime) -> bool:
+def _reviewed(request: StaffRequest, found: Suggestion, form: ReviewForm, at: datetime) -> bool:
     reasoning = form.cleaned_data["reasoning"]
     try:
-        actions.review(by=reader(request), suggestion=found, reasoning=reasoning, at=at)
+        actions.review(by=request.user, suggestion=found, reasoning=reasoning, at=at)
     except NotNow as sentence:
         form.add_error(None, str(sentence))
         return False
@@ -270,18 +270,18 @@ def _reviewed(request: HttpRequest, found: Suggestion, form: ReviewForm, at: dat
 
 
 @staff_page(Permission.WRITE_NOTE)
-def trials_confirm(request: HttpRequest, pk: UUID, intake: UUID) -> HttpResponse:
+def trials_confirm(request: StaffRequest, pk: UUID, intake: UUID) -> HttpResponse:
     """A clinician went over the past trials; the decision table may count them from now on."""
     sitting: Intake = record_of(request, Intake, intake, of=pk)
     if request.method == "POST":
         try:
-            first = actions.confirm_trials(by=reader(request), sitting=sitting, at=timezone.now())
+            first = actions.confirm_trials(by=request.user, sitting=sitting, at=timezone.now())
         except NotNow as sentence:
             messages.error(request, str(sentence))
         else:
             words = gettext("Confirmed. The rules count these trials from now on.")
             already = gettext("Confirmed already, by {who}.").format(
-                who=named(sitting.trials_confirmed_by, reader(request))
+                who=named(sitting.trials_confirmed_by, request.user)
             )
             messages.success(request, words if first else already)
     return redirect("intake_read", pk, sitting.pk)

@@ -170,9 +170,9 @@ def fill(client: Client, by: User, visits: int) -> None:
 # Door and frame of every staff page: session, person, roles, practice, the bar's count and the strips (3): 7.
 # The client, which acts are offered, and for whom one stands in: 3. The audit row with its lock: 3. The safety plan
 # in the storyboard: 1.
-# The panels: 35, of which 2 read the practice's own numbers of the rules, 9 weigh the open review card anew against
-# what holds it now, and 1 asks whether the client waits for a copy of the record.
-QUERIES = 7 + 3 + 3 + 1 + 35
+# The panels: 33, of which 9 weigh the open review card anew against what holds it now, and 1 asks whether the client
+# waits for a copy of the record.
+QUERIES = 7 + 3 + 3 + 1 + 33
 
 
 @pytest.mark.parametrize("visits", [1, 3, 20])
