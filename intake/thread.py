@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 
 from intake.forms import LETTER
 from intake.models import Message, MessageDraft, Opening
-from practice import audit, coverage, notices
+from practice import audit, coverage, moves, notices
 from practice.actions import NotNow, client_did, raise_alert
 from practice.language import HOUSE, said_in
 from practice.models import Alert, AlertEvent, Client, Practice, Task, User
@@ -58,8 +58,10 @@ def news_for(client: Client) -> QuerySet[Message]:
 @transaction.atomic
 def write(*, by: Client, words: str, wants_help: bool, at: datetime) -> Message:
     """Send a message to the therapist, or whoever covers. `wants_help` raises an urgent flag and is never refused."""
-    client = Client.objects.select_for_update(of=("self",)).select_related("therapist__backup").get(pk=by.pk)
-    practice = Practice.get()
+    rows = Client.objects.select_for_update(of=("self",)).select_related("therapist__backup")
+    client, practice = rows.get(pk=by.pk), Practice.get()
+    if (merge := moves.standing(client)) is not None:  # made one record with another since this page was asked for
+        client = rows.get(pk=merge.client_id)
     if not wants_help:
         _may_write(client, at)
     reader, due = None, coverage.read_by(at, practice)
@@ -68,7 +70,9 @@ def write(*, by: Client, words: str, wants_help: bool, at: datetime) -> Message:
     row = Message(client=client, at=at, wants_help=wants_help, read_by_at=due)
     row.words = words
     row.save(force_insert=True)
-    MessageDraft.objects.filter(client=client).delete()
+    if merge is not None:
+        moves.note(merge, row, at)
+    MessageDraft.objects.filter(client=by.pk).delete()
     Client.objects.filter(pk=client.pk).update(last_heard_at=at)
     Task.finish(client, "quiet", at=at, by=None)
     if not client.tasks.filter(kind="message", done_at=None).exists():  # the first promise stands

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from practice import audit, coverage, jobs, notices
+from practice import audit, coverage, jobs, moves, notices
 from practice.access import Role
 from practice.clinical import escalation
 from practice.models import (
@@ -134,7 +134,7 @@ def raise_alert(
     answers: Sequence[Mapping[str, Any]] = (),
     reason: str = "",
 ) -> Alert:
-    """Open the safety flag of this sitting, or add to the one that is open.
+    """Open the safety flag of this sitting, or add to the one that is open; in the record that stands, after a merge.
 
     The severity never falls. A rise, or a new rule, is an event; a rise starts the ladder again, so that somebody who
     picked the flag up at a lower level is told anew. `by` is the client for a form, a User for a manual flag.
@@ -144,6 +144,8 @@ def raise_alert(
         alert = Alert.objects.select_for_update().filter(source_id=source_id, closed_at=None).first()
     fired = [{**rule, "at": at.isoformat()} for rule in rules]
     if alert is None:
+        merge = moves.standing(Client.objects.select_for_update(of=("self",)).get(pk=client.pk))
+        client = merge.client if merge is not None else client
         alert = Alert(
             client=client,
             source=source,
@@ -156,6 +158,8 @@ def raise_alert(
         )
         alert.answers, alert.reason = list(answers), reason
         alert.save(force_insert=True)
+        if merge is not None:
+            moves.note(merge, alert, at)
         _event(alert, Kind.OPENED, at, by=alert.raised_by, severity=severity, rules=[r["id"] for r in fired])
         audit.record("alert.opened", by=by, client=client, target=alert, at=at, rules=[r["id"] for r in fired])
         _tell_rung(alert, 0, at)

@@ -158,6 +158,20 @@ def _number(model: Model, number: str, to: dict[Any, int]) -> None:
 # --- And back --------------------------------------------------------------------------------------------------------
 
 
+def standing(client: Client) -> Merge | None:
+    """The merge by which this record is another's now (its `client`); None for one that stands for itself."""
+    found: Merge | None = Merge.objects.filter(former=client.pk, undone_at=None).select_related("client").first()
+    return found
+
+
+def note(merge: Merge, row: models.Model, at: datetime) -> None:
+    """Write into the ledger that this row, written by somebody who had the former record before them, is the kept's.
+
+    It goes back with the others, and what hangs on it.
+    """
+    Moved.objects.create(merge=merge, table=row._meta.label, column="client", keys=[str(row.pk)], at=at)
+
+
 def back(merge: Merge, former: Client) -> int:
     """Move back what moved and is with the kept client still, and what was since hung on it. Returns how many rows."""
     moved: dict[tuple[Model, str], set[Any]] = {}

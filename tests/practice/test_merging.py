@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from intake.models import Assessment, Intake, Invitation, SharedScores
+from intake.thread import write
 from practice import actions, alike, audit, merging, moves, retention
 from practice.actions import NotNow
 from practice.kap.actions import clearance
@@ -572,3 +573,42 @@ def test_form_goes_on_and_the_own_page_stops(rosa: User, omar: User, sam: Client
     assert "Whitehorse" not in browser.get(shut["Location"]).content.decode()
     form.refresh_from_db()
     assert (form.client, Browser().get(form.path).status_code) == (sam, 200)
+
+
+def test_help_asked_for_while_they_were_merged_reaches_who_looks_after_them_at_once(
+    rosa: User, maya: User, sam: Client, double: Client
+) -> None:
+    """Law 1: a request that had the former record before it pages people for the one that stands; it goes back too."""
+    held = Client.objects.get(pk=double.pk)  # as a request under way has it
+    row = merge(sam, double, rosa)
+    said = write(by=held, words="I cannot do this", wants_help=True, at=LATER)
+    flag = Alert.objects.get()
+    assert (said.client, flag.client, flag.severity) == (sam, sam, "urgent")
+    assert maya in {notice.user for notice in flag.notices.all()}
+    assert set(sam.tasks.filter(done_at=None).values_list("kind", flat=True)) == {"message", "safety"}
+    assert not double.tasks.exists()
+    assert merging.sweep(row, at=LATER) == 0
+    merging.undo(by=rosa, merge=row, words="A cousin.", at=LATER)
+    flag.refresh_from_db()
+    said.refresh_from_db()
+    assert (said.client, flag.client, flag.is_open) == (double, double, True)
+    assert set(double.tasks.filter(done_at=None).values_list("kind", flat=True)) == {"safety"}
+
+
+def test_flag_raised_by_hand_while_they_were_merged_is_the_kept_records(
+    rosa: User, omar: User, maya: User, sam: Client, double: Client
+) -> None:
+    held = Client.objects.get(pk=double.pk)
+    row = merge(sam, double, rosa)
+    flag = actions.raise_manual_flag(by=omar, client=held, severity="urgent", reason="Sounded desperate", at=LATER)
+    assert (flag.client, maya in {notice.user for notice in flag.notices.all()}) == (sam, True)
+    merging.undo(by=rosa, merge=row, words="A cousin.", at=LATER)
+    flag.refresh_from_db()
+    assert flag.client == double
+
+
+def test_flag_of_a_record_that_was_taken_apart_stays_its_own(rosa: User, sam: Client, double: Client) -> None:
+    merging.undo(by=rosa, merge=merge(sam, double, rosa), words="A cousin.", at=LATER)
+    double.refresh_from_db()
+    flag = actions.raise_manual_flag(by=rosa, client=double, severity="urgent", reason="Sounded desperate", at=LATER)
+    assert (flag.client, Moved.objects.filter(table="practice.Alert").count()) == (double, 0)
