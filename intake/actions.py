@@ -440,32 +440,35 @@ def save_answer(
     at: datetime,
     skipped: bool = False,
     entered_by: User | None = None,
+    late: bool = False,
 ) -> Alert | None:
     """Keep one answer with all that follows from it. Returns the safety flag that this answer raised or added to.
 
-    `entered_by`: the member of staff who writes down what the client, `by`, says (intake.behalf).
+    `entered_by`: the member of staff who writes down what the client, `by`, says (intake.behalf). `late`: the sitting
+    was begun anew since in another browser, whose answers stay.
 
     One transaction: the answer, the flag with the answers so far, who is told, the audit row. Changing an answer later
-    never lowers or closes a flag. Raises NotNow when the answers were sent already: what was sent stays, but a safety
-    sign that comes after it, from a second window, still raises its flag.
+    never lowers or closes a flag. Raises NotNow when the answers were sent already, or `late`: what is there stays, but
+    a safety sign that comes after it, from a second window, still raises its flag.
     """
     row = Intake.objects.select_for_update(of=("self",)).get(pk=sitting.pk)
     if row.client_id != by.pk:  # made one record with another since this page was asked for
         by = row.client
     replies = replies_of(row)
     said = None if skipped else value
-    if row.submitted_at is not None:
+    if late or row.submitted_at is not None:
         if not flow.is_sign(page, said) or said == flow.value_of(replies, page.slug):
             raise NotNow(gettext("Your answers were sent already. This one was not added to them."))
-        late = Answer(intake=row, question=page.slug, at=at)
-        late.value = said
-        audit.record("answer.late", by=by, client=by, target=row, at=at, question=page.slug)
-        return _watch(by, sitting, replies | {page.slug: late}, at)
+        heard = Answer(intake=row, question=page.slug, at=at, **_entered(row, entered_by))
+        heard.value = said
+        audit.record("answer.late", by=entered_by or by, client=by, target=row, at=at, question=page.slug)
+        return _watch(by, sitting, replies | {page.slug: heard}, at)
     reply = replies.get(page.slug) or Answer(intake=row, question=page.slug)
     is_new = reply._state.adding
     if is_new or reply.skipped != skipped or reply.value != said:
         reply.value, reply.skipped, reply.at = said, skipped, at
-        reply.entered_by, reply.entered_how = entered_by, row.entered_how if entered_by else ""
+        for name, fact in _entered(row, entered_by).items():
+            setattr(reply, name, fact)
         reply.save(force_insert=is_new)
         replies[page.slug] = reply
         Intake.objects.filter(pk=row.pk).update(saved_at=at, at_page=page.slug)
@@ -474,6 +477,10 @@ def save_answer(
         if page.applies in APPLIED_AT_ONCE:
             APPLIED_AT_ONCE[page.applies](by, said)
     return _watch(by, sitting, replies, at) if page.safety else None
+
+
+def _entered(sitting: Intake, by: User | None) -> dict[str, Any]:
+    return {"entered_by": by, "entered_how": sitting.entered_how if by else ""}
 
 
 def _watch(
@@ -615,11 +622,14 @@ def ask_for_call(*, by: Client, sitting: Intake, wanted: bool, call_by: datetime
 
 
 @transaction.atomic
-def say_where(*, by: Client, sitting: Intake, words: str, at: datetime) -> None:
-    """Keep where the client says they are, on the flag: offered on the support page, asked of nobody."""
+def say_where(*, by: Client, sitting: Intake, words: str, at: datetime) -> bool:
+    """Keep where the client says they are, on the flag: offered on the support page, asked of nobody.
+
+    Returns whether it was kept: not when a person has closed the flag.
+    """
     alert = alert_of(sitting)
     if alert is None or not alert.is_open:
-        return
+        return False
     alert = Alert.objects.select_for_update().get(pk=alert.pk)
     kept = [row for row in alert.answers or [] if row["link_id"] != "where"]
     alert.answers = [
@@ -635,6 +645,7 @@ def say_where(*, by: Client, sitting: Intake, words: str, at: datetime) -> None:
     ]
     alert.save(update_fields=["answers"])
     client_did(client=by, alert=alert, kind=Kind.TAPPED, at=at, what="where")
+    return True
 
 
 @transaction.atomic

@@ -7,6 +7,9 @@ by pressing the button of a link while nothing is answered, and after that by th
 The client's own page ("home") has its own door and its own place in the session: {"invitation", "generation", "at",
 "since", "locked"}. Its link shows nothing before a one-time code, or the birth date, opened it in this browser. The
 page of somebody whom the client trusts ("person") is held in the same way; only a code to them opens it.
+
+A page that stays open when its door closes still says what it has to say for somebody's safety: see `left_of`, for
+forms, and `hearing`, for the client's own page. Both write, and show nothing.
 """
 
 from collections.abc import Callable
@@ -32,6 +35,8 @@ from practice.models import Client, Practice
 from practice.pages import View, client_door, once
 
 KEY = "link"
+BEFORE = "before"  # in a session: (invitation, intake) of the sittings that this browser was in before, the newest last
+MOST_BEFORE = 5
 HOME_KEY = "home"
 PERSON_KEY = "person"
 HERE = "here"  # in a session: at a device of the practice
@@ -50,6 +55,8 @@ class Link:
     """The answers were sent and this browser did not give them: it sees that they arrived, nothing else."""
     practice: Practice
     home: bool = False  # at the client's own page, not in a sitting
+    over: bool = False  # a page of a sitting with which this browser cannot go on: what it says for safety is heard
+    anew: bool = False  # and it was begun anew elsewhere: the answers there stay as they are
 
     @property
     def client(self) -> Client:
@@ -80,6 +87,19 @@ def autosave(view: View) -> View:
 
 def home_page(view: View) -> View:
     """A page of the client's own place, opened in this browser by a code or the birth date (`request.link.client`)."""
+    return _home_door(view, "", None)
+
+
+def hearing(pressed: str, heard: View) -> Callable[[View], View]:
+    """A page of the client's own place with a button that is heard, by `heard`, even when the page has closed.
+
+    It locked, its link ran out or was taken back, the care ended, two records became one. Only in a browser in which
+    the client had shown who they are; nothing is shown to it.
+    """
+    return lambda view: _home_door(view, pressed, once(heard))
+
+
+def _home_door(view: View, pressed: str, heard: View | None) -> View:
     inner = once(view)
 
     @wraps(view)
@@ -90,7 +110,11 @@ def home_page(view: View) -> View:
             link.locked = True
         with speaking(link.client if link else None):
             if link is None or link.locked:
-                return _who_is_it(request, link)
+                theirs = left_home(request) if heard is not None and pressed in request.POST else None
+                if heard is None or theirs is None:
+                    return _who_is_it(request, link)
+                request.link = theirs  # type: ignore[attr-defined]
+                return heard(request)
             request.link = link  # type: ignore[attr-defined]
             with timezone.override(link.practice.zone):
                 response = inner(request, *args, **kwargs)
@@ -126,13 +150,18 @@ def _door(view: View, *, keeps: bool, twice: bool) -> View:
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         link = link_of(request)
+        if keeps and request.method == "POST" and not _is_in(link, kwargs.get("page", ""), request):
+            link = left_of(request, kwargs.get("page", "")) or link
         if link is None or (link.locked and not (keeps and request.method == "POST" and link.intake)):
             return HttpResponse(status=423) if twice else see_other("my_locked", query=_lost(request))
         request.link = link  # type: ignore[attr-defined]
         with speaking(link.client), timezone.override(link.practice.zone):
             response = inner(request, *args, **kwargs)
+        if twice and link.locked:
+            return HttpResponse(status=423)
         if link.locked:
-            return HttpResponse(status=423) if twice else see_other("my_locked")
+            kept = response.status_code in (302, 303)
+            return see_other("my_locked", query=("?heard=1" if link.over else "") if kept else _lost(request))
         return language.remember(request, response, language.checked(link.client.language))
 
     return client_door(guarded, "client")
@@ -173,6 +202,10 @@ def admit(request: HttpRequest, invitation: Invitation, intake: Intake | None, *
     """Let this browser in, under a new session id."""
     request.session.cycle_key()
     now = timezone.now().timestamp()
+    mine = request.session.get(KEY)
+    if mine and mine["intake"] and not mine["receipt"]:
+        before = [each for each in request.session.get(BEFORE, []) if each != [mine["invitation"], mine["intake"]]]
+        request.session[BEFORE] = [*before, [mine["invitation"], mine["intake"]]][-MOST_BEFORE:]
     request.session[KEY] = {
         "invitation": str(invitation.pk),
         "intake": str(intake.pk) if intake else "",
@@ -199,8 +232,10 @@ def lock(request: HttpRequest) -> None:
 
 def knock(request: HttpRequest, invitation: Invitation) -> None:
     """This browser pressed the button of the link to a client's own page: it may now say who it is."""
+    mine = request.session.get(_place(invitation)) or {"knocks": True}
+    showed = mine.get("invitation") == str(invitation.pk) and not mine.get("knocks")
     admit_home(request, invitation)
-    request.session[_place(invitation)]["locked"] = True
+    request.session[_place(invitation)] |= {"locked": True, "knocks": not showed}
 
 
 def _place(invitation: Invitation) -> str:
@@ -326,6 +361,49 @@ def link_of(request: HttpRequest) -> Link | None:
         mine["at"] = now
         request.session.modified = True
     return Link(invitation, intake, locked, mine["receipt"], Practice.get())
+
+
+def _is_in(link: Link | None, page: str, request: HttpRequest) -> bool:
+    """Whether this browser is in a sitting now, that asks this page and is the one which the page was of."""
+    from intake import actions  # this module is loaded while the apps are still getting ready
+
+    if link is None or link.intake is None or request.POST.get("sitting", str(link.intake.pk)) != str(link.intake.pk):
+        return False
+    return not page or page in actions.packet_of(link.intake).by_slug
+
+
+def left_of(request: HttpRequest, page: str) -> Link | None:
+    """The sitting of a page that is still open in this browser, which cannot go on with it.
+
+    Its link was taken back, by whomever and for whatever reason; it was begun anew in another browser; or another link
+    was opened here since. Where staff took it back because it had reached somebody else, that person may raise a flag
+    by it, once, and is shown nothing: a call too many. Refusing would lose the answer of everybody else.
+    """
+    from intake import actions
+
+    mine = request.session.get(KEY)
+    held_now = [[mine["invitation"], mine["intake"]]] if mine and mine["intake"] and not mine["receipt"] else []
+    before = request.session.get(BEFORE, [])[::-1] if page else []  # only a question says which sitting it is of
+    for invitation, intake in held_now + before:
+        if request.POST.get("sitting", intake) != intake:
+            continue
+        sittings = Intake.objects.select_related("invitation__client__therapist")
+        found: Intake | None = sittings.filter(invitation=invitation).first()
+        if found is not None:
+            link = Link(found.invitation, found, True, False, Practice.get(), over=True, anew=str(found.pk) != intake)
+            if not page or page in actions.packet_of(found).by_slug:
+                return link
+    return None
+
+
+def left_home(request: HttpRequest) -> Link | None:
+    """Whose own page is still open in this browser, however it closed; None where nobody had shown who they are."""
+    mine = request.session.get(HOME_KEY)
+    if not mine or mine.get("knocks"):
+        return None
+    rows = Invitation.objects.select_related("client__therapist")
+    found: Invitation | None = rows.filter(pk=mine["invitation"], packet=HOME).first()
+    return Link(found, None, True, False, Practice.get(), home=True, over=True) if found is not None else None
 
 
 def note_leaving(request: HttpRequest) -> None:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from intake import thread
-from intake.doors import Link, called, home_page, see_other, show
+from intake.doors import Link, called, hearing, home_page, see_other, show
 from intake.forms import Words
 from intake.home import Line
 from intake.models import Message
@@ -54,7 +54,14 @@ def line(link: Link, at: datetime) -> Line | None:
     )
 
 
-@home_page
+def _now(request: HttpRequest) -> HttpResponse:
+    """ "I need help now", pressed on a page that has closed: people are told at once, and nothing is shown."""
+    link: Link = request.link  # type: ignore[attr-defined]
+    _help(request, link.client, WriteForm(request.POST), timezone.now())
+    return see_other("my_locked", query="?heard=1")
+
+
+@hearing("now", _now)
 def my_messages(request: HttpRequest) -> HttpResponse:
     link: Link = request.link  # type: ignore[attr-defined]
     at, client = timezone.now(), link.client

@@ -69,6 +69,7 @@ class Sitting:
             skipped=skipped,
             at=self.at,
             entered_by=self.entered_by,
+            late=self.link.anew,
         )
         self.replies = actions.replies_of(self.intake)
         self.alert = alert or self.alert
@@ -84,6 +85,8 @@ def my_page(request: HttpRequest, page: str) -> HttpResponse:
     if link.receipt or (link.intake.submitted_at is not None and request.method != "POST"):
         return see_other("my_done")
     here = Sitting(link, page)
+    if link.over:
+        return _over(request, here)
     try:
         return _late(request, here) if link.intake.submitted_at is not None else _answer(request, here)
     except NotNow as sentence:  # sent before, in another window
@@ -96,6 +99,19 @@ def _late(request: HttpRequest, here: Sitting) -> HttpResponse:
     form = form_of(here, data=request.POST) if here.page.safety and here.takes else None
     here.keep(form.answer() if form is not None and form.is_valid() else None)
     return _support(here)
+
+
+def _over(request: HttpRequest, here: Sitting) -> HttpResponse:
+    """What a page says that stayed open when its sitting was closed to this browser: a safety answer, nothing else."""
+    form = form_of(here, data=request.POST) if here.page.safety and here.takes else None
+    skips = form is not None and "skip" in request.POST and not here.page.required
+    if form is None or not (skips or form.is_valid()):
+        return HttpResponse(status=409)
+    try:
+        here.keep(None if skips else form.answer(), skipped=skips)
+    except NotNow:
+        return HttpResponse(status=409)
+    return see_other("my_locked")
 
 
 def _answer(request: HttpRequest, here: Sitting) -> HttpResponse:
@@ -160,6 +176,7 @@ def _frame(request: HttpRequest, here: Sitting, form: Any) -> dict[str, Any]:
     from_check = (request.POST.get("from") or request.GET.get("from", "")) == "check"
     back = reverse("my_page", args=[before.slug]) if before else reverse("my_start")
     return {
+        "sitting": here.intake.pk,
         "page": spoken(page),
         "text_language": of_text(page),
         "form": form,
@@ -239,7 +256,7 @@ def my_save(request: HttpRequest, page: str) -> HttpResponse:
     if link.intake is None or link.receipt:
         return HttpResponse(status=409)
     here = Sitting(link, page)
-    if here.page.kind == "agreement" or not here.takes:
+    if here.page.kind == "agreement" or not here.takes or (link.over and not here.page.safety):
         return HttpResponse(status=409)
     form = form_of(here, data=request.POST, draft=True)
     if not form.is_valid():
@@ -248,7 +265,9 @@ def my_save(request: HttpRequest, page: str) -> HttpResponse:
     if value is None and here.page.slug not in here.replies:
         return HttpResponse(status=204)  # nothing was said yet
     try:
-        actions.save_answer(by=link.client, sitting=here.intake, page=here.page, value=value, at=here.at)
+        actions.save_answer(
+            by=link.client, sitting=here.intake, page=here.page, value=value, at=here.at, late=link.anew
+        )
     except NotNow:
         return HttpResponse(status=409)
     return HttpResponse(status=204)

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from intake import actions, flow, signs
 from intake.doors import Link, autosave, called, keeping_page, see_other, show
@@ -22,6 +23,7 @@ from practice.models import Alert, AlertEvent, AlertNotice, Client, Practice
 from practice.templatetags.ui import clock, moment
 from practice.views.alerts import TAPPED_WORDS
 
+NOBODY = _("Nobody reads this any more, so it was not passed on. Please call 988, or us.")
 TAPS = TAPPED_WORDS.keys() - {"where"}  # that one is kept when it is sent
 
 
@@ -87,9 +89,10 @@ def _take_where(request: HttpRequest, link: Link, sitting: Intake, at: datetime)
     except ValidationError as trouble:
         messages.error(request, trouble.messages[0])
         return
-    if words:
-        actions.say_where(by=link.client, sitting=sitting, words=words, at=at)
+    if words and actions.say_where(by=link.client, sitting=sitting, words=words, at=at):
         messages.success(request, gettext("Thank you. We added where you are."))
+    elif words:
+        messages.error(request, str(NOBODY))
 
 
 def _go_on(sitting: Intake, wanted: Packet, shown: Sequence[Page], replies: Mapping[str, Answer]) -> str:
@@ -164,6 +167,11 @@ def my_call_me(request: HttpRequest) -> HttpResponse:
         return see_other("my_start")
     at, practice = timezone.now(), link.practice
     call_by = coverage.read_by(at, practice)
+    alert = actions.alert_of(sitting)
+    nobody = link.client.status in Client.LEFT and not (alert is not None and alert.is_open)
+    if request.method == "POST" and nobody:  # their care has ended, and no flag is open: no list shows such a call
+        messages.error(request, str(NOBODY))
+        return HttpResponse(status=409) if link.locked else see_other("my_start")
     if request.method == "POST":
         wanted = request.POST.get("wanted") == "1"
         if wanted != _is_wanted(link.client):
@@ -182,7 +190,7 @@ def my_call_me(request: HttpRequest) -> HttpResponse:
             "opens_at": coverage.next_opening(at, practice),
             "in_hours": coverage.in_hours(at, practice),
             "phone": link.client.phone,
-            "back_url": reverse("my_support") if actions.alert_of(sitting) else reverse("my_start"),
+            "back_url": reverse("my_support") if alert is not None else reverse("my_start"),
         },
     )
 

@@ -179,7 +179,7 @@ def test_a_call_and_a_place_asked_for_on_a_page_that_just_locked_are_taken(check
 
 def test_what_a_closed_door_did_not_take_is_not_called_saved(check_in: Phone, maya: User) -> None:
     actions.withdraw(by=maya, invitation=check_in.invitation, at=NOW)
-    words = text_of(check_in.get(check_in.say(ITEM9, "3")["Location"]))
+    words = text_of(check_in.get(check_in.say("phq-9--1", "3")["Location"]))
     assert "What you just sent did not reach us." in words
     assert "Your answers are saved" not in words
     assert "Call 988" in words
