@@ -45,8 +45,7 @@ def place(*, by: User, session: Session, setting: str, at: datetime) -> None:
         return
     row.setting, row.changed_at = setting, at
     row.sequence += 1
-    row.version += 1
-    row.save(update_fields=["setting", "changed_at", "sequence", "version"])
+    row.save(update_fields=["setting", "changed_at", "sequence"])
     row.chaperones.filter(ended_at=None).update(ended_at=at)
     audit.record("session.placed", by=by, client=row.plan.client, target=row, at=at)
     if setting == Session.Setting.REMOTE:

@@ -33,9 +33,7 @@ def _lead(
     """The number of each event goes up, so that calendars take the change in."""
     plans.filter(therapist=former, state=Plan.State.UNDER_WAY).update(therapist=to, version=F("version") + 1)
     ahead = sessions.filter(therapist=former, state__in=Session.AHEAD)
-    ahead.update(
-        therapist=to if each is None else each, sequence=F("sequence") + 1, changed_at=at, version=F("version") + 1
-    )
+    ahead.update(therapist=to if each is None else each, sequence=F("sequence") + 1, changed_at=at)
 
 
 def goes(person: User) -> str:

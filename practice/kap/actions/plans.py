@@ -260,8 +260,7 @@ def _along(plan: Plan, row: Session, with_rest: bool) -> list[Session]:
 def _put(row: Session, starts_at: datetime, at: datetime) -> None:
     row.starts_at, row.changed_at = starts_at, at
     row.sequence += 1
-    row.version += 1
-    row.save(update_fields=["starts_at", "sequence", "changed_at", "version"])
+    row.save(update_fields=["starts_at", "sequence", "changed_at"])
 
 
 @transaction.atomic
@@ -315,8 +314,7 @@ def skip(*, by: User, session: Session, said: str, at: datetime, missed: bool = 
     before = weighing.weigh(plan, at).stopping
     row.state, row.changed_at = State.MISSED if missed else State.SKIPPED, at
     row.sequence += 1
-    row.version += 1
-    row.save(update_fields=["state", "changed_at", "sequence", "version"])
+    row.save(update_fields=["state", "changed_at", "sequence"])
     count(plan, row)
     _settle(plan, at, before)
     _note(plan, What.MISSED if missed else What.SKIPPED, by, at, session=row, said=said)

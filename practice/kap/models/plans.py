@@ -134,7 +134,6 @@ class Session(ClientRecord):
     note = models.ForeignKey("practice.Note", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     sequence = models.PositiveSmallIntegerField(default=0)  # of its event in calendar feeds
     changed_at = models.DateTimeField(null=True, blank=True)
-    version = models.PositiveIntegerField(default=1)
 
     if TYPE_CHECKING:
         entries: RelatedManager[Entry]
@@ -156,7 +155,6 @@ class Session(ClientRecord):
             "note",
             "sequence",
             "changed_at",
-            "version",
         ]
 
     class Meta:
