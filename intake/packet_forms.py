@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
@@ -248,10 +247,6 @@ class StartForm(HouseForm):
         super().__init__(*args, **kwargs)
         self.fields["site"].queryset = Site.objects.order_by("name")  # type: ignore[attr-defined]
         self.fields["packet"].choices = named()  # type: ignore[attr-defined]
-
-
-def spanish_is_offered() -> bool:
-    return SPANISH in dict(settings.LANGUAGES)
 
 
 def untold(rows: Data, row: Row) -> bool:

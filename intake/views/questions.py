@@ -273,9 +273,6 @@ def my_save(request: HttpRequest, page: str) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-WRITTEN = ("typed_name", "relation")  # of a signature; the boxes belong to the text
-
-
 def _agreement(request: HttpRequest, here: Sitting, *, typed: bool = False) -> HttpResponse:
     """`typed`: show what was typed again, sign nothing."""
     text = editions.load(here.page.agreement, here.page.version)

@@ -68,14 +68,6 @@ def judge(trial: Trial) -> Verdict:
     return Verdict(code, data["reasons"][code], minimum_mg, minimum_weeks)
 
 
-def known_drugs() -> tuple[str, ...]:
-    return tuple(sorted(_data()["minimum_mg_day"]))
-
-
-def known_augmentations() -> tuple[str, ...]:
-    return tuple(sorted(_data()["augmentation_minimum_mg_day"]))
-
-
 def _code(trial: Trial, minimum_mg: float | None, minimum_weeks: float, response_pct: float) -> str:
     """Return the first reason against counting the trial; what is known to rule it out goes before what is unknown."""
     improvement, weeks, mg = trial.best_improvement_pct, trial.weeks, trial.mg
