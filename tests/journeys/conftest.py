@@ -25,6 +25,8 @@ AXE = (Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js").read_text()
 AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 900}
+Window = Callable[..., Page]
+Look = Callable[[Page, str], None]
 CHROMIUM = os.environ.get("TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
@@ -60,7 +62,7 @@ def up(live_server: Any, settings: Any, house: Practice) -> str:
 
 
 @pytest.fixture
-def window(chromium: Chromium, up: str) -> Iterator[Callable[..., Page]]:
+def window(chromium: Chromium, up: str) -> Iterator[Window]:
     """Open a window: window(), window(DESK), window(dark=True), window(script=False). Origins and CSP are watched."""
     contexts: list[BrowserContext] = []
 
@@ -93,7 +95,7 @@ def _is_ours(request: Request, up: str) -> bool:
 
 
 @pytest.fixture
-def staff_window(window: Callable[..., Page], up: str) -> Callable[..., Page]:
+def staff_window(window: Window, up: str) -> Window:
     """A window in which this member of staff is signed in past the second factor."""
 
     def open_for(user: User, size: dict[str, int] = DESK, **options: Any) -> Page:
@@ -143,13 +145,27 @@ def keep_picture(page: Page, name: str) -> None:
 
 
 @pytest.fixture
-def look(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
+def look() -> Look:
     """Check the page as it stands: no axe violation, no sideways scroll; keep a picture when SHOTS names a folder."""
 
     def check(page: Page, name: str) -> None:
         keep_picture(page, name)
         assert violations(page) == []
         assert sideways(page) == 0
+
+    return check
+
+
+@pytest.fixture
+def both(look: Look) -> Look:
+    """Look at the page in both widths, and leave it in its own."""
+
+    def check(page: Page, name: str) -> None:
+        own = page.viewport_size
+        for size in (PHONE, DESK):
+            page.set_viewport_size(size)  # type: ignore[arg-type]
+            look(page, name)
+        page.set_viewport_size(own)  # type: ignore[arg-type]
 
     return check
 

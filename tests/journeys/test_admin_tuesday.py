@@ -7,18 +7,17 @@ test_handing_over.
 import re
 import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from practice import jobs
 from practice.models import Client, User
 from referrals.models import Referral
 from tests import factories
-from tests.journeys.conftest import DESK, PHONE
+from tests.journeys.conftest import DESK, Look, Window
 from tests.journeys.mailbox import link_in, newest, text_of
 from tests.journeys.walking import follow, press
 from tests.referrals import cases
@@ -26,16 +25,7 @@ from tests.referrals.desks import went_out
 from tests.system.conftest import Postbox
 
 pytestmark = pytest.mark.story
-Window = Callable[..., Page]
-Look = Callable[[Page, str], None]
 INVITED_S, REPORT_S = 120, 2
-
-
-def both(look: Look, page: Page, name: str) -> None:
-    for size in (DESK, PHONE):
-        page.set_viewport_size(size)  # type: ignore[arg-type]
-        look(page, name)
-    page.set_viewport_size(DESK)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -51,7 +41,7 @@ def came_back(postbox: Postbox, maya: User, on_call: User, sam: Client) -> Refer
 
 
 def test_admin_reads_where_referrals_stand_and_one_that_came_back_goes_out_again(
-    window: Window, staff_window: Window, look: Look, postbox: Postbox, rosa: User, came_back: Referral
+    window: Window, staff_window: Window, both: Look, postbox: Postbox, rosa: User, came_back: Referral
 ) -> None:
     """Steps 1 and 2."""
     page = staff_window(rosa)
@@ -63,10 +53,10 @@ def test_admin_reads_where_referrals_stand_and_one_that_came_back_goes_out_again
     page.goto("/referrals/")
     row = page.get_by_role("row").filter(has_text=came_back.reference)
     expect(row).to_contain_text("Came back: the mail server refused the address")
-    both(look, page, "tuesday-referrals")
+    both(page, "tuesday-referrals")
     row.get_by_role("link", name="Open").click()
     expect(page.get_by_role("region", name="To do for this referral")).to_contain_text("Call")
-    both(look, page, "tuesday-came-back")
+    both(page, "tuesday-came-back")
     again = page.locator("#resend")
     again.get_by_text("Send it again").first.click()
     again.get_by_label("Address of the clinic").fill("m.lopez@northlake.example")
@@ -75,7 +65,7 @@ def test_admin_reads_where_referrals_stand_and_one_that_came_back_goes_out_again
     assert mail["To"] == "m.lopez@northlake.example"
     page.reload()
     expect(page.get_by_role("region", name="Sent and received")).to_contain_text("m.lopez@northlake.example")
-    both(look, page, "tuesday-sent-again")
+    both(page, "tuesday-sent-again")
     clinic = window()
     clinic.goto(f"/r/{came_back.token}/")
     expect(clinic.get_by_role("button", name="Send me a code")).to_have_count(0)
@@ -84,7 +74,7 @@ def test_admin_reads_where_referrals_stand_and_one_that_came_back_goes_out_again
 
 
 def test_admin_invites_a_therapist_who_then_sees_their_own_clients_alone(
-    window: Window, staff_window: Window, look: Look, postbox: Postbox, rosa: User, sol: User, sam: Client
+    window: Window, staff_window: Window, look: Look, both: Look, postbox: Postbox, rosa: User, sol: User, sam: Client
 ) -> None:
     """Step 3: under two minutes; the newcomer sees nobody until a client is given to them, and a page says so."""
     page, began = staff_window(rosa), time.monotonic()
@@ -99,7 +89,7 @@ def test_admin_invites_a_therapist_who_then_sees_their_own_clients_alone(
     press(page, "Send the invitation")
     expect(page.get_by_role("row").filter(has_text="Nina Ash")).to_contain_text("Invited, not signed in yet")
     assert time.monotonic() - began < INVITED_S
-    both(look, page, "tuesday-people")
+    both(page, "tuesday-people")
     found = re.search(r"https?://\S+?(/\S+)", text_of(newest(postbox, "")))
     assert found
     theirs = window(DESK)
@@ -110,7 +100,7 @@ def test_admin_invites_a_therapist_who_then_sees_their_own_clients_alone(
     page.get_by_role("link", name="Nina Ash", exact=True).click()
     follow(page, "What Nina may do, and whom they see")
     expect(page.get_by_role("main")).to_contain_text("own clients")
-    both(look, page, "tuesday-sees")
+    both(page, "tuesday-sees")
     factories.client(nina, "Ivo Larch")
     desk = staff_window(nina)
     desk.goto("/caseload/")
@@ -121,17 +111,17 @@ def test_admin_invites_a_therapist_who_then_sees_their_own_clients_alone(
 
 
 def test_admin_takes_a_copy_of_everything(
-    staff_window: Window, look: Look, postbox: Postbox, rosa: User, sam: Client
+    staff_window: Window, both: Look, postbox: Postbox, rosa: User, sam: Client
 ) -> None:
     """Step 7: one press, made in the background, with a notice."""
     page = staff_window(rosa)
     page.goto("/practice/export/")
     press(page, "Make a copy of everything")
-    both(look, page, "tuesday-copy-waits")
+    both(page, "tuesday-copy-waits")
     mail = newest(postbox, "copy")
     assert "Whitehorse" not in mail.as_string()
     page.reload()
-    both(look, page, "tuesday-copy-there")
+    both(page, "tuesday-copy-there")
     with page.expect_download() as waiting:
         page.get_by_role("main").get_by_role("link", name=re.compile("Fetch|Download")).first.click()
     with zipfile.ZipFile(Path(waiting.value.path())) as held:

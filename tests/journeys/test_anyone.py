@@ -1,21 +1,16 @@
 """What anyone may open, signed out, in a real browser (browser checks 1, 2, 20, 40)."""
 
-from collections.abc import Callable
-
 import pytest
 from django.db import connections
-from playwright.sync_api import Page
 
-from tests.journeys.conftest import DESK, PHONE, sideways, wide
+from tests.journeys.conftest import DESK, PHONE, Look, Window, sideways, wide
 
 PUBLIC = ("/", "/help-now/", "/who-sees-this/", "/accessibility/", "/no-such-page/")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["390", "1440"])
-def test_public_pages_are_accessible(
-    window: Callable[..., Page], look: Callable[..., None], size: dict, dark: bool
-) -> None:  # type: ignore[type-arg]
+def test_public_pages_are_accessible(window: Window, look: Look, size: dict[str, int], dark: bool) -> None:
     page = window(size, dark=dark)
     for path in PUBLIC:
         page.goto(path)
@@ -23,7 +18,7 @@ def test_public_pages_are_accessible(
 
 
 def test_help_now_shows_every_number_without_script_and_without_database(
-    window: Callable[..., Page], monkeypatch: pytest.MonkeyPatch
+    window: Window, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = window(script=False)
 
@@ -39,7 +34,7 @@ def test_help_now_shows_every_number_without_script_and_without_database(
     assert page.get_attribute("a.call-1", "href") == "tel:988"
 
 
-def test_help_control_is_reached_third_by_tab_and_stays_in_sight(window: Callable[..., Page]) -> None:
+def test_help_control_is_reached_third_by_tab_and_stays_in_sight(window: Window) -> None:
     page = window()
     page.goto("/who-sees-this/")
     stops = []
@@ -52,7 +47,7 @@ def test_help_control_is_reached_third_by_tab_and_stays_in_sight(window: Callabl
     assert box is not None and 0 <= box["y"] < 100
 
 
-def test_page_reflows_at_320_and_double_text(window: Callable[..., Page]) -> None:
+def test_page_reflows_at_320_and_double_text(window: Window) -> None:
     page = window({"width": 320, "height": 700})
     page.goto("/help-now/")
     page.evaluate("document.documentElement.style.fontSize = '200%'")

@@ -1,23 +1,12 @@
 """Somebody begins by themselves; the front desk chooses a therapist; forms are filled in at the practice (A2, A11)."""
 
-from collections.abc import Callable
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from intake.models import Answer, Arrival, Intake
 from practice.models import Client, Notice, PublicPages, Site, User
-from tests.journeys.conftest import DESK, PHONE, sideways, violations, wide
+from tests.journeys.conftest import PHONE, Look, Window, sideways, violations, wide
 from tests.journeys.walking import follow, press
-
-Look = Callable[[Page, str], None]
-Window = Callable[..., Page]
-
-
-def both(look: Look, page: Page, name: str) -> None:
-    for size in (DESK, PHONE):
-        page.set_viewport_size(size)  # type: ignore[arg-type]
-        look(page, name)
 
 
 def newest_code() -> str:
@@ -35,7 +24,7 @@ def begin(page: Page, name: str, email: str) -> None:
 
 @pytest.mark.usefixtures("on_call")
 def test_stranger_begins_and_gets_a_therapist(
-    window: Window, staff_window: Window, look: Look, fay: User, maya: User, sam: Client, north: Site
+    window: Window, staff_window: Window, both: Look, fay: User, maya: User, sam: Client, north: Site
 ) -> None:
     PublicPages.objects.create(pk=1, starts_open=True, starts_site=north)
     page = window(PHONE)
@@ -43,34 +32,32 @@ def test_stranger_begins_and_gets_a_therapist(
     follow(page, "Begin by yourself")
     press(page, "Send me a code")
     expect(page.get_by_role("alert")).to_contain_text("Write a name we can use.")
-    both(look, page, "arriving-00-error")
+    both(page, "arriving-00-error")
     begin(page, "Sam Whitehorse", sam.email)
-    both(look, page, "arriving-01-form")
+    both(page, "arriving-01-form")
     press(page, "Send me a code")
     expect(page.get_by_role("heading", name="Type the code we sent you")).to_be_visible()
-    both(look, page, "arriving-02-code")
+    both(page, "arriving-02-code")
     code = newest_code()
     page.get_by_label("Your code").fill("000000" if code != "000000" else "111111")
     press(page, "Open the forms")
-    both(look, page, "arriving-03-wrong")
+    both(page, "arriving-03-wrong")
     page.get_by_label("Your code").fill(code)
     press(page, "Open the forms")
     expect(page.get_by_role("heading", name="Before you start")).to_be_visible()
-    both(look, page, "arriving-04-start")
+    both(page, "arriving-04-start")
     desk = staff_window(fay)
     desk.goto("/enquiries/")
-    both(look, desk, "arriving-05-enquiries")
-    desk.set_viewport_size(DESK)  # type: ignore[arg-type]
+    both(desk, "arriving-05-enquiries")
     follow(desk, "1 new person began alone")
-    both(look, desk, "arriving-06-queue")
-    desk.set_viewport_size(DESK)  # type: ignore[arg-type]
+    both(desk, "arriving-06-queue")
     follow(desk, "Sam Whitehorse")
     expect(desk.get_by_text("May be the same person as")).to_be_visible()
-    both(look, desk, "arriving-07-person")
+    both(desk, "arriving-07-person")
     desk.get_by_label("Therapist", exact=True).select_option(str(maya.pk))
     press(desk, "Give them to this therapist")
     expect(desk.get_by_text("Sam Whitehorse is with Maya Torres now.")).to_be_visible()
-    both(look, desk, "arriving-08-none")
+    both(desk, "arriving-08-none")
     assert Client.objects.get(arrivals__isnull=False).therapist == maya
 
 
@@ -103,13 +90,12 @@ def shows_nothing(page: Page) -> None:
 
 @pytest.mark.usefixtures("on_call")
 def test_device_is_handed_over_and_shows_nothing_afterwards(
-    window: Window, staff_window: Window, look: Look, maya: User, sam: Client
+    window: Window, staff_window: Window, both: Look, maya: User, sam: Client
 ) -> None:
     """Feature A11: no back button leads to the chart, nor afterwards to the answers."""
     page = staff_window(maya)
     page.goto(f"/clients/{sam.pk}/invite/")
-    both(look, page, "handing-00-invite")
-    page.set_viewport_size(DESK)  # type: ignore[arg-type]
+    both(page, "handing-00-invite")
     press(page, "Hand this device over")
     expect(page.get_by_role("heading", name="Before you start")).to_be_visible()
     page.go_back()
@@ -125,7 +111,7 @@ def test_device_is_handed_over_and_shows_nothing_afterwards(
     follow(page, "Stop and finish later")
     press(page, "Stop and lock this page")
     expect(page.get_by_text("nothing of them is on this device")).to_be_visible()
-    both(look, page, "handing-01-ended")
+    both(page, "handing-01-ended")
     for _ in range(6):
         page.go_back()
         page.wait_for_load_state()
@@ -135,20 +121,20 @@ def test_device_is_handed_over_and_shows_nothing_afterwards(
 
 @pytest.mark.usefixtures("on_call")
 def test_code_opens_a_practice_device(
-    window: Window, staff_window: Window, look: Look, maya: User, sam: Client
+    window: Window, staff_window: Window, both: Look, maya: User, sam: Client
 ) -> None:
     desk = staff_window(maya)
     desk.goto(f"/clients/{sam.pk}/invite/")
     press(desk, "Make a code for another device")
-    both(look, desk, "handing-02-code")
+    both(desk, "handing-02-code")
     said = desk.get_by_text("The code for Sam Whitehorse is").inner_text()
     code = said.partition(" is ")[2][:7]
     tablet = window(PHONE)
     tablet.goto("/kiosk/")
-    both(look, tablet, "handing-03-kiosk")
+    both(tablet, "handing-03-kiosk")
     tablet.get_by_label("Your code").fill("222-222")
     press(tablet, "Open the forms")
-    both(look, tablet, "handing-04-wrong")
+    both(tablet, "handing-04-wrong")
     tablet.get_by_label("Your code").fill(code)
     press(tablet, "Open the forms")
     expect(tablet.get_by_role("heading", name="Before you start")).to_be_visible()
@@ -156,7 +142,7 @@ def test_code_opens_a_practice_device(
 
 @pytest.mark.usefixtures("on_call")
 def test_therapist_enters_what_the_client_says_by_phone(
-    staff_window: Window, look: Look, maya: User, sam: Client
+    staff_window: Window, both: Look, maya: User, sam: Client
 ) -> None:
     page = staff_window(maya)
     page.goto(f"/clients/{sam.pk}/invite/")
@@ -164,15 +150,15 @@ def test_therapist_enters_what_the_client_says_by_phone(
     here = page.locator("section", has=page.get_by_role("heading", name="Fill in here"))
     here.get_by_label("Check-in").first.check()
     press(page, "Enter what they say")
-    both(look, page, "behalf-00-first")
+    both(page, "behalf-00-first")
     sitting = Intake.objects.get()
     page.goto(f"/clients/{sam.pk}/fill-in/{sitting.pk}/phq-9--9/")
     page.get_by_label("More than half the days").check()
     press(page, "Keep what they said")
     expect(page.get_by_text("A safety flag of this form is open.")).to_be_visible()
-    both(look, page, "behalf-01-flag")
+    both(page, "behalf-01-flag")
     page.goto(f"/clients/{sam.pk}/fill-in/{sitting.pk}/")
     expect(page.get_by_text("Said by phone, entered by Maya Torres")).to_be_visible()
-    both(look, page, "behalf-02-check")
+    both(page, "behalf-02-check")
     page.goto(f"/clients/{sam.pk}/intakes/{sitting.pk}/")
-    both(look, page, "behalf-03-read")
+    both(page, "behalf-03-read")

@@ -1,22 +1,11 @@
 """Somebody reads about the ways of care, asks to be contacted, and becomes a client; the same person asks again."""
 
-from collections.abc import Callable
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from practice.models import Client, Enquiry, PublicPages, Site, User
-from tests.journeys.conftest import DESK, PHONE, sideways, violations, wide
+from tests.journeys.conftest import PHONE, Look, Window, sideways, violations, wide
 from tests.journeys.walking import follow, press
-
-Look = Callable[[Page, str], None]
-Window = Callable[..., Page]
-
-
-def both(look: Look, page: Page, name: str) -> None:
-    for size in (DESK, PHONE):
-        page.set_viewport_size(size)  # type: ignore[arg-type]
-        look(page, name)
 
 
 def fill(page: Page, name: str) -> None:
@@ -29,34 +18,33 @@ def fill(page: Page, name: str) -> None:
 
 @pytest.mark.usefixtures("on_call")
 def test_stranger_asks_and_the_front_desk_answers(
-    window: Window, staff_window: Window, look: Look, fay: User, maya: User, north: Site
+    window: Window, staff_window: Window, both: Look, fay: User, maya: User, north: Site
 ) -> None:
     PublicPages.objects.create(pk=1, cost_kap="240 dollars a session.")
     page = window(PHONE)
     page.goto("/")
-    both(look, page, "asking-00-home")
+    both(page, "asking-00-home")
     follow(page, "Read about the ways of care")
-    both(look, page, "asking-01-options")
+    both(page, "asking-01-options")
     expect(page.get_by_text("240 dollars a session.")).to_be_visible()
     follow(page, "Ask us to contact you")
     press(page, "Send")
     expect(page.get_by_role("alert")).to_contain_text("Write a name we can use.")
-    both(look, page, "asking-02-error")
+    both(page, "asking-02-error")
     fill(page, "Noor Vale")
-    both(look, page, "asking-03-form")
+    both(page, "asking-03-form")
     press(page, "Send")
     expect(page.get_by_role("heading", name="We have what you wrote")).to_be_visible()
-    both(look, page, "asking-04-sent")
+    both(page, "asking-04-sent")
     desk = staff_window(fay)
     desk.goto("/caseload/")
     desk.get_by_role("link", name="Enquiries").click()
-    both(look, desk, "asking-05-queue")
-    desk.set_viewport_size(DESK)  # type: ignore[arg-type]
+    both(desk, "asking-05-queue")
     follow(desk, "Noor Vale")
-    both(look, desk, "asking-06-enquiry")
+    both(desk, "asking-06-enquiry")
     desk.get_by_label("Therapist").select_option(str(maya.pk))
     press(desk, "Make them a client and send the forms")
-    both(look, desk, "asking-06-refused")  # no text message was ticked: there is no safe way to send a link
+    both(desk, "asking-06-refused")  # no text message was ticked: there is no safe way to send a link
     expect(desk.get_by_role("alert")).to_contain_text("There is no safe way to send this")
     desk.get_by_label("Text message").check()  # she said on the phone that it is fine
     press(desk, "Make them a client and send the forms")
@@ -67,13 +55,13 @@ def test_stranger_asks_and_the_front_desk_answers(
     press(page, "Send")
     desk.goto("/enquiries/")
     follow(desk, "N. Vale")
-    both(look, desk, "asking-07-known")
+    both(desk, "asking-07-known")
     desk.get_by_label("Noor Vale, ").check()
     desk.get_by_label("What you told them", exact=True).fill("The forms are on the way.")
     press(desk, "It is this client")
     expect(desk.get_by_text("Kept in the record of Noor Vale.")).to_be_visible()
     desk.goto("/enquiries/?show=answered")
-    both(look, desk, "asking-08-answered")
+    both(desk, "asking-08-answered")
     assert Client.objects.count() == 1 and not Enquiry.objects.waiting().exists()
 
 
@@ -103,11 +91,11 @@ def test_public_pages_fit_the_narrowest_phone_in_both_languages(window: Window) 
         assert (wide(page), sideways(page), violations(page)) == ([], 0, [])
 
 
-def test_admin_changes_what_stands_there(staff_window: Window, look: Look, rosa: User) -> None:
+def test_admin_changes_what_stands_there(staff_window: Window, both: Look, rosa: User) -> None:
     desk = staff_window(rosa)
     desk.goto("/practice/")
     follow(desk, "Public pages")
-    both(look, desk, "asking-09-pages")
+    both(desk, "asking-09-pages")
     desk.get_by_label("What it costs: at home").fill("Ask Rosa.")
     press(desk, "Save")
     expect(desk.get_by_text("Saved.")).to_be_visible()

@@ -1,18 +1,15 @@
 """The client, on a phone: from the link to "Maya has your answers" (browser checks 2, 3, 4, 6, 7, 8, 9, 10, 20)."""
 
 import re
-from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from intake import actions
 from practice.models import Client, User
-from tests.journeys.conftest import DESK, PHONE, sideways, wide
+from tests.journeys.conftest import DESK, PHONE, Look, Window, sideways, wide
 from tests.journeys.walking import answer, back, begun, choose, come_in, follow, invited, on, press, reads, say
 
-Window = Callable[..., Page]
-Look = Callable[[Page, str], None]
 SAVED = re.compile(r"Saved at \d{1,2}:\d\d [ap]m\.")
 
 pytestmark = pytest.mark.usefixtures("on_call")

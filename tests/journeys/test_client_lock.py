@@ -1,20 +1,18 @@
 """A phone without a network, and a phone left on the table (browser checks 5 and 18)."""
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 import time_machine
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from intake import actions
 from practice.models import Client
+from tests.journeys.conftest import Look, Window
 from tests.journeys.walking import begun, choose, come_in, on, press, reads
 
-Window = Callable[..., Page]
-Look = Callable[[Page, str], None]
 SAVED = re.compile(r"Saved at \d{1,2}:\d\d [ap]m\.")
 
 pytestmark = pytest.mark.usefixtures("on_call")

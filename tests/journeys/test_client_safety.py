@@ -1,7 +1,6 @@
 """After a safety answer: help first, true words on who knows, and nothing that is lost (browser checks 10 to 16)."""
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,11 +11,9 @@ from playwright.sync_api import Page, expect
 
 from practice import jobs
 from practice.models import Client, CoverageShift, User
-from tests.journeys.conftest import DESK
+from tests.journeys.conftest import DESK, Look, Window
 from tests.journeys.walking import back, begun, choose, come_in, follow, on, press, reads, say
 
-Window = Callable[..., Page]
-Look = Callable[[Page, str], None]
 SATURDAY_NIGHT = datetime(2026, 11, 22, 2, 42, tzinfo=UTC)  # Saturday 21:42 in New York
 NOT_FOR_CLIENTS = re.compile(
     r"\b(risk|score[sd]?|moderate|severe|high|low|level|positive|negative|screen(er|ing)?|flag(ged)?|ideation"

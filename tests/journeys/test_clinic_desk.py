@@ -3,7 +3,6 @@
 import re
 import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,7 +14,7 @@ from practice.models import Client, Practice, User
 from referrals.actions import letters, releases
 from referrals.models import CourseSession, Destination, Referral, StatusChange
 from referrals.states import State
-from tests.journeys.conftest import DESK, PHONE
+from tests.journeys.conftest import DESK, PHONE, Look, Window
 from tests.journeys.mailbox import code_in, come_in, link_in, newest, text_of
 from tests.journeys.walking import follow, press, reads
 from tests.referrals import cases
@@ -23,8 +22,6 @@ from tests.referrals.desks import went_out
 from tests.system.conftest import Postbox
 
 pytestmark = pytest.mark.story
-Window = Callable[..., Page]
-Look = Callable[[Page, str], None]
 FIRST_RECEIPT_S, TICK_S, TOLD_S = 60, 10, 5
 
 

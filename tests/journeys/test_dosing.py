@@ -1,7 +1,6 @@
 """A dosing session on a phone in the room, two hours of it without a connection (journeys, script 2 step 6)."""
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 
@@ -15,10 +14,9 @@ from practice.clinical.planning import templates
 from practice.kap.actions import clearance, plans
 from practice.kap.models import Session
 from practice.models import Client, User
-from tests.journeys.conftest import DESK, PHONE
+from tests.journeys.conftest import DESK, PHONE, Look, Window
 
 pytestmark = pytest.mark.story
-Look = Callable[[Page, str], None]
 READY = {"screener": "No", "food": "Yes, fasted", "alcohol": "Yes, none", "substances": "Yes, none", "medicines": "Yes"}
 LEAVE = {
     "unreal": "0", "foggy": "1", "sick": "0", "frightened": "0", "steady": "Steady", "oriented": "Yes",
@@ -65,7 +63,7 @@ def prepared(page: Page) -> None:
 
 
 def test_session_from_prepare_to_the_note_without_script(
-    staff_window: Callable[..., Page], look: Look, maya: User, pax: User, sam: Client
+    staff_window: Window, look: Look, maya: User, pax: User, sam: Client
 ) -> None:
     session = booked(maya, pax, sam)
     page = staff_window(maya, PHONE, script=False)
@@ -93,7 +91,7 @@ def test_session_from_prepare_to_the_note_without_script(
 
 
 def test_session_page_looks_right_in_every_state(
-    staff_window: Callable[..., Page], look: Look, maya: User, pax: User, sam: Client
+    staff_window: Window, look: Look, maya: User, pax: User, sam: Client
 ) -> None:
     session = booked(maya, pax, sam)
     page = staff_window(maya, PHONE)
@@ -111,7 +109,7 @@ def test_session_page_looks_right_in_every_state(
 
 
 def test_two_hours_without_a_connection_lose_and_double_nothing(
-    staff_window: Callable[..., Page], look: Look, maya: User, pax: User, sam: Client
+    staff_window: Window, look: Look, maya: User, pax: User, sam: Client
 ) -> None:
     session = booked(maya, pax, sam)
     page = staff_window(maya, PHONE)
@@ -157,7 +155,7 @@ def test_two_hours_without_a_connection_lose_and_double_nothing(
 
 
 def test_reading_that_cannot_be_and_a_lock_in_between_keep_what_was_tapped(
-    staff_window: Callable[..., Page], maya: User, pax: User, sam: Client
+    staff_window: Window, maya: User, pax: User, sam: Client
 ) -> None:
     session = booked(maya, pax, sam)
     page = staff_window(maya, PHONE)

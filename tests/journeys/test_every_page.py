@@ -7,7 +7,7 @@ one origin.
 
 import gzip
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date
 from typing import Any
@@ -24,12 +24,10 @@ from practice import safety_plan
 from practice.models import Client, SafetyPlan, User
 from tests import factories
 from tests.homes import code_sent
-from tests.journeys.conftest import AXE, AXE_RULES, DESK, PHONE, keep_picture, sideways
+from tests.journeys.conftest import AXE, AXE_RULES, DESK, PHONE, Window, keep_picture, sideways
 from tests.journeys.walking import begun, come_in, invited, press, say, sent
 from tests.meta import matrix, test_matrix
 from tests.meta.test_doors import patterns
-
-Window = Callable[..., Page]
 
 # Whose eyes see a page: the first of these who may open it.
 EYES = ("own", "supervisor", "admin", "front_desk", "anonymous")

@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Callable
 from io import StringIO
 
 import pytest
@@ -13,15 +12,13 @@ from intake.models import Invitation
 from practice import coverage
 from practice.models import Client, Practice, Site, User
 from practice.signing import PARTS
-from tests.journeys.conftest import DESK, PHONE
+from tests.journeys.conftest import DESK, Look, Window
 from tests.journeys.mailbox import newest, text_of
 from tests.journeys.test_sign_in import code
 from tests.journeys.walking import Hand, on, reads
 from tests.system.conftest import Postbox
 
 pytestmark = pytest.mark.story
-Window = Callable[..., Page]
-Look = Callable[[Page, str], None]
 PASSWORD = "four plain words here"
 # What the admin presses and types, what the first colleague does, and the machine's own time for all of it.
 ADMIN_CLICKS, ADMIN_FIELDS = 19, 11
@@ -38,16 +35,6 @@ EMPTY = (
 def house(db: None) -> Practice:
     """Nothing but what the migrations leave."""
     return Practice.get()
-
-
-@pytest.fixture
-def both(look: Look) -> Look:
-    def check(page: Page, name: str) -> None:
-        for size in (PHONE, DESK):
-            page.set_viewport_size(size)  # type: ignore[arg-type]
-            look(page, name)
-
-    return check
 
 
 def first_link() -> str:

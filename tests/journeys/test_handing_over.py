@@ -1,32 +1,18 @@
 """Handing clients over, the list of tasks, and somebody who leaves, as staff see them (journeys, script 3, step 7)."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from practice.kap.models import Absence, Plan, Session
 from practice.models import Client, Note, Task, User
 from tests import factories
 from tests.homes import at_home
-from tests.journeys.conftest import AXE, AXE_RULES, DESK, PHONE, keep_picture, sideways
+from tests.journeys.conftest import Look, Window
 
-Window = Callable[..., Page]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.story]
-
-
-def look(page: Page, name: str) -> None:
-    """Nothing that axe finds, and nothing sideways, at either width."""
-    page.evaluate(AXE)
-    for size in (DESK, PHONE):
-        page.set_viewport_size(size)  # type: ignore[arg-type]
-        found = page.evaluate("rules => axe.run(document, {runOnly: rules})", AXE_RULES)
-        assert [(broken["id"], [n["target"] for n in broken["nodes"]][:2]) for broken in found["violations"]] == []
-        assert sideways(page) == 0, name
-        keep_picture(page, name)
-    page.set_viewport_size(DESK)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -39,19 +25,19 @@ def caseload_of_three(maya: User, sam: Client) -> list[Client]:
 
 
 def test_supervisor_hands_two_clients_over_and_a_full_therapist_needs_a_reason(
-    staff_window: Window, sol: User, maya: User, omar: User, caseload_of_three: list[Client]
+    staff_window: Window, both: Look, sol: User, maya: User, omar: User, caseload_of_three: list[Client]
 ) -> None:
     User.objects.filter(pk=omar.pk).update(supervisor=sol, most_clients=1)
     factories.client(omar, "Kit Larkspur")
     page = staff_window(sol)
     page.goto("/practice/move/")
-    look(page, "move")
+    both(page, "move")
     page.get_by_label("Ada Birch").check()
     page.get_by_label("Ben Alder").check()
     page.get_by_label("New therapist").select_option(label="Omar Haddad, 1 of 1 client")
     page.get_by_role("button", name="Hand over").click()
     expect(page.locator("main")).to_contain_text("Omar Haddad takes 1 client and would have more then.")
-    look(page, "move-full")
+    both(page, "move-full")
     expect(page.get_by_label("Ada Birch")).to_be_checked()
     page.get_by_label("Why").fill("Maya is away until March")
     page.get_by_role("button", name="Hand over").click()
@@ -59,20 +45,20 @@ def test_supervisor_hands_two_clients_over_and_a_full_therapist_needs_a_reason(
     assert Client.objects.filter(therapist=omar).count() == 3
     page.goto(f"/practice/move/?client={caseload_of_three[1].pk}")
     expect(page.locator("main")).to_contain_text("Maya Torres to Omar Haddad")
-    look(page, "move-one")
+    both(page, "move-one")
 
 
 def test_therapist_finishes_several_tasks_with_one_line(
-    staff_window: Window, maya: User, caseload_of_three: list[Client]
+    staff_window: Window, both: Look, maya: User, caseload_of_three: list[Client]
 ) -> None:
     page = staff_window(maya)
     page.goto("/caseload/")
     page.get_by_role("link", name="Tasks").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Tasks")
-    look(page, "tasks")
+    both(page, "tasks")
     page.get_by_role("button", name="Done").click()
     expect(page.locator("main")).to_contain_text("Tick one item or more.")
-    look(page, "tasks-error")
+    both(page, "tasks-error")
     page.get_by_label("Tick Quiet client, Ada Birch").check()
     page.get_by_label("Tick To do, Ben Alder").check()
     page.get_by_label("What was done").fill("Called, both are well")
@@ -86,7 +72,7 @@ def test_therapist_finishes_several_tasks_with_one_line(
 
 
 def test_admin_lets_somebody_go_and_nothing_is_left_behind(
-    staff_window: Window, rosa: User, maya: User, omar: User, sol: User, caseload_of_three: list[Client]
+    staff_window: Window, both: Look, rosa: User, maya: User, omar: User, sol: User, caseload_of_three: list[Client]
 ) -> None:
     now = timezone.now()
     plan = Plan.objects.create(client=caseload_of_three[0], shape="weekly", started_on=now.date(), therapist=maya)
@@ -96,11 +82,11 @@ def test_admin_lets_somebody_go_and_nothing_is_left_behind(
     theirs.goto("/caseload/")
     page.goto("/practice/people/")
     expect(page.locator("main")).to_contain_text("1 client has no therapist.")
-    look(page, "people-alarm")
+    both(page, "people-alarm")
     page.goto(f"/practice/people/{maya.pk}/leave/")
     expect(page.locator("main")).to_contain_text("3 clients to hand over")
     expect(page.locator("main")).to_contain_text("3 open tasks go to the therapists of the clients they are about.")
-    look(page, "leave")
+    both(page, "leave")
     page.get_by_label("Who becomes the therapist of their clients").select_option(label="Omar Haddad, 0 clients")
     page.get_by_role("button", name="Close the account of Maya").click()
     expect(page.locator("main")).to_contain_text("Maya Torres has left. 3 clients were handed over.")
@@ -109,7 +95,7 @@ def test_admin_lets_somebody_go_and_nothing_is_left_behind(
     assert set(Task.objects.values_list("owner", flat=True)) == {omar.pk}
 
 
-def test_client_reads_who_is_away(window: Window, maya: User, omar: User, sam: Client, up: str) -> None:
+def test_client_reads_who_is_away(window: Window, both: Look, maya: User, omar: User, sam: Client, up: str) -> None:
     User.objects.filter(pk=maya.pk).update(backup=omar)
     today = timezone.localdate()
     Absence.objects.create(user=maya, first_on=today - timedelta(days=1), last_on=today + timedelta(days=6), by=maya)
@@ -119,4 +105,4 @@ def test_client_reads_who_is_away(window: Window, maya: User, omar: User, sam: C
     )
     page.goto("/my/home/")
     expect(page.locator("main")).to_contain_text("Omar Haddad covers.")
-    look(page, "home-away")
+    both(page, "home-away")

@@ -1,16 +1,14 @@
 """An admin brings the clients of another system; a therapist sees their history marked as such."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from django.core.management import call_command
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from practice.models import Client, Site, User
-from tests.journeys.conftest import DESK, PHONE
+from tests.journeys.conftest import Look, Window
 from tests.journeys.walking import follow, press
 
-Look = Callable[[Page, str], None]
 PEOPLE = (
     "First name,Last name,DOB,Email,Cell phone,Patient ID,Therapist\n"
     "Ada,Vale,03/08/1990,ada@example.org,202 555 0101,P-1,\n"
@@ -21,15 +19,8 @@ PEOPLE = (
 )  # fmt: skip
 
 
-def both(look: Look, page: Page, name: str) -> None:
-    for size in (DESK, PHONE):
-        page.set_viewport_size(size)  # type: ignore[arg-type]
-        look(page, name)
-    page.set_viewport_size(DESK)  # type: ignore[arg-type]
-
-
 def test_clients_come_over_after_a_look_at_each_row(
-    staff_window: Callable[..., Page], look: Look, rosa: User, maya: User, north: Site, sam: Client, tmp_path: Path
+    staff_window: Window, both: Look, rosa: User, maya: User, north: Site, sam: Client, tmp_path: Path
 ) -> None:
     file = tmp_path / "old.csv"
     desk = staff_window(rosa)
@@ -39,29 +30,29 @@ def test_clients_come_over_after_a_look_at_each_row(
     desk.get_by_label("The file").set_input_files(file)
     press(desk, "Look at the rows")
     expect(desk.get_by_role("alert")).to_contain_text("There is only one column.")
-    both(look, desk, "import-01-refused")
+    both(desk, "import-01-refused")
     file.write_text(PEOPLE, encoding="utf-8")
     desk.get_by_label("The file").set_input_files(file)
     press(desk, "Look at the rows")
-    both(look, desk, "import-02-places")
+    both(desk, "import-02-places")
     desk.get_by_label("Dates are written").select_option(label="month/day/year, such as 03/08/1993")
     desk.get_by_label("Their therapist").select_option(label="Maya Torres")
     desk.get_by_label("Site").select_option(label="Cedar House North")
     press(desk, "Save, and look again")
     expect(desk.locator("#row-4")).to_contain_text("Like somebody here")
     expect(desk.locator("#row-4")).to_contain_text("Sam Whitehorse")
-    both(look, desk, "import-03-rows")
+    both(desk, "import-03-rows")
     desk.get_by_label("Another person: take them in Ben Vale").check()
     press(desk, "Take in 1 new client")
     expect(desk.get_by_role("heading", name="2 clients taken in")).to_be_visible()
-    both(look, desk, "import-04-done")
+    both(desk, "import-04-done")
     follow(desk, "Back to the files")
-    both(look, desk, "import-05-files")
+    both(desk, "import-05-files")
     assert Client.objects.count() == 3
 
 
 def test_history_of_another_system_is_marked_as_such(
-    staff_window: Callable[..., Page], look: Look, maya: User, sam: Client, tmp_path: Path
+    staff_window: Window, look: Look, both: Look, maya: User, sam: Client, tmp_path: Path
 ) -> None:
     rows = [(f"2026-0{month}-08", [2] * 8, item9) for month, item9 in ((3, 2), (4, 1), (6, 0), (9, 0))]
     columns = [f"q{n}" for n in range(1, 10)]
@@ -80,10 +71,10 @@ def test_history_of_another_system_is_marked_as_such(
     desk.goto(f"/clients/{sam.pk}/?range=all")
     expect(desk.locator("#past-flags")).to_contain_text("Mar 8, 2026")
     expect(desk.locator(".legend")).to_contain_text("From another system")
-    both(look, desk, "history-01-chart")
+    both(desk, "history-01-chart")
     desk.locator("#past-flags a").first.click()
     expect(desk.get_by_text("Nobody was called; it stays here.")).to_be_visible()
-    both(look, desk, "history-02-flag")
+    both(desk, "history-02-flag")
     desk.goto("/caseload/")
     expect(desk.get_by_text("Answers came over from another system")).to_be_visible()
     look(desk, "history-03-caseload")

@@ -1,20 +1,14 @@
 """What opens without an account, and the pages where staff hand it out: a calendar's address, a prescriber's link."""
 
-from collections.abc import Callable
-
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from practice.kap.models import ClearanceRequest, DoseClearance
 from practice.models import Client, Notice, User
-from tests.journeys.conftest import DESK, PHONE
+from tests.journeys.conftest import DESK, PHONE, Look, Window
 from tests.journeys.walking import follow, press
 
-Look = Callable[[Page, str], None]
 
-
-def test_staff_make_their_calendar_address_and_see_it_once(
-    staff_window: Callable[..., Page], look: Look, maya: User
-) -> None:
+def test_staff_make_their_calendar_address_and_see_it_once(staff_window: Window, look: Look, maya: User) -> None:
     desk = staff_window(maya)
     desk.goto("/account/")
     look(desk, "feed-01-account")
@@ -31,7 +25,7 @@ def test_staff_make_their_calendar_address_and_see_it_once(
 
 
 def test_prescriber_without_an_account_clears_doses_by_a_link(
-    staff_window: Callable[..., Page], window: Callable[..., Page], look: Look, maya: User, sam: Client
+    staff_window: Window, window: Window, look: Look, maya: User, sam: Client
 ) -> None:
     desk = staff_window(maya)
     desk.goto("/prescribers/")

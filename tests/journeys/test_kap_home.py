@@ -1,26 +1,23 @@
 """A session by video: the adult in the home on their phone, the therapist in the room page; a limit lifted by link."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from practice.clinical.planning import templates
 from practice.kap.actions import clearance, plans, requests
 from practice.kap.models import ChaperoneLink, ClearanceRequest, Entry, OutsidePrescriber, Plan, Session
 from practice.models import Client, Notice, User
-from tests.journeys.conftest import DESK, PHONE
+from tests.journeys.conftest import DESK, PHONE, Look, Window
 from tests.journeys.test_dosing import booked
 from tests.journeys.walking import press
 
-Look = Callable[[Page, str], None]
-
 
 def test_adult_in_the_home_checks_tells_and_catches_up(
-    staff_window: Callable[..., Page], window: Callable[..., Page], look: Look, maya: User, pax: User, sam: Client
+    staff_window: Window, window: Window, look: Look, both: Look, maya: User, pax: User, sam: Client
 ) -> None:
     session = booked(maya, pax, sam)
     desk = staff_window(maya)
@@ -49,10 +46,7 @@ def test_adult_in_the_home_checks_tells_and_catches_up(
     expect(phone.get_by_role("heading", name="With Sam")).to_be_visible()
     press(phone, "I looked: awake, breathing normally")
     expect(phone.get_by_text("As expected.")).to_be_visible()
-    look(phone, "home-04-page")
-    phone.set_viewport_size(DESK)  # type: ignore[arg-type]
-    look(phone, "home-04-page")
-    phone.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    both(phone, "home-04-page")
 
     phone.context.set_offline(True)
     phone.get_by_label("What you see").select_option(label="They are vomiting")
@@ -91,9 +85,7 @@ def test_adult_in_the_home_checks_tells_and_catches_up(
     look(stranger, "home-08-old")
 
 
-def test_adult_in_the_home_needs_no_script(
-    window: Callable[..., Page], look: Look, maya: User, pax: User, sam: Client
-) -> None:
+def test_adult_in_the_home_needs_no_script(window: Window, look: Look, maya: User, pax: User, sam: Client) -> None:
     from practice.kap.actions import chaperone
 
     session, at = booked(maya, pax, sam), timezone.now()
@@ -112,7 +104,7 @@ def test_adult_in_the_home_needs_no_script(
 
 
 def test_prescriber_outside_lifts_a_limit_by_the_link(
-    staff_window: Callable[..., Page], window: Callable[..., Page], look: Look, maya: User, pax: User, sam: Client
+    staff_window: Window, window: Window, look: Look, maya: User, pax: User, sam: Client
 ) -> None:
     at = timezone.now()
     grey = OutsidePrescriber.objects.create(name="Dr Grey", email="grey@rx.example", licence="NY 123456")

@@ -1,17 +1,15 @@
 """Two records of one person, as the admin sees them: found, compared, merged, taken apart (feature O4)."""
 
-from collections.abc import Callable
-
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from practice import actions, retention
 from practice.models import Client, LegalHold, User
 from tests import factories
+from tests.journeys.conftest import Window
 from tests.journeys.test_handing_over import look
 
-Window = Callable[..., Page]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

@@ -1,24 +1,20 @@
 """A client with a plan, on their phone: the days ahead, and words that are theirs until they share them (H12)."""
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
 
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from practice.kap import intentions
 from practice.kap.models import Plan, Session
 from practice.models import Client, User
-from tests.journeys.conftest import DESK
+from tests.journeys.conftest import Look, Window
 from tests.journeys.walking import at_own_page, follow, press, reads
-
-Window = Callable[..., Page]
-Look = Callable[[Page, str], None]
 
 
 def test_client_reads_the_plan_writes_an_intention_and_shares_it(
-    window: Window, look: Look, maya: User, sam: Client
+    window: Window, look: Look, both: Look, maya: User, sam: Client
 ) -> None:
     now = timezone.now()
     plan = Plan.objects.create(client=sam, shape="weekly", planned=3, started_on=now.date(), therapist=maya)
@@ -37,10 +33,7 @@ def test_client_reads_the_plan_writes_an_intention_and_shares_it(
     look(phone, "myplan-01-home")
     follow(phone, "Open your plan")
     reads(phone, "Your plan")
-    look(phone, "myplan-02-plan")
-    phone.set_viewport_size(DESK)  # type: ignore[arg-type]
-    look(phone, "myplan-02-plan")
-    phone.set_viewport_size({"width": 390, "height": 844})
+    both(phone, "myplan-02-plan")
     phone.get_by_role("link", name=re.compile("Write something for yourself.*Ketamine session")).click()
     phone.get_by_label("What would you like from this session?").fill("To let go of the house")
     expect(phone.get_by_text("Saved at")).to_be_visible()

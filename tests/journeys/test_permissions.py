@@ -1,7 +1,6 @@
 """Reading and signing a permission on a phone, and stopping it: the clinic's page shuts at once."""
 
 import time
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -12,12 +11,10 @@ from practice.models import Client, User
 from referrals.actions import releases
 from referrals.models import Destination, Referral, Release, Section
 from tests import factories
-from tests.journeys.conftest import DESK, PHONE, sideways, violations
+from tests.journeys.conftest import DESK, PHONE, Window, sideways, violations
 from tests.journeys.walking import at_own_page, press
 from tests.referrals import cases
 from tests.referrals.desks import newest_code, went_out
-
-Window = Callable[..., Page]
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("on_call")]
 

@@ -1,6 +1,5 @@
 """Plans of our own care, in the browser (browser checks 30 and 31)."""
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -8,15 +7,13 @@ import pytest
 import time_machine
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from practice.kap.actions import clearance, plans
 from practice.kap.models import Plan, Session
 from practice.models import Client, User
-from tests.journeys.conftest import DESK, PHONE
+from tests.journeys.conftest import DESK, PHONE, Look, Window
 
-Window = Callable[..., Page]
-Look = Callable[[Page, str], None]
 State = Session.State
 
 

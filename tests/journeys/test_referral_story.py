@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,7 +18,7 @@ from practice.models import Client, Notice, Practice, SafetyPlan, User
 from practice.templatetags.ui import day as short_day
 from referrals.actions import decisions, releases
 from referrals.models import Decision, Destination, Path, Referral, Release, Section
-from tests.journeys.conftest import DESK, PHONE
+from tests.journeys.conftest import DESK, Look, Window
 from tests.journeys.mailbox import come_in, link_in, newest
 from tests.journeys.walking import (
     Hand,
@@ -41,8 +40,6 @@ from tests.referrals.desks import went_out
 from tests.system.conftest import Postbox
 
 pytestmark = pytest.mark.story
-Window = Callable[..., Page]
-Look = Callable[[Page, str], None]
 WHY = "PHQ-9 19 after two trials, thoughts of suicide."
 MOMENT = "%Y-%m-%dT%H:%M"
 CLICKS_TO_DECIDE, CLICKS_TO_SEND = 4, 6
@@ -61,21 +58,6 @@ TOLD: dict[str, Any] = (
 @pytest.fixture
 def northlake(house: Practice) -> Destination:
     return cases.clinic(accepts_suicidal=True)
-
-
-@pytest.fixture
-def both(look: Look) -> Look:
-    """Look at a page of the staff or the client as it stands, on a phone and on a desk."""
-
-    def check(page: Page, name: str) -> None:
-        own = page.viewport_size
-        for size in (PHONE, DESK):
-            page.set_viewport_size(size)  # type: ignore[arg-type]
-            look(page, name)
-        if own:
-            page.set_viewport_size(own)
-
-    return check
 
 
 def soon(hours: int) -> str:

@@ -17,14 +17,12 @@ from playwright.sync_api import Page, expect
 from practice.access import Role
 from practice.models import AuditEvent, User
 from tests import factories
-from tests.journeys.conftest import DESK, PHONE
+from tests.journeys.conftest import DESK, PHONE, Look, Window
 from tests.kap.test_boosters import dosed, scored
 from tests.referrals import flags, referring
 from tests.referrals.test_safety_report import flag as safety_flag
 
 pytestmark = pytest.mark.story
-Window = Callable[..., Page]
-Look = Callable[[Page, str], None]
 CLINICS = ("Northlake Infusion", "Meridian Ketamine & Wellness", "St. Brigid Interventional Psychiatry")
 
 

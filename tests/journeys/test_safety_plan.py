@@ -1,35 +1,28 @@
 """The safety plan from the therapist's desk to the client's phone, with the network off (journeys, script 2 step 4)."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from practice import safety_plan
 from practice.models import Client, Notice, SafetyPlan, User
 from tests import factories
-from tests.journeys.conftest import DESK
+from tests.journeys.conftest import Look, Window
 from tests.journeys.walking import at_own_page, follow, on, plan_written, press, reads
-
-Window = Callable[..., Page]
-Look = Callable[[Page, str], None]
 
 
 def test_plan_written_together_opens_on_the_phone_without_a_connection(
-    window: Window, staff_window: Window, look: Look, maya: User, sam: Client
+    window: Window, staff_window: Window, look: Look, both: Look, maya: User, sam: Client
 ) -> None:
     desk = staff_window(maya)
     desk.goto(reverse("safety_plan", args=[sam.pk]))
     look(desk, "plan-01-none")
     press(desk, "Start a safety plan")
-    look(desk, "plan-02-draft")
-    desk.set_viewport_size({"width": 390, "height": 844})
-    look(desk, "plan-02-draft")
-    desk.set_viewport_size(DESK)  # type: ignore[arg-type]
+    both(desk, "plan-02-draft")
     SafetyPlan.objects.all().delete()
     plan_written(desk, sam)
     look(desk, "plan-03-finished")

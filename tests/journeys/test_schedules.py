@@ -1,19 +1,15 @@
 """A check-in set by hand, the client's hour and pause, and the way out of a mail (features C3, C5, C11, J4)."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from intake import measures
 from practice import notices, stops
 from practice.models import Client, Notice, User
-from tests.journeys.conftest import DESK
+from tests.journeys.conftest import DESK, Look, Window
 from tests.journeys.walking import at_own_page, follow, press, reads
-
-Window = Callable[..., Page]
-Look = Callable[[Page, str], None]
 
 
 def test_therapist_sets_it_and_the_client_pauses_it(

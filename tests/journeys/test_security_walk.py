@@ -5,7 +5,6 @@ word is shown as it was typed, and no title or address holds a word of a client.
 """
 
 import re
-from collections.abc import Callable
 from itertools import cycle
 
 import pytest
@@ -14,9 +13,9 @@ from playwright.sync_api import Page, expect
 
 from intake import packet
 from practice.models import Client, User
+from tests.journeys.conftest import Window
 from tests.journeys.walking import answer, begun, come_in, press
 
-Window = Callable[..., Page]
 XSS = (
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(2)>",

@@ -5,7 +5,6 @@ import re
 import struct
 import time
 from base64 import b32decode
-from collections.abc import Callable
 from datetime import timedelta
 from hashlib import sha1
 
@@ -15,10 +14,9 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from practice.models import Client, Note, User
+from tests.journeys.conftest import Look, Window
 from tests.journeys.walking import follow, on, press, reads
 
-Window = Callable[..., Page]
-Look = Callable[[Page, str], None]
 PASSWORD = "correct horse battery"
 
 

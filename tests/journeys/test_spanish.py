@@ -1,7 +1,6 @@
 """The client side in Spanish in a real browser (browser check 17), looked at on the narrowest phone."""
 
 import re
-from collections.abc import Callable
 
 import pytest
 from django.utils import timezone
@@ -10,11 +9,10 @@ from playwright.sync_api import Page, expect
 from intake import actions
 from practice import safety_plan
 from practice.models import Client, User
-from tests.journeys.conftest import keep_picture, sideways, violations, wide
+from tests.journeys.conftest import Window, keep_picture, sideways, violations, wide
 from tests.journeys.test_every_page import one_of_each_kind
 from tests.journeys.walking import at_own_page, begun, choose, come_in, follow, invited, on, press, reads, sent
 
-Window = Callable[..., Page]
 NARROW = {"width": 320, "height": 640}
 
 pytestmark = pytest.mark.usefixtures("on_call")

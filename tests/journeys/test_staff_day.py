@@ -1,21 +1,18 @@
 """The therapist's day at the desk (browser checks 21, 22, 23, 26, 28, 29 and 32)."""
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from practice import actions
 from practice.models import Client, User
 from tests import factories
-from tests.journeys.conftest import DESK, PHONE
+from tests.journeys.conftest import DESK, PHONE, Look, Window
 from tests.journeys.walking import begun, on, sent
 
-Window = Callable[..., Page]
-Look = Callable[[Page, str], None]
 PHQ9 = [f"phq_9__{n}" for n in range(1, 9)]
 
 pytestmark = pytest.mark.usefixtures("on_call")

@@ -1,22 +1,18 @@
 """A client shows somebody they trust a part of their care, that person looks, a therapist shares a measure (K7, K4)."""
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
 
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from intake import shares
 from intake.models import TrustedPerson
 from practice.kap.models import Plan, Session
 from practice.models import Client, Notice, User
-from tests.journeys.conftest import DESK
+from tests.journeys.conftest import DESK, Look, Window
 from tests.journeys.walking import at_own_page, follow, press, reads
 from tests.sittings import answered, assessed, phq9_of, sitting
-
-Window = Callable[..., Page]
-Look = Callable[[Page, str], None]
 
 
 def heard(client: Client) -> None:

@@ -1,20 +1,18 @@
 """The whole of it: an intake with a positive safety answer, a flag picked up, acted on and closed, a card reviewed."""
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from django.core import mail
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from practice import jobs
 from practice.models import Alert, Client, User
+from tests.journeys.conftest import Look, Window
 from tests.journeys.walking import answer, choose, follow, on, press, reads, say
 
-Window = Callable[..., Page]
-Look = Callable[[Page, str], None]
 MOMENT = "%Y-%m-%dT%H:%M"
 
 

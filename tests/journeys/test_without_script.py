@@ -1,12 +1,12 @@
 """The entire intake without a line of script: every page by its form, from the link to the receipt."""
 
 import re
-from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from practice.models import Client
+from tests.journeys.conftest import Window
 from tests.journeys.walking import SAID, invited, on, press, reads
 
 REQUIRED = {
@@ -17,7 +17,7 @@ REQUIRED = {
 
 
 @pytest.mark.usefixtures("on_call")
-def test_whole_intake_is_walked_without_script(window: Callable[..., Page], sam: Client) -> None:
+def test_whole_intake_is_walked_without_script(window: Window, sam: Client) -> None:
     page = window(script=False)
     page.goto(invited(sam).path)
     press(page, "Continue")
