@@ -12,12 +12,17 @@ class IntakeConfig(AppConfig):
         from intake.signals import assessment_submitted
         from practice import merging, quiet
         from practice.actions import LEAVING
+        from practice.frozen_triggers import FROZEN, Frozen
         from practice.handover import HANDING
         from practice.notices import HOME_LINK
         from practice.pages import LEAVES
         from practice.record import DOCUMENTS, SAID, Said
         from practice.retention import PURGES
 
+        FROZEN.append(Frozen("intake.PacketVersion"))
+        FROZEN.append(
+            Frozen("intake.AgreementText", since="published_at", free=("edition", "changed_at", "changed_by"))
+        )
         LEAVES.append(note_leaving)
         HOME_LINK.append(home_link)
         DOCUMENTS["intake.Signature"] = copies.agreement_copy

@@ -53,8 +53,8 @@ def _fresh_cache(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _trail_gives_way_to_the_flush(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A test that commits is cleaned up by emptying every table; the audit trail refuses that, so it gives way then."""
+def _frozen_rows_give_way_to_the_flush(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that commits is cleaned up by emptying every table; the trail and published versions refuse that."""
     marked = request.node.get_closest_marker("django_db")
     if "transactional_db" not in request.fixturenames and not (marked and marked.kwargs.get("transaction")):
         yield
@@ -62,14 +62,16 @@ def _trail_gives_way_to_the_flush(request: pytest.FixtureRequest) -> Iterator[No
     request.getfixturevalue("transactional_db")
     from django.db import connection
 
-    from practice import audit_triggers
+    from practice import audit_triggers, frozen_triggers
 
     with connection.cursor() as cursor:
         audit_triggers.drop(connection.vendor, cursor)
         audit_triggers.install(connection.vendor, cursor)
+    frozen_triggers.install(connection)
     yield
     with connection.cursor() as cursor:
         audit_triggers.drop(connection.vendor, cursor)
+    frozen_triggers.drop(connection)
 
 
 @pytest.fixture

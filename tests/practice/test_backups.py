@@ -19,7 +19,7 @@ from django.db import connection
 from django.test import Client as Browser
 from django.utils import timezone
 
-from practice import audit, backups, erasure, jobs, restoring, retention
+from practice import audit, backups, erasure, frozen_triggers, jobs, restoring, retention
 from practice.keys import KeyRing
 from practice.models import AuditEvent, Backup, Client, Erased, Note, User
 from practice.restoring import on
@@ -118,7 +118,8 @@ def test_opened_backup_still_reads_no_name_without_the_ring(full: Client, identi
 @sqlite_only
 def test_restore_equals_its_manifest(full: Client, identity: Path, tmp_path: Path) -> None:
     """Security check 70 (R18): counts, digests and the end of the chain are as the manifest says."""
-    file = made(tmp_path)
+    file, frozen = made(tmp_path), frozen_triggers.installed(connection)
+    assert len(frozen) == 2 * len(frozen_triggers.FROZEN)
     manifest = json.loads(file.with_suffix(".json").read_text())
     said = restored(file, identity, tmp_path / "elsewhere")
     assert f"{sum(manifest['tables'].values())} rows" in said
@@ -126,6 +127,7 @@ def test_restore_equals_its_manifest(full: Client, identity: Path, tmp_path: Pat
         assert Client.objects.get().name == "Sam Whitehorse"
         assert Note.objects.get().body == "Zyxcanary said in the session"
         assert list(audit.faults(tmp_path / "elsewhere" / "audit-anchors.log")) == []
+        assert frozen_triggers.installed(connection) == frozen  # published versions stay frozen there
         last = AuditEvent.objects.order_by("-seq")[0]
         assert (last.seq, last.action) == (manifest["audit"]["seq"] + 1, "backup.restored")
     assert AuditEvent.objects.filter(action="backup.restored").count() == 0  # not here: there
@@ -336,7 +338,8 @@ def test_backup_while_people_write_loses_nothing_committed(
 @postgres_only
 def test_restore_into_an_empty_postgresql_database(full: Client, identity: Path, tmp_path: Path) -> None:
     """Security check 70 (R17, R18): counts of the dump's own moment, the chain, and never into a database in use."""
-    file = made(tmp_path)
+    file, frozen = made(tmp_path), frozen_triggers.installed(connection)
+    assert len(frozen) == 2 * len(frozen_triggers.FROZEN)
     manifest = json.loads(file.with_suffix(".json").read_text())
     here = connection.settings_dict
     name = "restored_by_a_test"
@@ -357,6 +360,7 @@ def test_restore_into_an_empty_postgresql_database(full: Client, identity: Path,
             assert Client.objects.get().name == "Sam Whitehorse"
             assert AuditEvent.objects.order_by("-seq")[0].action == "backup.restored"
             assert list(audit.faults(tmp_path / "files" / "audit-anchors.log")) == []
+            assert frozen_triggers.installed(connection) == frozen
             restoring._empty()
         out = io.StringIO()
         call_command("restore_drill", identity=identity, source=file.parent, to=url + name, stdout=out)

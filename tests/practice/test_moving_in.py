@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from intake.models import Invitation, PacketVersion, Pause
-from practice import audit, audit_triggers, erasure, exports, jobs, sealed, unpacking
+from practice import audit, audit_triggers, erasure, exports, frozen_triggers, jobs, sealed, unpacking
 from practice.access import Role
 from practice.kap.demo import story
 from practice.kap.models import DoseClearance, Intention, Session, Withdrawal
@@ -282,6 +282,7 @@ def test_notes_of_psychotherapy_stay_behind_unless_asked_for(maya: User, sam: Cl
 
 def empty_all() -> None:
     """Wipe the practice inside this test's transaction."""
+    frozen_triggers.drop(connection)
     with connection.cursor() as cursor:
         audit_triggers.drop(connection.vendor, cursor)
     for _round in range(len(our_models())):
@@ -291,6 +292,7 @@ def empty_all() -> None:
         audit_triggers.install(connection.vendor, cursor)
         through = User.sites.through
         through._base_manager.all()._raw_delete(connection.alias)
+    frozen_triggers.install(connection)
 
 
 def test_client_deleted_here_is_deleted_again(sam: Client, rosa: User, own_folder: Path, tmp_path: Path) -> None:
