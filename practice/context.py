@@ -1,5 +1,6 @@
 """What every page needs to know. Nothing here touches the database for a page that renders without a request."""
 
+import re
 from typing import Any
 
 from django.conf import settings
@@ -26,6 +27,9 @@ NAV = (
     ("s", _("Practice"), "practice_settings", Permission.SEE_PRACTICE),
 )
 
+# A page that the practice's own page leads to (practice.views.rooms).
+ROOM = re.compile(r"/practice/[\w-]+/|/copies/")
+
 
 def page(request: HttpRequest) -> dict[str, Any]:
     context: dict[str, Any] = {
@@ -36,9 +40,9 @@ def page(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return context
-    here = request.resolver_match.url_name if request.resolver_match else ""
     return context | {
-        "nav": SimpleLazyObject(lambda: _nav(user, here or "")),
+        "nav": SimpleLazyObject(lambda: _nav(user, request.path)),
+        "in_room": bool(ROOM.fullmatch(request.path)) and user.may(Permission.SEE_PRACTICE),
         "theme": user.theme,
         "keys_on": user.keys_on,
         "clinical_unsigned": SimpleLazyObject(lambda: signing.unsigned(context["practice"])),
@@ -56,12 +60,14 @@ def _nav(user: Any, here: str) -> list[dict[str, Any]]:
         {
             "key": key,
             "label": label,
-            "url": reverse(name),
+            "url": url,
             "count": counted[name]() if name in counted else 0,
-            "current": name == here,
+            # The page itself, or one further in.
+            "current": "page" if here == url else "true" if here.startswith(url) else "",
         }
         for key, label, name, permission in NAV
         if user.may(permission)
+        for url in [reverse(name)]
     ]
 
 

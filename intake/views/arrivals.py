@@ -55,6 +55,7 @@ def arrivals(request: StaffRequest) -> HttpResponse:
         "top": choosing.url({}),
         "is_first": page.is_first,
         "is_open": acts.is_open(PublicPages.get()),
+        "may_answer": user.may(Permission.ANSWER_ENQUIRY),
     }
     return render(request, "intake/arrivals.html", context)
 
