@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from intake import packet, trials
 from intake.build import Row, pages_of
@@ -56,10 +57,18 @@ def names(row: Row) -> tuple[str, ...]:
 
 def title(row: Row) -> str:
     """What a row asks, in one line."""
-    if "instrument" in row or "agreement" in row:
-        page = pages_of({"show_when": {}, **row}, "", {}, {})[0]
-        return page.definition.title if page.instrument else page.text
-    return str(row["text"])
+    if "instrument" not in row and "agreement" not in row:
+        return str(row["text"])
+    pages = pages_of({"show_when": {}, **row}, "", {}, {})
+    if not pages[0].instrument:
+        return pages[0].text
+    named = pages[0].definition.title
+    numbers = [n for n, item in enumerate(pages[0].definition.items, 1) if item in [page.item for page in pages]]
+    if "items" not in row or not numbers:
+        return named
+    return ngettext("{title}, question {first}", "{title}, questions {first} to {last}", len(numbers)).format(
+        title=named, first=numbers[0], last=numbers[-1]
+    )
 
 
 def rows(data: Mapping[str, Any]) -> Iterator[Row]:

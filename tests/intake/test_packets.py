@@ -603,3 +603,13 @@ def test_questions_that_were_left_out_since_are_not_sent_alone(
         actions.invite(by=maya, client=sam, key="intake", only=["b-ipf--1", "b-ipf--2"], at=NOW)
     sent = actions.invite(by=maya, client=sam, key="intake", only=["b-ipf--1", "story"], at=NOW)
     assert list(actions.packet_for(sent).by_slug) == ["story"]
+
+
+def test_instrument_that_is_asked_in_two_parts_says_which_part_each_row_is() -> None:
+    rows = fixed.rows(packet.rows_of("check-in", "1"))
+    assert [fixed.title(row) for row in rows] == [
+        "Patient Health Questionnaire-9 (PHQ-9), questions 1 to 9",
+        "Columbia-Suicide Severity Rating Scale (C-SSRS) Screener — Recent",
+        "Patient Health Questionnaire-9 (PHQ-9), question 10",
+        "Generalized Anxiety Disorder 7-item (GAD-7)",
+    ]
