@@ -1,6 +1,6 @@
 """Who is on call, hour by hour of the week, and where nobody is."""
 
-from datetime import time
+from datetime import date, datetime, time
 from typing import Any
 
 from django import forms
@@ -16,6 +16,7 @@ from practice.access import Permission
 from practice.forms import HouseForm
 from practice.models import CoverageShift, User
 from practice.pages import StaffRequest, staff_page
+from practice.templatetags.ui import clock
 from practice.views.opening import gap_words, setting_up
 
 WEEKDAYS: list[tuple[Any, Any]] = list(CoverageShift.weekday.field.choices or [])
@@ -121,9 +122,13 @@ def _line(shift: CoverageShift) -> dict[str, Any]:
     return {
         "pk": shift.pk,
         "name": shift.user.name,
-        "from": shift.starts.strftime("%H:%M"),
-        "until": until.format(time="24:00" if shift.ends == time(0) else shift.ends.strftime("%H:%M")),
+        "from": _clock(shift.starts),
+        "until": gettext("midnight") if shift.ends == time(0) else until.format(time=_clock(shift.ends)),
     }
+
+
+def _clock(hour: time) -> str:
+    return clock(datetime.combine(date.min, hour))
 
 
 @staff_page(Permission.MANAGE_PRACTICE)

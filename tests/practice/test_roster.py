@@ -56,8 +56,8 @@ def test_night_is_said_as_the_next_morning(as_user: As, post: Post, rosa: User, 
     post(as_user(rosa), URL, form(omar, starts="20:00", ends="08:00"))
     post(as_user(rosa), URL, form(omar, starts="12:00", ends="00:00"))
     page = words(as_user(rosa).get(URL))
-    assert "20:00 to 08:00 next morning Omar Haddad" in page
-    assert "12:00 to 24:00 Omar Haddad" in page
+    assert "8:00 pm to 8:00 am next morning Omar Haddad" in page
+    assert "12:00 pm to midnight Omar Haddad" in page
 
 
 @pytest.mark.parametrize(
