@@ -72,7 +72,10 @@ class Decision(ClientRecord):
 
     class Meta:
         ordering = ["-at"]
-        indexes = [models.Index(fields=["client", "at"], name="decision_client")]
+        indexes = [
+            models.Index(fields=["client", "at"], name="decision_client"),
+            models.Index(fields=["at"], name="decision_at"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_choice_display()} {self.at:%Y-%m-%d}"

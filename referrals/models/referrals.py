@@ -174,6 +174,7 @@ class Referral(ClientRecord):
         ordering: ClassVar[list[str]] = ["-created_at"]
         indexes = [
             models.Index(fields=["client", "created_at"], name="referral_client"),
+            models.Index(fields=["created_at"], name="referral_created"),
             models.Index(fields=["climbs_at"], name="referral_climbs", condition=Q(closed_at=None)),
             models.Index(fields=["destination", "state"], name="referral_desk"),
         ]

@@ -50,6 +50,7 @@ class Suggestion(ClientRecord):
 
     class Meta:
         ordering = ["-opened_at"]
+        indexes = [models.Index(fields=["opened_at"], name="suggestion_opened")]
         constraints = [
             models.UniqueConstraint(fields=["client"], name="suggestion_open_once", condition=models.Q(state="open")),
             models.CheckConstraint(

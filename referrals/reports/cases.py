@@ -1,18 +1,19 @@
 """The rows of the referral report: one for each flag that led to no referral, and one for each clinic that was asked.
 
 Whatever the page counts, it counts these rows; whatever a number opens, or a file holds, are these rows. They are made
-from cards, decisions and status changes that stand (a corrected one does not), in six queries whatever their number.
+from cards, decisions and status changes that stand (a corrected one does not), in ten queries, four more for each
+10,000 decisions. What they read follows the flags of these days, so a week costs a week, however much came before it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from intake.models import Assessment
 from practice.clinical import follow_up, table
@@ -25,6 +26,7 @@ from referrals.states import TERMINAL, Event, State
 
 ELSEWHERE: tuple[str, ...] = (Path.INFUSION, Path.PAIN, Path.AT_HOME)
 MEASURE = "phq-9"
+KEYS = 10_000  # in one statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,13 @@ class Scope:
     start: datetime
     end: datetime
     zone: str
+
+    def theirs(self, path: str = "") -> Exists:
+        """What is of these clients, asked of what the days find. Of a list of clients SQLite reads all they have."""
+        return Exists(self.clients.order_by().filter(pk=OuterRef(f"{path}client_id")))
+
+    def days(self, name: str) -> dict[str, datetime]:
+        return {f"{name}__gte": self.start, f"{name}__lt": self.end}
 
     def weeks(self) -> Iterator["Scope"]:
         """The same rows in pieces that fit in memory."""
@@ -85,22 +94,18 @@ class Case:
     letter: bool = False
     before: float | None = None
     after: float | None = None
-    before_sign: bool | None = None
-    after_sign: bool | None = None
+    days_to_first: int | None = None
+    """From the day it was sent, where the practice is."""
     leads: bool = False
     """Of the rows of one flag, the one that went furthest: the funnel counts a flag once."""
     steps: int = 0
     """Of the funnel that it has reached; 0 until somebody asks (referrals/reports/steps.py)."""
+    passes: tuple[str, ...] | None = None
+    """The tests that hold of it, by code; None until they are counted."""
 
     @property
     def key(self) -> UUID:
         return self.referral or self.root
-
-    @property
-    def days_to_first(self) -> int | None:
-        if self.sent_at is None or self.first_on is None:
-            return None
-        return max((self.first_on - self.sent_at.date()).days, 0)
 
     @property
     def change(self) -> Change:
@@ -113,100 +118,93 @@ def supporting() -> dict[str, str]:
 
 
 def cases(scope: Scope) -> list[Case]:
-    """Every row in scope, oldest flag first.
-
-    What follows a flag is read from its first day on and joined here: said in SQL it is an OR of sub-selects, which
-    PostgreSQL walks row by row.
-    """
-    clients, start, end = scope.clients.order_by().values("pk"), scope.start, scope.end
-    cards = Suggestion.objects.filter(client__in=clients, opened_at__gte=start, opened_at__lt=end).exclude(
-        state=Suggestion.State.SUPERSEDED
-    )
-    decisions = Decision.objects.filter(client__in=clients, at__gte=start)
-    referrals = Referral.objects.filter(client__in=clients, created_at__gte=start).exclude(closed_why=DISCARDED)
-    rows = _begun(cards, decisions, referrals, end)
-    sent = [row for row in rows if row.referral]
-    if sent:
-        asked = referrals.order_by().values("pk")
-        zone = ZoneInfo(scope.zone)
-        _tell(sent, asked, zone)
-        _score(sent, referrals)
-        for row in sent:
-            row.sent_at = row.sent_at and row.sent_at.astimezone(zone)
-    return sorted(rows, key=lambda row: (row.flagged_at, row.sent_at or row.flagged_at, str(row.key)))
+    """Every row in scope, oldest flag first."""
+    rows, ways = _begun(scope)
+    by_referral = {row.referral: row for row in rows if row.referral}
+    if by_referral:
+        _tell(by_referral, scope, [{f"referral__{name}": value for name, value in way.items()} for way in ways])
+        _score(row for row in rows if row.first_on is not None)
+    return sorted(rows, key=lambda row: (row.flagged_at, row.sent_at or row.flagged_at, row.key.int))
 
 
-_WHO = {"site": "client__site_id", "therapist": "client__therapist_id", "number": "client__number"}
+Way = dict[str, Any]
+"""A condition by which rows are found."""
 
 
-def _begun(cards: Any, decisions: Any, referrals: Any, end: datetime) -> list[Case]:
-    """The rows as far as the practice's own acts make them: cards, decisions, referrals."""
-    known = set(supporting())
+def _read(rows: QuerySet[Any], ways: Iterable[Way], *columns: str) -> Iterator[Any]:
+    """What is found in each way, one statement for each: said as one OR, a database walks every row."""
+    for way in ways:
+        yield from rows.filter(**way).order_by().values_list(*columns)
+
+
+def _any_of(name: str, keys: Iterable[UUID]) -> list[Way]:
+    found = list(keys)
+    return [{f"{name}__in": found[at : at + KEYS]} for at in range(0, len(found), KEYS)]
+
+
+def _begun(scope: Scope) -> tuple[list[Case], list[Way]]:
+    """The rows as far as the practice's own acts make them, and in which ways their referrals are found."""
+    theirs, known = scope.theirs(), set(supporting())
+    whose = ("pk", "client_id", "client__site_id", "client__therapist_id", "client__number")
     roots: dict[UUID, dict[str, Any]] = {}
-    shared = ("pk", "client_id", "client__site_id", "client__therapist_id", "client__number")
-    for card in cards.order_by().values(*shared, "suggested", "rules", "opened_at", "reviewed_at"):
-        rules = tuple(rule["id"] for rule in card["rules"] if rule["id"] in known)
-        roots[card["pk"]] = _of(card) | {
-            "path": card["suggested"], "flagged_at": card["opened_at"], "rules": rules,
-            "decided_at": card["reviewed_at"],
-        }  # fmt: skip
+    cards = Suggestion.objects.filter(theirs, **scope.days("opened_at")).exclude(state=Suggestion.State.SUPERSEDED)
+    columns = (*whose, "suggested", "rules", "opened_at", "reviewed_at")
+    for pk, *who, path, fired, opened_at, reviewed_at in cards.order_by().values_list(*columns):
+        rules = tuple(rule["id"] for rule in fired if rule["id"] in known)
+        roots[pk] = _of(*who) | {"path": path, "flagged_at": opened_at, "rules": rules, "decided_at": reviewed_at}
     root_of: dict[UUID, UUID] = {}
-    for found in decisions.order_by("at").values(*shared, "suggestion_id", "choice", "said", "urgency", "at"):
-        unasked = found["suggestion_id"] is None and found["choice"] in Decision.REFERS and found["at"] < end
-        if not unasked and found["suggestion_id"] not in roots:
-            continue
-        root = root_of[found["pk"]] = found["suggestion_id"] or found["pk"]
-        roots.setdefault(root, _of(found) | {"path": found["choice"], "flagged_at": found["at"]})
-        roots[root] |= {
-            "decided_at": found["at"], "choice": found["choice"], "said": found["said"], "urgency": found["urgency"],
-        }  # fmt: skip
-    asked: dict[UUID, list[Case]] = defaultdict(list)
-    columns = ("number", "attempt", "decision_id", "path", "destination_id", "state", "urgency", "created_at",
-               "sent_at", "visit_at", "client_said", "closed_at", "due_at")  # fmt: skip
+    own = {"suggestion": None, "choice__in": Decision.REFERS, **scope.days("at")}
+    ways = [own, *_any_of("suggestion", roots)]
+    decisions = _read(Decision.objects.filter(theirs), ways, "at", *whose, "suggestion_id", "choice", "said", "urgency")
+    for at, pk, *who, card, choice, said, urgency in sorted(decisions, key=lambda row: row[:2]):
+        root = root_of[pk] = card or pk
+        begun = roots.setdefault(root, _of(*who) | {"path": choice, "flagged_at": at})
+        begun |= {"decided_at": at, "choice": choice, "said": said, "urgency": urgency}
+    rows, asked = list[Case](), set[UUID]()
+    ways = [{"decision": None, **scope.days("created_at")}, *_any_of("decision", root_of)]
     letter = Exists(Letter.objects.filter(referral=OuterRef("pk"), is_outcome=True))
-    for row in referrals.order_by().annotate(letter=letter).values(*shared, *columns, "letter"):
-        undecided = row["decision_id"] is None and row["created_at"] < end and row["state"] != State.DRAFT
-        if not undecided and row["decision_id"] not in root_of:
-            continue
-        root = root_of.get(row["decision_id"], row["pk"])
-        begun = roots.get(root) or _of(row) | {"flagged_at": row["created_at"], "decided_at": row["created_at"]}
-        asked[root].append(_asked(root, begun, row))
-    alone = [
-        Case(root=root, **begun) for root, begun in roots.items() if root not in asked and begun["path"] in ELSEWHERE
-    ]
-    return alone + [row for rows in asked.values() for row in rows]
+    referrals = Referral.objects.filter(theirs).exclude(closed_why=DISCARDED)
+    referrals = referrals.annotate(letter=letter, put_away=Q(closed_at__isnull=False))
+    facts = ("number", "attempt", "decision_id", "path", "destination_id", "state", "urgency", "created_at",
+             "sent_at", "visit_at", "client_said", "put_away", "due_at", "letter")  # fmt: skip
+    for (
+        pk, *who, number, attempt, decision, path, clinic, state, urgency, created_at,
+        sent_at, visit_at, client_said, put_away, due_at, has_letter,
+    ) in _read(referrals, ways, *whose, *facts):  # fmt: skip
+        if decision is None:
+            if state == State.DRAFT:
+                continue
+            root, begun = pk, _of(*who) | {"flagged_at": created_at, "decided_at": created_at}
+        else:
+            root = root_of[decision]
+            begun = roots[root]
+        asked.add(root)
+        again = "" if attempt == 1 else f"-{chr(ord('A') + attempt - 1)}"
+        told = {
+            "path": path, "referral": pk, "code": f"{begun['code']}-{number}{again}", "clinic": clinic, "state": state,
+            "urgency": urgency, "sent_at": sent_at, "ended": put_away or state in TERMINAL, "visit_at": visit_at,
+            "client_said": client_said, "due_at": due_at, "letter": has_letter,
+        }  # fmt: skip
+        rows.append(Case(root=root, **(begun | told)))
+    alone = (root for root in roots if root not in asked and roots[root]["path"] in ELSEWHERE)
+    return rows + [Case(root=root, **roots[root]) for root in alone], ways
 
 
-def _of(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "client": row["client_id"], "site": row["client__site_id"], "therapist": row["client__therapist_id"],
-        "code": f"CH-{row['client__number']:04d}",
-    }  # fmt: skip
+def _of(client: UUID, site: int, therapist: UUID | None, number: int) -> dict[str, Any]:
+    return {"client": client, "site": site, "therapist": therapist, "code": f"CH-{number:04d}"}
 
 
-def _asked(root: UUID, begun: dict[str, Any], row: dict[str, Any]) -> Case:
-    attempt = "" if row["attempt"] == 1 else f"-{chr(ord('A') + row['attempt'] - 1)}"
-    own = {
-        "path": row["path"], "referral": row["pk"], "code": f"{begun['code']}-{row['number']}{attempt}",
-        "clinic": row["destination_id"], "state": row["state"], "urgency": row["urgency"], "sent_at": row["sent_at"],
-        "ended": row["closed_at"] is not None or row["state"] in TERMINAL, "visit_at": row["visit_at"],
-        "client_said": row["client_said"], "due_at": row["due_at"], "letter": row["letter"],
-    }  # fmt: skip
-    return Case(root=root, **(begun | own))
-
-
-def _tell(rows: Sequence[Case], asked: Any, zone: ZoneInfo) -> None:
+def _tell(rows: dict[UUID, Case], scope: Scope, ways: list[Way]) -> None:
     """What the status changes that stand say of each referral: the answer, the visits, how the course stands."""
-    by_referral = {row.referral: row for row in rows}
+    zone, theirs = ZoneInfo(scope.zone), scope.theirs("referral__")
     sessions: dict[UUID, dict[UUID, date]] = defaultdict(dict)
     # Not corrected_by=None: SQLite joins that by reading every change for every change, when few were corrected.
-    standing = StatusChange.objects.filter(
-        referral__in=asked, event__in=(Event.ACCEPT, Event.DECLINE, Event.VISIT)
-    ).exclude(pk__in=StatusChange.objects.exclude(corrects=None).order_by().values("corrects"))
+    corrected = Exists(StatusChange.objects.order_by().filter(corrects=OuterRef("pk")))
+    standing = StatusChange.objects.filter(theirs, ~corrected, event__in=(Event.ACCEPT, Event.DECLINE, Event.VISIT))
     columns = ("referral_id", "event", "happened_at", "reason", "session_id", "session__on", "session__is_maintenance")
-    for each in standing.order_by("number").values_list(*columns):
-        referral, event, at, reason, session, on, is_maintenance = each
-        row = by_referral.get(referral)
+    changes = _read(standing, ways, "number", *columns)
+    for _number, referral, event, at, reason, session, on, is_maintenance in sorted(changes, key=lambda row: row[0]):
+        row = rows.get(referral)
         if row is None:
             continue
         if event == Event.ACCEPT:
@@ -216,31 +214,26 @@ def _tell(rows: Sequence[Case], asked: Any, zone: ZoneInfo) -> None:
         elif not is_maintenance:
             sessions[referral][session or referral] = on or at.astimezone(zone).date()
     for referral, days in sessions.items():
-        row = by_referral[referral]
+        row = rows[referral]
         row.first_on, row.last_on, row.given = min(days.values()), max(days.values()), len(days)
-    for referral, planned, state in Course.objects.filter(referral__in=asked).values_list(
-        "referral_id", "planned", "state"
-    ):
-        if (row := by_referral.get(referral)) is None:
-            continue
-        row.planned, row.stopped = planned, state == Course.State.STOPPED
+        if row.sent_at is not None:
+            row.days_to_first = max((row.first_on - row.sent_at.astimezone(zone).date()).days, 0)
+    for referral, planned, state in _read(Course.objects.filter(theirs), ways, "referral_id", "planned", "state"):
+        if (row := rows.get(referral)) is not None:
+            row.planned, row.stopped = planned, state == Course.State.STOPPED
 
 
-def _score(rows: Sequence[Case], referrals: Any) -> None:
-    """The last score up to the first infusion, and the last one within two weeks after the last."""
+def _score(rows: Iterable[Case]) -> None:
+    """Of rows that started: the last score up to the first infusion, and the last within two weeks after the last."""
     started: dict[UUID, list[Case]] = defaultdict(list)
     for row in rows:
-        if row.first_on is not None:
-            started[row.client].append(row)
-    if not started:
-        return
-    visited = referrals.filter(changes__event=Event.VISIT).order_by().values("client")
-    scores = Assessment.objects.filter(client__in=visited, instrument=MEASURE, total__isnull=False)
-    columns = ("client_id", "taken_on", "total", "safety")
-    for client, on, total, sign in scores.order_by("taken_at").values_list(*columns):
-        for row in started.get(client, ()):
+        started[row.client].append(row)
+    measured = Assessment.objects.filter(instrument=MEASURE, total__isnull=False)
+    scores = _read(measured, _any_of("client", started), "taken_at", "total", "client_id", "taken_on")
+    for _taken_at, total, client, on in sorted(scores, key=lambda row: row[:2]):
+        for row in started[client]:
             assert row.first_on is not None and row.last_on is not None
             if on <= row.first_on:
-                row.before, row.before_sign = float(total), sign
+                row.before = float(total)
             elif row.last_on < on <= row.last_on + timedelta(days=follow_up.OUTCOME_WITHIN_DAYS):
-                row.after, row.after_sign = float(total), sign
+                row.after = float(total)

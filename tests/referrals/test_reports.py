@@ -20,7 +20,7 @@ from django.utils.html import escape
 from openpyxl import load_workbook
 
 from practice.models import AuditEvent, Client, Practice, User
-from referrals.reports import steps
+from referrals.reports import cases, steps
 from referrals.reports.figures import Cell, Report, folded, quartiles
 from referrals.reports.filters import Asked, FilterForm, ask
 from tests import factories
@@ -29,6 +29,7 @@ from tests.referrals import flags, referring
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("now")]
 As = Callable[[User], Browser]
+STATEMENTS = 10  # cards, scores; decisions, referrals, changes and courses, each by itself and by key
 
 
 @pytest.fixture
@@ -92,6 +93,30 @@ def test_page_asks_as_much_for_few_as_for_many(as_user: As, maya: User, rosa: Us
             assert browser.get(reverse("report_referrals")).status_code == 200
         spent.append(len(caught))
     assert spent[0] == spent[1]
+
+
+def test_rows_are_the_same_whatever_the_pieces(maya: User, rosa: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What follows a flag is found by its keys, some at a time; a long file is made week by week."""
+    many([maya], 150, clients=50)
+    for user in (maya, rosa):
+        asked = asked_by(user)
+        whole = asked.rows()
+        assert len(whole) > 150
+        assert [row for week in asked.scope.weeks() for row in asked.rows(week)] == whole
+        with monkeypatch.context() as patch:
+            patch.setattr(cases, "KEYS", 7)
+            assert asked.rows() == whole
+
+
+def test_rows_of_any_days_take_as_many_statements(maya: User) -> None:
+    """A week costs a week: as many statements as for a year, none of which reads what is not of these days."""
+    many([maya], 300, clients=300)
+    asked = asked_by(maya)
+    weeks = [week for week in asked.scope.weeks() if asked.rows(week)]
+    for scope in (asked.scope, weeks[3], weeks[-3]):
+        with CaptureQueriesContext(connection) as caught:
+            assert asked.rows(scope)
+        assert len(caught) == STATEMENTS
 
 
 def test_every_number_opens_exactly_its_rows(as_user: As, sol: User, maya: User) -> None:
