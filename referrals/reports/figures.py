@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from referrals.models import Destination, Path, Referral
 from referrals.reports import steps
 from referrals.reports.cases import Case
 from referrals.reports.filters import Asked
-from referrals.reports.steps import FEWEST, FUNNEL, HEADS, STEPS, STOPS, TESTS
+from referrals.reports.steps import FEWEST, FUNNEL, HEADS, STEPS, STOPS, TESTS, passed, tally
 
 BAR = 360  # width of a full bar, in drawing units
 NUDGES = 6
@@ -46,10 +47,13 @@ class Report:
     list_url: str
     """The path of the list of rows."""
 
-    def cell(self, code: str, rows: Sequence[Case] | None = None, **more: str) -> Cell:
-        test = TESTS[code]
-        count = sum(test.holds(row) for row in (self.rows if rows is None else rows))
-        return self._shown(count, test.clinical or bool(self.asked.said.get("rule")), step=code, **more)
+    @cached_property
+    def tally(self) -> Counter[str]:
+        return tally(self.rows)
+
+    def cell(self, code: str, counted: Counter[str] | None = None, **more: str) -> Cell:
+        count = (self.tally if counted is None else counted)[code]
+        return self._shown(count, TESTS[code].clinical or bool(self.asked.said.get("rule")), step=code, **more)
 
     def _shown(self, count: int, clinical: bool, **where: str) -> Cell:
         if clinical and not self.asked.seen.reads and 0 < count < FEWEST:
@@ -57,14 +61,14 @@ class Report:
         return Cell(count, self.asked.url(self.list_url, **where) if count else "")
 
     def count(self, code: str) -> int:
-        return sum(TESTS[code].holds(row) for row in self.rows)
+        return self.tally[code]
 
     # --- The tiles ---------------------------------------------------------------------------------------------------
 
     def tiles(self, at: datetime) -> list[dict[str, Any]]:
         flagged, decided, waits = self.cell("flagged"), self.cell("decided"), self.cell("undecided")
-        waiting = [row.flagged_at for row in self.rows if TESTS["undecided"].holds(row)]
-        oldest = (at - min(waiting)).days if waiting else 0
+        waiting = (row.flagged_at for row in self.rows if "undecided" in passed(row))
+        oldest = (at - min(waiting, default=at)).days
         no, back, silent = self.cell("no"), self.cell("back"), self.cell("silent")
         days = quartiles([row.days_to_first for row in self.rows if row.days_to_first is not None])
         done, early = self.count("done"), self.count("early")
@@ -110,7 +114,7 @@ class Report:
             },
             {
                 "label": gettext("Response at follow-up"),
-                "value": self.rate("response", self.rows) or str(TOO_FEW),
+                "value": self.rate("response", self.tally) or str(TOO_FEW),
                 "words": gettext("PHQ-9 fell by half or more. {n} without follow-up.").format(n=self.cell("unscored")),
             },
         ]
@@ -196,34 +200,24 @@ class Report:
         }
 
     def _line(self, rows: list[Case], **where: str) -> dict[str, Any]:
-        days = quartiles([row.days_to_first for row in rows if row.days_to_first is not None])
+        days, counted = quartiles([row.days_to_first for row in rows if row.days_to_first is not None]), tally(rows)
         return {
-            "cells": [self.cell(code, rows, **where) for code in COLUMNS],
+            "cells": [self.cell(code, counted, **where) for code in COLUMNS],
             "days": f"{days[1]:g}" if days else TOO_FEW,
-            "response": self.rate("response", rows) or TOO_FEW,
-            "remission": self.rate("remission", rows) or TOO_FEW,
-            **self._before_and_after(rows, **where),
+            "response": self.rate("response", counted) or TOO_FEW,
+            "remission": self.rate("remission", counted) or TOO_FEW,
+            "n": self.cell("compared", counted, **where),
+            **_before_and_after([row for row in rows if "compared" in passed(row)]),
         }
 
-    def _before_and_after(self, rows: list[Case], **where: str) -> dict[str, Any]:
-        both = [row for row in rows if TESTS["compared"].holds(row)]
-        if len(both) < FEWEST:
-            return {"n": self.cell("compared", rows, **where), "before": TOO_FEW, "after": TOO_FEW}
-        return {
-            "n": self.cell("compared", rows, **where),
-            "before": f"{statistics.median(row.before or 0 for row in both):g}",
-            "after": f"{statistics.median(row.after or 0 for row in both):g}",
-        }
-
-    def rate(self, code: str, rows: list[Case]) -> str:
+    def rate(self, code: str, counted: Counter[str]) -> str:
         """ "7 of 12", of those with a score before and after; "" for a group too small to say."""
-        both = [row for row in rows if TESTS["compared"].holds(row)]
-        count = sum(TESTS[code].holds(row) for row in both)
-        if len(both) < FEWEST:
+        count, both = counted[code], counted["compared"]
+        if both < FEWEST:
             return ""
-        if not self.asked.seen.reads and not FEWEST <= count <= len(both) - FEWEST:
+        if not self.asked.seen.reads and not FEWEST <= count <= both - FEWEST:
             return ""  # it would tell of each of few people what they answered
-        return gettext("{n} of {m}").format(n=count, m=len(both))
+        return gettext("{n} of {m}").format(n=count, m=both)
 
     # --- Days, letters, nudges ---------------------------------------------------------------------------------------
 
@@ -285,6 +279,15 @@ def share(part: Cell, whole: Cell, *, dot: bool = True) -> str:
     if part.withheld or whole.withheld or whole.count < FEWEST:
         return ""
     return f"{round(100 * part.count / whole.count)}%" + (". " if dot else "")
+
+
+def _before_and_after(both: list[Case]) -> dict[str, Any]:
+    if len(both) < FEWEST:
+        return {"before": TOO_FEW, "after": TOO_FEW}
+    return {
+        "before": f"{statistics.median(row.before or 0 for row in both):g}",
+        "after": f"{statistics.median(row.after or 0 for row in both):g}",
+    }
 
 
 def quartiles(days: Sequence[int]) -> tuple[float, float, float] | None:

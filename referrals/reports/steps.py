@@ -5,7 +5,8 @@ not. Who reads the counts of a practice without its charts sees such a number on
 and the rows behind it without a name.
 """
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
@@ -97,6 +98,21 @@ def is_over(row: Case) -> bool:
 TESTS: Mapping[str, Test] = {code: Test(test.words, _led(code), test.clinical) for code, test in FUNNEL.items()} | ASKED
 
 
+def passed(row: Case) -> tuple[str, ...]:
+    """The tests that hold of it, by code. Asked once for each row."""
+    if row.passes is None:
+        row.passes = tuple(code for code, test in TESTS.items() if test.holds(row))
+    return row.passes
+
+
+def tally(rows: Iterable[Case]) -> Counter[str]:
+    """Of how many of these rows each test holds."""
+    found = Counter[str]()
+    for codes, count in Counter(map(passed, rows)).items():
+        found.update(dict.fromkeys(codes, count))
+    return found
+
+
 # --- Where people stop, and why --------------------------------------------------------------------------------------
 
 
@@ -169,7 +185,7 @@ def lead(rows: list[Case]) -> None:
     """Mark, of the rows of each flag, the one that went furthest; of two that went as far, the later one."""
     furthest: dict[object, Case] = {}
     for row in rows:
-        row.leads = False
+        row.leads, row.passes = False, None
         known = furthest.get(row.root)
         if known is None or _distance(row) >= _distance(known):
             furthest[row.root] = row
