@@ -5,7 +5,7 @@ class IntakeConfig(AppConfig):
     name = "intake"
 
     def ready(self) -> None:
-        from intake import copies, drafts, history, measures, one_person, resigning, schedules
+        from intake import copies, drafts, history, measures, one_person, resigning, schedules, trusted
         from intake.actions import begun, home_link, withdraw_all
         from intake.arrivals import handed
         from intake.doors import note_leaving
@@ -14,7 +14,7 @@ class IntakeConfig(AppConfig):
         from practice.actions import LEAVING
         from practice.frozen_triggers import FROZEN, Frozen
         from practice.handover import HANDING
-        from practice.notices import HOME_LINK
+        from practice.notices import ENDED, HOME_LINK
         from practice.pages import LEAVES
         from practice.record import DOCUMENTS, SAID, Said
         from practice.retention import PURGES
@@ -25,6 +25,7 @@ class IntakeConfig(AppConfig):
         )
         LEAVES.append(note_leaving)
         HOME_LINK.append(home_link)
+        ENDED.append(trusted.ended)
         DOCUMENTS["intake.Signature"] = copies.agreement_copy
         SAID["intake.Answer"] = Said(("question_words", "answer_words"), copies.in_words, "intake__invitation")
         LEAVING.extend([schedules.end_all, measures.stop, withdraw_all])

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from dateutil.relativedelta import relativedelta
 from django.db import transaction
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext
 
 from intake.models import Invitation, Part, TrustedPerson
@@ -17,13 +18,14 @@ from intake.models.packets import LINK_LIFE, PERSON, digest
 from intake.models.trusted import BY_THE_CLIENT, NOT_IN_PART2
 from practice import audit, coverage, notices
 from practice.actions import NotNow
-from practice.models import Client, Practice, User
+from practice.models import Client, Notice, Practice, User
 from practice.templatetags.ui import full_day
 
 Kind, Document = TrustedPerson.Kind, TrustedPerson.Document
 LASTS = relativedelta(months=6)  # OWN: what the form proposes
 LONGEST = relativedelta(years=2)  # OWN: as a release
 MOST = 6  # OWN: people of one client at a time
+NO_ACCESS = "access_ended"  # in the delivery log
 OPEN, ENDED, HELD, EXPIRED, OF_AGE, CARE_ENDED = "open", "ended", "held", "expired", "of_age", "care_ended"
 
 
@@ -279,6 +281,19 @@ def _renew(link: Invitation, at: datetime) -> None:
 def tell(person: TrustedPerson, template: str, *, channels: Sequence[str] | None = None, **words: str) -> list[str]:
     """Queue a message to their own phone and mailbox. It says nothing of whom it is about."""
     used = [each for each in channels or notices.TEMPLATES[template] if each in person.addresses]
+    about: dict[str, str] = {**words, "person": str(person.pk)}  # which access it is for: `ended` asks before it goes
     for channel in used:
-        notices.tell_clinic(person.addresses[channel], template, client=person.client, channel=channel, **words)
+        notices.tell_clinic(person.addresses[channel], template, client=person.client, channel=str(channel), **about)
     return [str(channel) for channel in used]
+
+
+def ended(notice: Notice) -> str:
+    """Whether the access that this message is for holds no more, or no longer what it tells of (notices.ENDED)."""
+    if notice.template not in notices.TO_PEOPLE or not (pk := (notice.words or {}).get("person")):
+        return ""
+    person = TrustedPerson.objects.select_related("client").filter(pk=pk).first()
+    practice = Practice.get()
+    if person is None or state_of(person, timezone.now(), practice) != OPEN:
+        return NO_ACCESS
+    tells = Part.RIDES if notice.template == "person_ride" else None
+    return NO_ACCESS if tells and (tells not in person.may or tells not in offered(practice)) else ""

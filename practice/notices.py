@@ -103,6 +103,15 @@ MAY_STOP = CAN_WAIT
 SETTLED: list[Callable[[Notice], None]] = []
 
 
+# What the packages above know of why a message must not go out any more: a code of views.notices.TROUBLE, or "".
+ENDED: list[Callable[[Notice], str]] = []
+
+
+def ended(notice: Notice) -> str:
+    """Why this message has lost its reason since it was written, as a code; "" while it holds."""
+    return next((why for ask in ENDED if (why := ask(notice))), "")
+
+
 def is_refusal(trouble: Exception) -> bool:
     """Whether the mail server said for good that there is no such address; trying again would not help."""
     if not isinstance(trouble, smtplib.SMTPRecipientsRefused):

@@ -37,8 +37,9 @@ def deliver_notice(ref: str) -> Callable[[], None] | None:
     notice = Notice.objects.get(pk=ref)
     if notice.state != Notice.State.WAITING:
         return None
-    if notices.is_stopped(notice):
-        Notice.objects.filter(pk=ref).update(state=Notice.State.STOPPED, words=None)
+    why = notices.ended(notice)
+    if why or notices.is_stopped(notice):
+        Notice.objects.filter(pk=ref).update(state=Notice.State.STOPPED, words=None, trouble=why)
         notices.after_stop(notice, timezone.now())
         return None
     Notice.objects.filter(pk=ref).update(attempts=F("attempts") + 1)

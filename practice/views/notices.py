@@ -14,7 +14,7 @@ from practice.access import Permission
 from practice.models import Client, Notice
 from practice.pages import client_of, staff_page
 from practice.templatetags.ui import moment
-from practice.views.chart import frame
+from practice.views.chart import allowed, frame, reader
 
 PER_PAGE = 50
 
@@ -29,6 +29,9 @@ ABOUT = {
     "call_me": _("Reply to a request for a call"),
     "agreement": _("Agreement to sign"),
     "message": _("A message on their page"),
+    "person_link": _("Link for somebody they trust"),
+    "person_code": _("A code for somebody they trust"),
+    "person_ride": _("A ride home, to somebody they trust"),
     "text_stopped": _("Answer to STOP"),
     "text_started": _("Answer to START"),
     "text_help": _("Answer to HELP"),
@@ -37,17 +40,23 @@ ABOUT = {
 TROUBLE = {
     "SMTPRecipientsRefused": _("There is no such address, says the mail server."),
     "HTTPError": _("The text message service refused it."),
+    "access_ended": _("Their access ended, or was held back, before it went out."),
 }
 NO_ANSWER = _("No answer from the mail server or the text message service.")
 
 
 @staff_page(Permission.SEE_CLIENT)
 def notices_sent(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """The delivery log of one client, newest first (J3). Addresses and words of messages are not on it."""
+    """The delivery log of one client, newest first (J3). Addresses and words of messages are not on it.
+
+    Whom a client trusts stands on the chart: what went to them is listed for those who read it.
+    """
     at = timezone.now()
     client = client_of(request, pk)
     audit.seen(request, client, "notices")
-    found = Notice.objects.filter(client=client, template__in=notices.TO_CLIENTS).order_by("-created_at")
+    reads = Permission.READ_CHART in allowed(reader(request), client)
+    shown = notices.TO_CLIENTS + (notices.TO_PEOPLE if reads else ())
+    found = Notice.objects.filter(client=client, template__in=shown).order_by("-created_at")
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     rows = [{"notice": notice, "about": ABOUT[notice.template], "trouble": trouble_words(notice)} for notice in page]
     return render(
@@ -78,6 +87,6 @@ def stop_words(client: Client) -> list[str]:
 
 
 def trouble_words(notice: Notice) -> str:
-    if notice.state == Notice.State.STOPPED:
+    if notice.state == Notice.State.STOPPED and notice.trouble not in TROUBLE:
         return str(_("They asked us not to use this way, or left, before it went out."))
     return str(TROUBLE.get(notice.trouble, NO_ANSWER)) if notice.trouble else ""

@@ -14,11 +14,11 @@ from django.urls import reverse
 from intake import trusted
 from intake.models import Look, Part, TrustedPerson
 from intake.models.packets import PERSON
-from practice import safety_plan
+from practice import jobs, safety_plan
 from practice.actions import NotNow
 from practice.kap.actions import rides
 from practice.kap.models import Plan, Session
-from practice.models import AuditEvent, Client, Notice, Practice, User
+from practice.models import AuditEvent, Client, Job, Notice, Practice, User
 from referrals.models import Disclosure
 from referrals.views import trusted_page
 from tests.conftest import send
@@ -452,6 +452,56 @@ def test_ride_is_told_the_day_before_once_and_anew_when_moved(sam: Client, maya:
     assert rides.remind(at=NOW + timedelta(hours=3)) == 0
     page = text_of(opened(given(sam, Part.RIDES, phone="202 555 0191")).get(part_url(Part.RIDES)))
     assert "they do not drive until the next day" in page
+
+
+def went_out(template: str) -> tuple[str, str, Any]:
+    """Deliver the one message of this kind that waits; what became of it."""
+    notice = Notice.objects.get(template=template, state=Notice.State.WAITING)
+    jobs.run(Job.objects.get(kind="deliver_notice", ref=str(notice.pk)).pk)
+    notice.refresh_from_db()
+    return notice.state, notice.trouble, notice.words
+
+
+def end_it(person: TrustedPerson, sam: Client, maya: User) -> None:
+    trusted.end(by=sam, person=person, at=NOW)
+
+
+def hold_it(person: TrustedPerson, sam: Client, maya: User) -> None:
+    trusted.hold(by=maya, person=person, words="We ask first", at=NOW)
+
+
+def untick_it(person: TrustedPerson, sam: Client, maya: User) -> None:
+    trusted.change(by=sam, person=person, may=[Part.PLAN], at=NOW)
+
+
+def run_out(person: TrustedPerson, sam: Client, maya: User) -> None:
+    TrustedPerson.objects.update(until=NOW.date() - timedelta(days=1))
+
+
+@pytest.mark.parametrize("how", [end_it, hold_it, untick_it, run_out], ids=lambda how: how.__name__)
+def test_ride_that_waits_when_the_access_ends_does_not_go_out(
+    sam: Client, maya: User, fay: User, as_user: Any, mailoutbox: list[Any], how: Any
+) -> None:
+    filled(sam, maya)
+    person = given(sam, Part.RIDES, phone="")
+    assert rides.remind(at=NOW) == 1
+    how(person, sam, maya)
+    assert (*went_out("person_ride"), mailoutbox) == ("stopped", "access_ended", None, [])
+    log = reverse("notices_sent", args=[sam.pk])
+    assert "Their access ended, or was held back, before it went out." in text_of(as_user(maya).get(log))
+    assert "somebody they trust" not in text_of(as_user(fay).get(log))
+
+
+def test_ride_goes_out_while_the_access_holds(sam: Client, maya: User, mailoutbox: list[Any]) -> None:
+    filled(sam, maya)
+    given(sam, Part.RIDES, phone="")
+    rides.remind(at=NOW)
+    assert (*went_out("person_ride"), len(mailoutbox)) == ("sent", "", None, 1)
+
+
+def test_link_to_the_page_does_not_go_out_after_it_ended(sam: Client, mailoutbox: list[Any]) -> None:
+    trusted.end(by=sam, person=given(sam, phone=""), at=NOW)
+    assert (*went_out("person_link"), mailoutbox) == ("stopped", "access_ended", None, [])
 
 
 def test_ride_waits_for_the_daytime(sam: Client, maya: User) -> None:
