@@ -660,8 +660,8 @@ def watch_leaving(*, at: datetime) -> int:
     """Mark sittings that went quiet after a safety answer and were not sent."""
     found = 0
     quiet = Intake.objects.filter(
+        Q(entered_how="") | Q(pk__in=Answer.objects.filter(entered_by=None).values("intake")),
         submitted_at=None,
-        entered_how="",
         saved_at__lte=at - IDLE,
         pk__in=Alert.objects.filter(source=Alert.Source.INTAKE, closed_at=None, left_at=None).values("source_id"),
     ).select_related("client")
@@ -698,7 +698,9 @@ def submit(*, by: Client, sitting: Intake, at: datetime, entered_by: User | None
     _update_client(client, wanted, shown, replies)
     row.submitted_at = row.saved_at = at
     row.skipped = [page.slug for page in shown if page.slug in replies and replies[page.slug].skipped]
-    row.completed_by = "staff" if row.entered_how else flow.value_of(replies, "filled-by") or "client"
+    row.completed_by = "staff" if entered_by else flow.value_of(replies, "filled-by") or "client"
+    if not any(reply.entered_by_id for reply in replies.values()):
+        row.entered_how = ""  # the client said all of it anew, themselves
     row.facts = flow.facts(wanted, shown, replies, today) | _signed_facts(row)
     row.version += 1
     row.save()
@@ -743,6 +745,7 @@ def _keep_score(
 ) -> None:
     wanted = packet_of(row)
     pages = [page for page in wanted.pages if page.instrument == key]
+    hows = [replies[page.slug].entered_how for page in pages if page.slug in replies]
     times = [replies[page.slug].at for page in pages if page.slug in replies]
     definition = pages[0].definition.said_in(row.client.language)
     assessment = Assessment.of(
@@ -757,8 +760,8 @@ def _keep_score(
         taken_on=today,
         seconds=int((max(times) - min(times)).total_seconds()) if times else None,
     )
-    if row.entered_how:
-        assessment.details |= {"entered": row.entered_how}
+    if any(hows):
+        assessment.details |= {"entered": row.entered_how} | ({} if all(hows) else {"entered_part": True})
     assessment.save(force_insert=True)
 
 

@@ -32,7 +32,7 @@ def begin(*, by: User, client: Client, key: str, how: str, at: datetime) -> Inta
     """
     invitation = handing.prepare(by=by, client=client, key=key, at=at)
     before = Intake.objects.filter(invitation=invitation).first()
-    if before is not None and before.entered_how:
+    if before is not None and before.entered_how and not went_on(before):
         return before
     if before is not None and before.saved_at is not None:
         raise NotNow(gettext("They have begun these forms themselves. Take those back first, or let them finish."))
@@ -41,6 +41,11 @@ def begin(*, by: User, client: Client, key: str, how: str, at: datetime) -> Inta
     sitting.save(update_fields=["entered_how", "completed_by"])
     audit.record("intake.entered_for", by=by, client=client, target=sitting, at=at, how=how)
     return sitting
+
+
+def went_on(sitting: Intake) -> bool:
+    """Whether the client went on by themselves: from then on it is theirs until it is sent, and not opened by staff."""
+    return sitting.submitted_at is None and sitting.answers.filter(entered_by=None).exists()
 
 
 def left_to_sign(shown: list[Any], replies: flow.Replies) -> list[str]:

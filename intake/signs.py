@@ -157,7 +157,10 @@ def since(moment: datetime, shown: Sequence[Page], replies: Mapping[str, Any]) -
 
 
 def lines(shown: Sequence[Page], replies: Replies) -> list[dict[str, Any]]:
-    """Return the safety answers so far as an alert keeps them: the question's wording and the answer's label."""
+    """Return the safety answers so far as an alert keeps them: the question's wording and the answer's label.
+
+    With "how" and "who" where staff entered what the client said.
+    """
     found = []
     for page in shown:
         reply = replies.get(page.slug)
@@ -174,4 +177,7 @@ def lines(shown: Sequence[Page], replies: Replies) -> list[dict[str, Any]]:
                 "at": reply.at.isoformat() if hasattr(reply, "at") else "",
             }
         )
+        by = getattr(reply, "entered_by", None)
+        if by is not None:
+            found[-1] |= {"how": getattr(reply, "entered_how", ""), "who": by.name}
     return found

@@ -150,7 +150,7 @@ class Intake(ClientRecord):
     submitted_at = models.DateTimeField(null=True, blank=True)
     at_page = models.CharField(max_length=80, blank=True, default="")  # where the client was last
     completed_by = models.CharField(max_length=12, default="client")  # client, guardian, helper, staff
-    entered_how = models.CharField(max_length=5, choices=How.choices, blank=True, default="")  # "": not by staff
+    entered_how = models.CharField(max_length=5, choices=How.choices, blank=True, default="")  # begun by staff; "": not
     facts = SealedJSON()  # what the answers say in the words of the decision table, made when submitted
     skipped = models.JSONField(default=list)  # keys of questions passed over on purpose
     read_at = models.DateTimeField(null=True, blank=True)

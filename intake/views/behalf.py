@@ -93,16 +93,26 @@ def fill_in_page(request: StaffRequest, pk: UUID, intake: UUID, page: str) -> Ht
     client, sitting = client_of(request, pk), _sitting(request, pk, intake)
     if sitting.submitted_at is not None and request.method != "POST":
         return redirect("intake_read", pk, sitting.pk)
-    here = Sitting(Link(sitting.invitation, sitting, False, False, request.practice), page, request.user)
+    theirs = acts.went_on(sitting)
+    if theirs and request.method != "POST":
+        return _theirs(request, client)
+    here = Sitting(Link(sitting.invitation, sitting, False, False, request.practice, anew=theirs), page, request.user)
     try:
-        return _late(request, here) if sitting.submitted_at is not None else _page(request, here, client)
-    except NotNow:  # handed in before, in another window
+        return _late(request, here) if theirs or sitting.submitted_at is not None else _page(request, here, client)
+    except NotNow:  # handed in before, in another window; or the client goes on with it
+        if theirs:
+            return _theirs(request, client)
         messages.error(request, gettext("These forms were handed in already. This answer was not added to them."))
         return redirect("intake_read", pk, sitting.pk)
 
 
+def _theirs(request: StaffRequest, client: Client) -> HttpResponse:
+    messages.warning(request, gettext("They went on with these forms themselves. What they type is theirs until sent."))
+    return redirect("client_invite", client.pk)
+
+
 def _late(request: StaffRequest, here: Sitting) -> HttpResponse:
-    """What a second window says after the forms were handed in: a safety sign raises its flag, no more is taken."""
+    """What a second window says once these forms are not staff's: a safety sign raises its flag, no more is taken."""
     form = form_of(here, data=request.POST) if here.page.safety and here.takes else None
     here.keep(form.answer() if form is not None and form.is_valid() else None)
     messages.warning(request, FLAGGED)
@@ -158,6 +168,8 @@ def fill_in_check(request: StaffRequest, pk: UUID, intake: UUID) -> HttpResponse
     client, sitting = client_of(request, pk), _sitting(request, pk, intake)
     if sitting.submitted_at is not None:
         return redirect("intake_read", pk, sitting.pk)
+    if acts.went_on(sitting):
+        return _theirs(request, client)
     if request.method == "POST":
         return _hand_in(request, client, sitting)
     audit.seen(request, client, "intake", sitting)

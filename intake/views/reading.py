@@ -120,7 +120,10 @@ def score_words(row: Assessment) -> str:
 def entered_words(row: Assessment) -> str:
     """That the client did not type these answers: "Said by phone, entered by staff"; else ""."""
     how = row.details.get("entered")
-    return gettext("{how}, entered by staff").format(how=HEARD[how]) if how else ""
+    if not how:
+        return ""
+    words = gettext("{how}, entered by staff").format(how=HEARD[how])
+    return gettext("In part: {words}").format(words=words) if row.details.get("entered_part") else words
 
 
 def band_words(row: Assessment) -> str:
@@ -266,7 +269,7 @@ def assessment(request: HttpRequest, pk: UUID, assessment: UUID) -> HttpResponse
             "taken": moment(found.taken_at),
             "time_taken": time_taken(found.seconds),
             "rules": [rule_words(rule) for rule in found.rules],
-            "entered": heard(found.intake) if found.details.get("entered") and found.intake else "",
+            "entered": heard(found.intake, found.instrument) if found.details.get("entered") and found.intake else "",
             "may_mark": Permission.MARK_READ in allowed(reader(request), client),
             "read_by": named(found.read_by, reader(request)) if found.read_at else "",
             "wording_differs": not found.imported_at and found.wording_sha256 not in definition.wordings,
@@ -350,14 +353,20 @@ def intake_read(request: HttpRequest, pk: UUID, intake: UUID) -> HttpResponse:
     return render(request, "intake/intake_read.html", context)
 
 
-def heard(sitting: Intake) -> str:
-    """How staff heard the answers of this sitting, when the client did not give them alone."""
+def heard(sitting: Intake, instrument: str = "") -> str:
+    """How staff heard the answers of this sitting, or to this instrument in it, and how many when not all of them."""
     if not sitting.entered_how:
         return ""
-    names = dict.fromkeys(row.entered_by.name for row in sitting.answers.select_related("entered_by") if row.entered_by)
-    return gettext("{how}, entered by {names}").format(
+    asked = {page.slug for page in actions.packet_of(sitting).pages if not instrument or page.instrument == instrument}
+    rows = [row for row in sitting.answers.select_related("entered_by") if row.question in asked]
+    names = dict.fromkeys(row.entered_by.name for row in rows if row.entered_by)
+    words = gettext("{how}, entered by {names}").format(
         how=HEARD[Intake.How(sitting.entered_how)], names=", ".join(names)
     )
+    count = sum(row.entered_by is not None for row in rows)
+    if 0 < count < len(rows):
+        return gettext("{n} of {count} answers: {words}").format(n=count, count=len(rows), words=words)
+    return words if count else ""
 
 
 def groups(practice: Practice, sitting: Intake, replies: flow.Replies) -> list[dict[str, Any]]:

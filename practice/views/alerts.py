@@ -94,7 +94,10 @@ def card(flag: Alert, reader: Any, may_act: bool, at: datetime) -> dict[str, Any
         "title": gettext("Safety flag: {severity}").format(severity=flag.get_severity_display().lower()),
         "when": gettext("Opened {when}").format(when=moment(flag.opened_at)),
         "chips": chips,
-        "answers": [{"label": row.get("question", ""), "value": row.get("answer", "")} for row in flag.answers or []],
+        "answers": [
+            {"label": row.get("question", ""), "value": row.get("answer", ""), "mark": entered_words(row)}
+            for row in flag.answers or []
+        ],
         "seen": [line for event in events if (line := seen_words(event))],
         "rules": [rule_words(rule) for rule in flag.rules],
         "told": [told_words(event) for event in events if event.kind == Kind.TOLD],
@@ -111,6 +114,19 @@ def card(flag: Alert, reader: Any, may_act: bool, at: datetime) -> dict[str, Any
         else "",
         "may_act": may_act,
     }
+
+
+ENTERED = {
+    "phone": _("Said by phone, entered by {name}, {when}"),
+    "room": _("Said in the room, entered by {name}, {when}"),
+}
+
+
+def entered_words(row: dict[str, Any]) -> str:
+    """That staff entered this answer, from whom they had it and when; "" for one that the client gave themselves."""
+    if "how" not in row:
+        return ""
+    return str(ENTERED[row["how"]]).format(name=row["who"], when=moment(datetime.fromisoformat(row["at"])))
 
 
 def _chip(icon: str, text: str) -> dict[str, str]:

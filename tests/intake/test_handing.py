@@ -485,3 +485,115 @@ def test_nothing_is_asked_for_a_client_while_nobody_is_on_call(sam: Client, maya
     CoverageShift.objects.all().delete()
     with pytest.raises(NotNow):
         behalf.begin(by=maya, client=sam, key="intake", how="room", at=NOW)
+
+
+# --- Who said what, when both did ------------------------------------------------------------------------------------
+
+
+def begun_by_phone(sam: Client, maya: User) -> Intake:
+    """Staff wrote down the first eight of the PHQ-9, by phone."""
+    sitting = behalf.begin(by=maya, client=sam, key="check-in", how="phone", at=NOW)
+    pages = actions.packet_of(sitting).by_slug
+    for n in range(1, 9):
+        page = pages[f"phq-9--{n}"]
+        actions.save_answer(by=sam, sitting=sitting, page=page, value=0, at=NOW, entered_by=maya)
+    return sitting
+
+
+def goes_on(sam: Client, sitting: Intake, value: int = 1, **how: Any) -> None:
+    page = actions.packet_of(sitting).by_slug["phq-9--9"]
+    actions.save_answer(by=sam, sitting=sitting, page=page, value=value, at=NOW, **how)
+
+
+@time_machine.travel(NOW, tick=False)
+def test_flag_says_which_answers_staff_entered(sam: Client, maya: User, on_call: User, as_user: As) -> None:
+    """Law 1: who reads the flag knows whose hand it was."""
+    sitting = begun_by_phone(sam, maya)
+    goes_on(sam, sitting, 2, entered_by=maya)
+    flag = Alert.objects.get()
+    browser = as_user(maya)
+    for url in (reverse("alert", args=[sam.pk, flag.pk]), sam.get_absolute_url()):
+        assert "Said by phone, entered by Maya Torres, Thu Nov 19, 10:00 am" in text_of(browser.get(url))
+    page = actions.packet_of(sitting).by_slug["phq-9--9"]
+    actions.save_answer(by=sam, sitting=sitting, page=page, value=1, at=NOW)
+    flag.refresh_from_db()
+    assert [("how" in row, row["answer"]) for row in flag.answers] == [
+        (True, "More than half the days"),
+        (False, "Several days"),
+    ]
+
+
+def test_flag_of_what_the_client_typed_names_nobody_on_staff(
+    sam: Client, maya: User, on_call: User, as_user: As
+) -> None:
+    goes_on(sam, begun_by_phone(sam, maya))
+    page = text_of(as_user(maya).get(reverse("alert", args=[sam.pk, Alert.objects.get().pk])))
+    assert ("Several days" in page, "entered by" in page) == (True, False)
+
+
+def test_late_answer_that_staff_enter_is_marked_too(sam: Client, maya: User, on_call: User) -> None:
+    sitting = begun_by_phone(sam, maya)
+    goes_on(sam, sitting, 0, entered_by=maya)
+    actions.submit(by=sam, sitting=sitting, at=NOW, entered_by=maya)
+    goes_on(sam, sitting, 3, entered_by=maya)
+    row = Alert.objects.get().answers[-1]
+    assert (row["answer"], row["how"], row["who"]) == ("Nearly every day", "phone", "Maya Torres")
+    assert AuditEvent.objects.get(action="answer.late").actor_id == maya.pk
+
+
+def test_client_who_goes_on_has_handed_it_in_themselves(sam: Client, maya: User, on_call: User, as_user: As) -> None:
+    """The record says of each answer, of the score and of the sitting who gave it, and who sent it."""
+    sitting = begun_by_phone(sam, maya)
+    goes_on(sam, sitting, 0)
+    sent = actions.submit(by=sam, sitting=sitting, at=NOW)
+    row = Assessment.objects.get(instrument="phq-9")
+    assert (sent.completed_by, sent.entered_how) == ("client", "phone")
+    assert (row.details["entered"], row.details["entered_part"]) == ("phone", True)
+    assert reading.entered_words(row) == "In part: Said by phone, entered by staff"
+    assert reading.heard(sent) == "8 of 9 answers: Said by phone, entered by Maya Torres"
+    assert reading.heard(sent, "phq-9") == "8 of 9 answers: Said by phone, entered by Maya Torres"
+    seen = text_of(as_user(maya).get(reverse("intake_read", args=[sam.pk, sent.pk])))
+    assert "8 of 9 answers: Said by phone, entered by Maya Torres" in seen
+
+
+def test_client_who_says_all_of_it_anew_entered_it_alone(sam: Client, maya: User, on_call: User) -> None:
+    sitting = begun_by_phone(sam, maya)
+    for n in range(1, 10):
+        page = actions.packet_of(sitting).by_slug[f"phq-9--{n}"]
+        actions.save_answer(by=sam, sitting=sitting, page=page, value=int(n < 9), at=NOW)
+    sent = actions.submit(by=sam, sitting=sitting, at=NOW)
+    assert (sent.completed_by, sent.entered_how, reading.heard(sent)) == ("client", "", "")
+    assert "entered" not in Assessment.objects.get(instrument="phq-9").details
+
+
+def test_what_the_client_goes_on_to_type_is_not_opened_by_staff(
+    sam: Client, maya: User, on_call: User, as_user: As
+) -> None:
+    sitting = begun_by_phone(sam, maya)
+    browser = as_user(maya)
+    check = reverse("fill_in_check", args=[sam.pk, sitting.pk])
+    page = reverse("fill_in_page", args=[sam.pk, sitting.pk, "phq-9--9"])
+    assert [browser.get(url).status_code for url in (check, page)] == [200, 200]
+    goes_on(sam, sitting, 0)
+    for answer in (
+        browser.get(check),
+        browser.get(page),
+        send(browser, check),
+        say(browser, sitting, "phq-9--1", {"answer": "3"}),
+    ):
+        assert answer["Location"] == reverse("client_invite", args=[sam.pk])
+    assert "They went on with these forms themselves." in text_of(browser.get(reverse("client_invite", args=[sam.pk])))
+    with pytest.raises(NotNow, match="begun these forms themselves"):
+        behalf.begin(by=maya, client=sam, key="check-in", how="phone", at=NOW)
+    say(browser, sitting, "phq-9--9", {"answer": "3"})  # what they say on the phone is heard all the same
+    assert (Alert.objects.get().severity, Alert.objects.get().answers[-1]["who"]) == ("urgent", "Maya Torres")
+    assert flow.value_of(actions.replies_of(sitting), "phq-9--9") == 0
+
+
+@pytest.mark.parametrize(("alone", "left"), [(False, 0), (True, 1)])
+def test_client_who_goes_on_and_leaves_after_a_sign_is_shown_as_gone(
+    sam: Client, maya: User, on_call: User, alone: bool, left: int
+) -> None:
+    sitting = begun_by_phone(sam, maya)
+    goes_on(sam, sitting, 2, **({} if alone else {"entered_by": maya}))
+    assert actions.watch_leaving(at=NOW + actions.IDLE) == left
