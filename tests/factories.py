@@ -1,9 +1,11 @@
 """People and rows for tests. Every function gives the row in the state its name says, with plain defaults."""
 
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import connection
+from django.utils import timezone
 
 from practice import actions
 from practice.access import Role
@@ -26,6 +28,11 @@ def practice(**fields: Any) -> Practice:
         setattr(found, name, value)
     found.save()
     return found
+
+
+def today() -> date:
+    """The day it is at the practice: in its evening, no longer the day it is in UTC."""
+    return timezone.localdate(timezone=ZoneInfo(Practice.get().zone))
 
 
 def site(name: str = "Cedar House North") -> Site:

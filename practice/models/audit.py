@@ -41,6 +41,7 @@ class AuditEvent(models.Model):
         ]
 
     class Meta:
+        ordering = ["seq"]
         indexes = [
             models.Index(fields=["client_id", "seq"], name="audit_client"),
             models.Index(fields=["actor_id", "seq"], name="audit_actor"),

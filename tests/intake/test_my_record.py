@@ -9,6 +9,7 @@ from django.utils import timezone
 from practice import access_requests
 from practice.models import AccessRequest, AuditEvent, Client, Task, User
 from practice.templatetags.ui import full_day
+from tests import factories
 from tests.conftest import send
 from tests.homes import at_home
 
@@ -23,7 +24,7 @@ def test_client_asks_sees_the_day_and_takes_it_back(sam: Client, maya: User) -> 
     assert "Ask for a copy of my record" in said(browser, "my_home")
     assert send(browser, reverse("my_record"), {"words": "On paper"}).status_code == 303
     request = AccessRequest.objects.get()
-    due = full_day(timezone.localdate() + timedelta(days=30))
+    due = full_day(factories.today() + timedelta(days=30))
     assert f"You have it by {due}" in said(browser)
     assert "See where it stands" in said(browser, "my_home")
     access_requests.extend(by=maya, request=request, words="The archive is being moved.", at=timezone.now())

@@ -97,7 +97,7 @@ def test_admin_lets_somebody_go_and_nothing_is_left_behind(
 
 def test_client_reads_who_is_away(window: Window, both: Look, maya: User, omar: User, sam: Client, up: str) -> None:
     User.objects.filter(pk=maya.pk).update(backup=omar)
-    today = timezone.localdate()
+    today = factories.today()
     Absence.objects.create(user=maya, first_on=today - timedelta(days=1), last_on=today + timedelta(days=6), by=maya)
     page, browser = window(), at_home(sam)
     page.context.add_cookies(

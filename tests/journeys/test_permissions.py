@@ -80,7 +80,7 @@ def test_sharing_stops_in_two_presses_and_the_clinic_sees_it_within_five_seconds
     window: Window, maya: User, sam: Client, northlake: Destination
 ) -> None:
     """UX check 19, security check 51, feature B6."""
-    cases.released(sam, northlake, expires_on=timezone.localdate() + timedelta(days=90))
+    cases.released(sam, northlake, expires_on=factories.today() + timedelta(days=90))
     referral = went_out(sam, maya, northlake)
     clinic = clinic_page(window(DESK), referral)
     expect(clinic.locator("body")).to_contain_text("Sam")
@@ -104,7 +104,7 @@ def test_sharing_stops_in_two_presses_and_the_clinic_sees_it_within_five_seconds
 def test_staff_pages_of_releases_hold_to_the_rules(
     staff_window: Window, maya: User, rosa: User, sam: Client, northlake: Destination
 ) -> None:
-    cases.released(sam, northlake, expires_on=timezone.localdate() + timedelta(days=90))
+    cases.released(sam, northlake, expires_on=factories.today() + timedelta(days=90))
     went_out(sam, maya, northlake)
     row = asked(maya, sam, cases.clinic(name="Lakeside"))
     page, base = staff_window(maya), f"/clients/{sam.pk}/permissions/"

@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from practice.kap.actions import clearance, plans
 from practice.kap.models import Plan, Session
 from practice.models import Client, User
+from tests import factories
 from tests.journeys.conftest import DESK, PHONE, Look, Window
 
 State = Session.State
@@ -27,7 +28,7 @@ def cleared(pax: User, sam: Client, doses: int) -> None:
 
 def saturday() -> date:
     """One of the weeks to come."""
-    today = timezone.localdate() + timedelta(days=20)
+    today = factories.today() + timedelta(days=20)
     return today + timedelta(days=(5 - today.weekday()) % 7)
 
 
@@ -95,7 +96,7 @@ def test_doses_are_cleared_and_what_waited_is_booked_with_one_press(
     theirs.goto(reverse("clearance", args=[sam.pk]))
     expect(theirs.get_by_text("No dose is cleared")).to_be_visible()
     theirs.get_by_label("How many doses").fill("6")
-    theirs.get_by_label("Until").fill((timezone.localdate() + timedelta(days=90)).isoformat())
+    theirs.get_by_label("Until").fill((factories.today() + timedelta(days=90)).isoformat())
     theirs.get_by_label("Largest single dose").fill("0.1")
     theirs.get_by_label("Route").select_option("sublingual")
     theirs.get_by_role("button", name="Clear these doses").click()

@@ -18,6 +18,7 @@ from practice.models import Client, Notice, Practice, SafetyPlan, User
 from practice.templatetags.ui import day as short_day
 from referrals.actions import decisions, releases
 from referrals.models import Decision, Destination, Path, Referral, Release, Section
+from tests import factories
 from tests.journeys.conftest import DESK, Look, Window
 from tests.journeys.mailbox import come_in, link_in, newest
 from tests.journeys.walking import (
@@ -65,7 +66,7 @@ def soon(hours: int) -> str:
 
 
 def day(days: int) -> str:
-    return (timezone.localdate() + timedelta(days=days)).isoformat()
+    return (factories.today() + timedelta(days=days)).isoformat()
 
 
 def test_therapist_from_the_flag_to_the_task_after_session_two(

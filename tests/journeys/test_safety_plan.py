@@ -77,7 +77,7 @@ def test_newer_plan_replaces_the_kept_one_and_the_lock_keeps_the_rest_closed(
     desk.locator("[name=reasons-0-text]").fill("Spring in the garden")
     desk.get_by_label("Talked about, steps agreed").check()
     desk.get_by_label("What was said, in a line").fill("As before.")
-    desk.get_by_label("Review by").fill((timezone.localdate() + timedelta(days=30)).isoformat())
+    desk.get_by_label("Review by").fill((factories.today() + timedelta(days=30)).isoformat())
     press(desk, "Finish the plan")
     expect(desk.get_by_text("The safety plan is finished.")).to_be_visible()
     phone.reload()
@@ -108,7 +108,7 @@ def test_plan_of_another_person_is_never_kept_unasked_on_a_shared_phone(
         finished_at=timezone.now(),
         finished_by=maya,
         given_at=timezone.now(),
-        review_on=timezone.localdate(),
+        review_on=factories.today(),
         means="declined",
     )
     phone = window()

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from intake import measures
 from practice import notices, stops
 from practice.models import Client, Notice, User
+from tests import factories
 from tests.journeys.conftest import DESK, Look, Window
 from tests.journeys.walking import at_own_page, follow, press, reads
 
@@ -24,7 +25,7 @@ def test_therapist_sets_it_and_the_client_pauses_it(
     look(desk, "schedule-01-missing")
     desk.get_by_label("Every so many days").check()
     desk.locator("[name=days]").fill("7")
-    desk.locator("[name=first_on]").fill((timezone.localdate() + timedelta(days=2)).isoformat())
+    desk.locator("[name=first_on]").fill((factories.today() + timedelta(days=2)).isoformat())
     look(desk, "schedule-02-new")
     press(desk, "Set it")
     planned = desk.get_by_role("region", name="Planned check-ins")

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from intake import actions
 from practice import safety_plan
 from practice.models import Client, User
+from tests import factories
 from tests.journeys.conftest import Window, keep_picture, sideways, violations, wide
 from tests.journeys.test_every_page import one_of_each_kind
 from tests.journeys.walking import at_own_page, begun, choose, come_in, follow, invited, on, press, reads, sent
@@ -128,7 +129,7 @@ def test_a_clients_own_page_fits_in_spanish(window: Window, sam: Client, maya: U
     plan = safety_plan.begin(by=maya, client=sam, at=timezone.now())
     safety_plan.save(
         by=maya, plan=plan, steps=plan.steps | {"reasons": [{"text": "Mi perro"}]}, means="done", means_words="x",
-        review_on=timezone.localdate(), seen=1, writer="", at=timezone.now(),
+        review_on=factories.today(), seen=1, writer="", at=timezone.now(),
     )  # fmt: skip
     safety_plan.finish(by=maya, plan=plan, at=timezone.now(), give=True)
     page = at_own_page(window(NARROW), sam)

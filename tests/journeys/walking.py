@@ -11,6 +11,7 @@ from intake import actions, agreement, flow, packet
 from intake.models import Intake, Invitation
 from intake.packet import Page as Question
 from practice.models import Client, Practice
+from tests import factories
 from tests.homes import code_sent
 
 # What is said on the way to the question that a test is about; everything else is answered "no", or the first answer.
@@ -210,7 +211,7 @@ def plan_written(desk: Page, client: Client) -> None:
     expect(desk.locator("#saved")).to_contain_text("Saved at")
     desk.get_by_label("Talked about, steps agreed").check()
     desk.get_by_label("What was said, in a line").fill("Lee keeps the pills.")
-    desk.get_by_label("Review by").fill((timezone.localdate() + timedelta(days=14)).isoformat())
+    desk.get_by_label("Review by").fill((factories.today() + timedelta(days=14)).isoformat())
     press(desk, "Finish the plan")
     expect(desk.get_by_text("The safety plan is finished.")).to_be_visible()
 

@@ -105,7 +105,7 @@ def test_one_request_is_open_and_given_is_by_somebody(sam: Client, maya: User) -
 
 def test_staff_note_make_fetch_and_give(sam: Client, maya: User, as_user: Any, post: Any) -> None:
     browser, here = as_user(maya), reverse("record_copy", args=[sam.pk])
-    today = timezone.localdate()
+    today = factories.today()
     post(browser, here, {"act": "ask", "asked_on": str(today - timedelta(days=4)), "words": "By post"})
     assert "26 days left" in page(browser, sam)
     post(browser, reverse("record_copy_make", args=[sam.pk]))
@@ -127,7 +127,7 @@ def test_staff_note_make_fetch_and_give(sam: Client, maya: User, as_user: Any, p
 
 def test_what_is_missing_is_said_and_nothing_is_written(sam: Client, maya: User, as_user: Any, post: Any) -> None:
     browser, here = as_user(maya), reverse("record_copy", args=[sam.pk])
-    tomorrow = timezone.localdate() + timedelta(days=1)
+    tomorrow = factories.today() + timedelta(days=1)
     for sent, said in (
         ({"act": "ask", "asked_on": str(tomorrow)}, "This day is still to come."),
         ({"act": "ask", "asked_on": "2020-01-01"}, "more than 60 days ago"),
@@ -193,7 +193,7 @@ def test_admin_has_everything_copied(sam: Client, rosa: User, as_user: Any, post
 
 def test_discharged_client_still_has_the_right(sam: Client, maya: User, as_user: Any, post: Any) -> None:
     actions.discharge(by=maya, client=sam, status="discharged", words="Moved away", at=NOW)
-    post(as_user(maya), reverse("record_copy", args=[sam.pk]), {"act": "ask", "asked_on": str(timezone.localdate())})
+    post(as_user(maya), reverse("record_copy", args=[sam.pk]), {"act": "ask", "asked_on": str(factories.today())})
     assert AccessRequest.objects.get().client == sam
 
 

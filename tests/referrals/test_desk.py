@@ -13,11 +13,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from practice import uploads
-from practice.models import Alert, Client, Notice, Practice, SafetyContact, Task, User
+from practice.models import Alert, Client, Notice, SafetyContact, Task, User
 from referrals.actions import desk as actions
 from referrals.actions import events, letters, talking
 from referrals.models import Course, CourseSession, Destination, Referral, StatusChange
 from referrals.states import Actor, Event, State
+from tests import factories
 from tests.referrals import cases
 from tests.referrals.desks import Coordinator, went_out, words
 
@@ -41,7 +42,7 @@ def cleo(sent: Referral) -> Coordinator:
 
 
 def today(days: int = 0) -> str:
-    return (timezone.now().astimezone(ZoneInfo(Practice.get().zone)) + timedelta(days=days)).date().isoformat()
+    return (factories.today() + timedelta(days=days)).isoformat()
 
 
 def stands(cleo: Coordinator) -> str:

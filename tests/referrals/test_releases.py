@@ -8,7 +8,6 @@ from typing import Any
 
 import pypdf
 import pytest
-from django.utils import timezone
 
 from practice import jobs, notices
 from practice.actions import NotNow
@@ -386,7 +385,7 @@ def test_warning_is_done_once_the_client_signed_anew(house: Practice, maya: User
 
 
 def test_daily_job_warns(house: Practice, maya: User, sam: Client) -> None:
-    release(sam, clinic(), expires_on=timezone.localdate() + timedelta(days=5))
+    release(sam, clinic(), expires_on=factories.today() + timedelta(days=5))
     jobs.enqueue("warn_releases")
     jobs.run_due()
     assert Task.objects.filter(kind="release", client=sam).count() == 1
