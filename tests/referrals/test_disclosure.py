@@ -8,7 +8,7 @@ import pytest
 from practice.actions import NotNow
 from practice.models import AuditEvent, Client, Practice, User
 from referrals import disclosure
-from referrals.disclosure import CODES, Answer, disclose, judge, may_disclose, may_read, redisclosure_notice
+from referrals.disclosure import CODES, Answer, disclose, judge, may_disclose, may_read, redisclosure_notice, state_of
 from referrals.models import Destination, Disclosure, Packet, Referral, Release, Section
 from referrals.states import State
 from tests import factories
@@ -94,11 +94,12 @@ def test_every_code_but_the_emergency_has_its_case() -> None:
 
 def test_release_is_good_through_its_last_day_of_the_practice(house: Practice, sam: Client) -> None:
     here = clinic()
-    release(sam, here, expires_on=TODAY)
+    row = release(sam, here, expires_on=TODAY)
     late = datetime.fromisoformat("2026-11-19T23:59:00-05:00")
     after = late + timedelta(minutes=1)
     codes = [may_disclose(sam, here, SOME, WHY, at).code for at in (late, after)]
     assert codes == ["ok", "expired"]
+    assert [state_of(row, day) for day in (TODAY, TODAY + timedelta(days=1))] == codes
 
 
 def test_newest_release_says_why_not(sam: Client) -> None:
@@ -291,3 +292,20 @@ def test_emergency_can_be_read_for_three_days_or_until_the_client_says_no(
     assert codes == ["emergency", "emergency", "none_on_file"]
     release(sam, here, revoked_at=NOW + timedelta(hours=1))
     assert may_read(made, NOW + timedelta(hours=2)).code == "revoked"
+
+
+@pytest.mark.parametrize(
+    ("by_staff", "words", "code"),
+    [(False, "", "revoked"), (True, "He rang and said no", "revoked"), (True, "", "emergency")],
+    ids=["the client", "the client to staff", "staff asked anew"],
+)
+def test_emergency_ends_at_a_word_of_the_client_before_anything_was_signed(
+    by_staff: bool, words: str, code: str, house: Practice, maya: User, sam: Client
+) -> None:
+    here = clinic()
+    made = packet(maya, sam, here)
+    send(maya, sam, here, referral=made.referral, packet=made, emergency_reason="Unconscious on arrival")
+    row = release(sam, here, signed_at=None, method="")
+    row.revoked_at, row.revoked_by, row.revoked_words = NOW + timedelta(hours=1), maya if by_staff else None, words
+    row.save()
+    assert may_read(made, NOW + timedelta(hours=2)).code == code
