@@ -72,6 +72,21 @@ def typed(*, by: User, client: Client, pages: Collection[UUID], at: datetime) ->
     return n
 
 
+@transaction.atomic
+def take_back(*, by: Client, page: UUID, at: datetime) -> None:
+    """Delete a page that the client sent by mistake, while nobody has typed it into the record. Else NotNow."""
+    client = Client.objects.select_for_update(of=("self",)).get(pk=by.pk)
+    row = pages_of(client).filter(pk=page).first()
+    if row is None:
+        return  # taken back before, in another window
+    if row.typed_at is not None:
+        raise NotNow(gettext("This page stands in your record already. Call us if it does not belong there."))
+    row.delete()
+    audit.record("medicines.taken_back", by=by, client=client, target=row, at=at)
+    if not waiting(client).exists():
+        Task.finish(client, KIND, at=at, by=None)
+
+
 def attach(page: MedicinePage) -> HttpResponse:
     """Return the page to be kept, never to be shown or run by the browser. Its name says nothing of the client."""
     number = page.client.medicine_pages.filter(at__lt=page.at).count() + 1

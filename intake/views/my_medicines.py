@@ -2,10 +2,11 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -71,6 +72,9 @@ def my_form_medicines(request: HttpRequest) -> HttpResponse:
 def _page(request: HttpRequest, name: str, back: str) -> HttpResponse:
     link: Link = request.link  # type: ignore[attr-defined]
     at, client = timezone.now(), link.client
+    if request.method == "POST" and "back" in request.POST:
+        _take_back(request, client, at)
+        return see_other(name)
     form = PageForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and _taken(request, client, form, at):
         return see_other(name)
@@ -99,6 +103,19 @@ def _taken(request: HttpRequest, client: Client, form: PageForm, at: datetime) -
     return True
 
 
+def _take_back(request: HttpRequest, client: Client, at: datetime) -> None:
+    try:
+        page = UUID(request.POST["back"])
+    except ValueError:
+        raise Http404 from None
+    try:
+        medicines.take_back(by=client, page=page, at=at)
+    except NotNow as sentence:
+        messages.warning(request, str(sentence))
+    else:
+        messages.success(request, gettext("Taken back. Nobody can open this page here any more."))
+
+
 def _body(request: HttpRequest) -> bytes:
     """The bytes of the file. Raises NotNow when none was sent, or more than we take."""
     if uploads.was_too_large(request):
@@ -115,4 +132,4 @@ def _row(page: MedicinePage) -> dict[str, Any]:
     if page.typed_by is not None:
         state = gettext("%(name)s typed it into your record.") % {"name": page.typed_by.first_name}
     what = gettext("PDF") if page.kind == pictures.PDF else gettext("Photo")
-    return {"what": what, "at": page.at, "state": state}
+    return {"what": what, "at": page.at, "state": state, "back": page.pk if page.typed_at is None else None}

@@ -91,6 +91,7 @@ TOLD_ON_CHART = {
 # What the audit trail says, in words. An action that is not here shows its code.
 ACTION_WORDS = {
     "medicines.sent": _("Sent a page of a medication list"),
+    "medicines.taken_back": _("Took back a page of a medication list"),
     "medicines.typed": _("Noted that a medication list is typed"),
     "read.medicine_page": _("Took a page of a medication list as a file"),
     "read.my_medicines": _("Opened the page of their medication list"),

@@ -70,6 +70,42 @@ def test_client_sends_pages_one_by_one_and_sees_what_is_here(sam: Client, maya: 
     assert [(event.actor_kind, event.client_id) for event in sent] == [("client", sam.pk)] * 2
 
 
+def take_back(browser: Any, page: object, name: str = "my_medicines", key: str | None = None) -> Any:
+    return send(browser, reverse(name), {"back": str(page)}, key=key)
+
+
+def test_client_takes_a_page_back_until_it_is_typed(sam: Client, maya: User) -> None:
+    browser = at_home(sam)
+    first, second = page_of(sam), page_of(sam, photo())
+    assert text_of(browser.get(reverse("my_medicines"))).count("Take it back") == 2
+    for _tap in range(2):
+        assert take_back(browser, first.pk)["Location"] == reverse("my_medicines")
+    assert [row.pk for row in MedicinePage.objects.all()] == [second.pk]
+    assert Task.objects.get(kind="medicines").done_at is None
+    medicines.typed(by=maya, client=sam, pages=[second.pk], at=NOW)
+    page = text_of(browser.get(take_back(browser, second.pk)["Location"]))
+    assert ("This page stands in your record already." in page, "Take it back" in page) == (True, False)
+    assert MedicinePage.objects.count() == 1
+    trail = AuditEvent.objects.filter(action="medicines.taken_back")
+    assert [(event.actor_kind, event.client_id) for event in trail] == [("client", sam.pk)]
+
+
+def test_last_page_taken_back_leaves_no_task(sam: Client) -> None:
+    take_back(at_home(sam), page_of(sam).pk)
+    assert (MedicinePage.objects.count(), Task.objects.filter(kind="medicines", done_at=None).count()) == (0, 0)
+
+
+@pytest.mark.parametrize("page", ["", "x", "\x00", "1"])
+def test_taking_back_nothing_there_is_a_page_that_is_not(sam: Client, page: str) -> None:
+    assert take_back(at_home(sam), page).status_code == 404
+
+
+def test_page_of_somebody_else_is_not_taken_back(sam: Client, kit: Client) -> None:
+    theirs = page_of(kit)
+    take_back(at_home(sam), theirs.pk)
+    assert MedicinePage.objects.filter(pk=theirs.pk).exists()
+
+
 def test_photo_lies_sealed_without_where_it_was_taken(sam: Client) -> None:
     page = page_of(sam, photo(where=True))
     page.refresh_from_db()
