@@ -60,6 +60,13 @@ def kiosk_code(request: StaffRequest, pk: UUID) -> HttpResponse:
     except NotNow as refusal:
         messages.warning(request, str(refusal))
         return redirect("client_invite", pk)
+    if (shut := acts.shut_until("", at)) is not None:
+        said = gettext(
+            "Wrong codes were typed too often, so no code works until {time}. Fill in on this device instead, or send "
+            "the forms."
+        )
+        messages.warning(request, said.format(time=clock(shut)))
+        return redirect("client_invite", pk)
     code = acts.make_code(by=request.user, invitation=invitation, at=at)
     said = gettext("The code for {name} is {code}. Type it at {url} by {time}. It works once, and is not shown again.")
     messages.success(
