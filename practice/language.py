@@ -5,13 +5,15 @@ made on this device counts, kept in a cookie until the browser is closed; withou
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.urls import ResolverMatch
 from django.utils import translation
 
+F = TypeVar("F", bound=Form)
 HOUSE = settings.LANGUAGE_CODE
 CODES = [code for code, _name in settings.LANGUAGES]
 DOORS = ("public", "client", "link", "person")
@@ -33,6 +35,19 @@ def is_for_clients(match: ResolverMatch | None) -> bool:
 def of_device(request: HttpRequest) -> str:
     """What was chosen on this device, else what its browser prefers."""
     return checked(translation.get_language_from_request(request))
+
+
+def asked(request: HttpRequest) -> str:
+    """The language to show a page in again, sent along with what stands on it; "" for any other request."""
+    code = request.POST.get("speak", "")
+    return code if code in CODES else ""
+
+
+def as_typed(request: HttpRequest, form: F) -> F:
+    """After a switch of language: what was typed stands there again, with no word yet about what is missing."""
+    if asked(request):
+        form.errors.clear()
+    return form
 
 
 def remember(request: HttpRequest, response: HttpResponse, code: str) -> HttpResponse:

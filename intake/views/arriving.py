@@ -17,8 +17,10 @@ from intake.forms import Day, Mail, Phone, Words, helper
 from intake.models import Arrival
 from intake.models.packets import TRIES
 from intake.views.asking import open_page
+from intake.views.language import retelling
 from practice import coverage
 from practice.actions import NotNow
+from practice.language import as_typed
 from practice.models import Practice, PublicPages
 
 HELD = "arrival"  # where a session keeps which one this browser began
@@ -85,6 +87,7 @@ class BeginForm(forms.Form):
 
 
 @open_page
+@retelling
 def begin(request: HttpRequest, pages: PublicPages, practice: Practice) -> HttpResponse:
     """Who are you, and where may a code go. The same answer for everybody: nobody is looked up here."""
     if not pages.starts_open:
@@ -92,7 +95,7 @@ def begin(request: HttpRequest, pages: PublicPages, practice: Practice) -> HttpR
     if not acts.is_open(pages):
         return render(request, "intake/begin_closed.html", status=409)
     at = timezone.now()
-    form = BeginForm(request.POST or None, today=coverage.local(at, practice).date())
+    form = as_typed(request, BeginForm(request.POST or None, today=coverage.local(at, practice).date()))
     status, wrong = 200, ""
     if request.method == "POST":
         status = 400

@@ -13,6 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from intake import arrivals, enquiries, options
 from intake.doors import see_other
 from intake.forms import Mail, Phone, Words, helper
+from intake.views.language import retelling
+from practice.language import as_typed
 from practice.models import Practice, PublicPages
 from practice.pages import public
 
@@ -133,10 +135,11 @@ def options_page(request: HttpRequest, pages: PublicPages, practice: Practice) -
 
 
 @open_page
+@retelling
 def enquire(request: HttpRequest, pages: PublicPages, practice: Practice) -> HttpResponse:
     """Ask to be contacted. The same answer for everybody: nobody is looked up here."""
     at = timezone.now()
-    form = EnquireForm(request.POST or None)
+    form = as_typed(request, EnquireForm(request.POST or None))
     status = 200
     too_many = False
     if request.method == "POST":

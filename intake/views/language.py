@@ -1,9 +1,13 @@
 """Switch the language of the client side, from any page of it, and stay on that page."""
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import Resolver404, resolve
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from intake import actions, doors
@@ -25,6 +29,26 @@ def language(request: HttpRequest) -> HttpResponse:
     response = HttpResponseRedirect(back if _is_ours(back) else HOME)
     response.status_code = 303
     return switch(request, response, doors.known(request), chosen)
+
+
+def retelling(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A page with words of somebody's own: its language switch sends them along, and they are shown again.
+
+    The view then sees a GET whose POST still holds them, and binds its form to that (practice.language.as_typed).
+    Nothing is saved or sent by it.
+    """
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method != "POST" or not (chosen := languages.asked(request)):
+            return view(request, *args, **kwargs)
+        link = getattr(request, "link", None)
+        request.method = "GET"
+        with translation.override(chosen):
+            response = view(request, *args, **kwargs)
+        return switch(request, response, link.client if link else doors.known(request), chosen)
+
+    return guarded
 
 
 language = client_door(language, "link")  # sent any number of times: the last choice counts

@@ -16,11 +16,13 @@ from intake.doors import Link, called, hearing, home_page, see_other, show
 from intake.forms import Words
 from intake.home import Line
 from intake.models import Message
+from intake.views.language import retelling
 from intake.views.support import who_was_told
 from practice import coverage
 from practice.access import Permission
 from practice.actions import NotNow
 from practice.forms import HouseForm
+from practice.language import as_typed
 from practice.models import Client, Practice
 from practice.templatetags.ui import full_day, moment
 
@@ -62,6 +64,7 @@ def _now(request: HttpRequest) -> HttpResponse:
 
 
 @hearing("now", _now)
+@retelling
 def my_messages(request: HttpRequest) -> HttpResponse:
     link: Link = request.link  # type: ignore[attr-defined]
     at, client = timezone.now(), link.client
@@ -72,7 +75,7 @@ def my_messages(request: HttpRequest) -> HttpResponse:
             return answer
     if form is None:
         draft = thread.draft_of(client)
-        form = WriteForm(initial={"words": draft.words if draft else ""})
+        form = as_typed(request, WriteForm(request.POST or None, initial={"words": draft.words if draft else ""}))
     page = Paginator(thread.thread_of(client), PER_PAGE).get_page(request.GET.get("page"))
     if request.method != "POST":
         thread.opened(by=client, client=client, rows=page, at=at)

@@ -20,9 +20,11 @@ from intake.doors import Link, home_page, see_other, show
 from intake.home import Line
 from intake.models import Look, Part, TrustedPerson
 from intake.models.trusted import BY_THE_CLIENT
+from intake.views.language import retelling
 from practice import audit
 from practice.actions import NotNow
 from practice.forms import Day, HouseForm, phone_like, text
+from practice.language import as_typed
 from practice.models import Practice
 from practice.templatetags.ui import full_day
 
@@ -127,14 +129,15 @@ def row_of(person: TrustedPerson, at: datetime, practice: Practice) -> dict[str,
 
 
 @home_page
+@retelling
 def my_person_new(request: HttpRequest) -> HttpResponse:
     """Give somebody a page. Only who showed a code may: others know a birth date."""
     link: Link = request.link  # type: ignore[attr-defined]
     at = timezone.now()
     if not doors.has_shown_code(request, link.client.pk):
         return show(request, "intake/my_people_code.html")
-    data = request.POST if request.method == "POST" else None
-    form = GiveForm(data, practice=link.practice, at=at, lasts=trusted.LASTS)
+    form = GiveForm(request.POST or None, practice=link.practice, at=at, lasts=trusted.LASTS)
+    as_typed(request, form)
     if request.method == "POST" and form.is_valid():
         try:
             with transaction.atomic():
@@ -150,6 +153,7 @@ def my_person_new(request: HttpRequest) -> HttpResponse:
 
 
 @home_page
+@retelling
 def my_person(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One person: change what they may see, send the link again, or stop it."""
     link: Link = request.link  # type: ignore[attr-defined]
@@ -165,7 +169,7 @@ def my_person(request: HttpRequest, pk: UUID) -> HttpResponse:
         return show(request, "intake/my_people_code.html", {"stops": person})
     row = row_of(person, at, link.practice)
     parts = [part for part in trusted.offered(link.practice) if not row["is_guardian"] or part in BY_THE_CLIENT]
-    form = MayForm(request.POST if request.method == "POST" else None, parts=parts, initial={"may": person.may})
+    form = as_typed(request, MayForm(request.POST or None, parts=parts, initial={"may": person.may}))
     if request.method == "POST" and form.is_valid():
         try:
             with transaction.atomic():

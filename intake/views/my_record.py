@@ -11,9 +11,11 @@ from django.utils.translation import gettext_lazy as _
 
 from intake.doors import Link, home_page, see_other, show
 from intake.home import Line
+from intake.views.language import retelling
 from practice import access_requests, audit
 from practice.actions import NotNow
 from practice.forms import HouseForm, words_field
+from practice.language import as_typed
 from practice.models import AccessRequest
 from practice.templatetags.ui import full_day
 
@@ -45,14 +47,15 @@ def line(link: Link, at: datetime) -> Line:
 
 
 @home_page
+@retelling
 def my_record(request: HttpRequest) -> HttpResponse:
     link: Link = request.link  # type: ignore[attr-defined]
     at, client = timezone.now(), link.client
     waiting = access_requests.open_request(client)
-    form = AskForm(request.POST if request.method == "POST" and "back" not in request.POST else None)
+    form = as_typed(request, AskForm(request.POST or None))
     if request.method == "POST" and "back" in request.POST:
         return _take_back(link, waiting, at, request)
-    if form.is_valid():
+    if request.method == "POST" and form.is_valid():
         access_requests.ask(by=client, client=client, words=form.cleaned_data["words"], at=at)
         messages.success(request, gettext("We have your request."))
         return see_other("my_record")

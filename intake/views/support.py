@@ -16,6 +16,7 @@ from intake.doors import Link, autosave, called, keeping_page, see_other, show
 from intake.forms import LINE, Words
 from intake.models import Answer, Intake
 from intake.packet import Packet, Page
+from intake.views.language import retelling
 from practice import coverage
 from practice.actions import client_did
 from practice.clinical.risk import CSSRS
@@ -46,6 +47,7 @@ def note_shown(
 
 
 @keeping_page
+@retelling
 def my_support(request: HttpRequest) -> HttpResponse:
     link: Link = request.link  # type: ignore[attr-defined]
     sitting = link.intake
@@ -74,6 +76,7 @@ def my_support(request: HttpRequest) -> HttpResponse:
             "in_hours": coverage.in_hours(at, practice),
             "go_on_url": _go_on(sitting, wanted, shown, replies),
             "is_sent": sitting.submitted_at is not None,
+            "typed": request.POST.get("where", "")[:LINE],
             "where": "" if sitting.submitted_at else _where(alert),
         },
     )

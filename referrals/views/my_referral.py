@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from intake.doors import Link, called, home_page, see_other, show
 from intake.home import Line, Shown
+from intake.views.language import retelling
 from practice import audit, coverage
 from practice.actions import NotNow
 from practice.forms import HouseForm, words_field
@@ -48,6 +49,7 @@ class WordForm(HouseForm):
 
 
 @home_page
+@retelling
 def my_referral(request: HttpRequest) -> HttpResponse:
     link: Link = request.link  # type: ignore[attr-defined]
     at = timezone.now()
@@ -55,8 +57,11 @@ def my_referral(request: HttpRequest) -> HttpResponse:
         return _take(request, link.client, at)
     standing, earlier = _rows(link.client)
     audit.record("read.my_referral", by=link.client, client=link.client, at=at)
+    rows = [card(row, link, at) for row in standing]
     context = {
-        "rows": [card(row, link, at) for row in standing],
+        "rows": rows,
+        "own": next((row["referral"].pk for row in rows if row["is_open"]), None),  # whose words the switch sends along
+        "typed": request.POST.get("words", ""),
         "earlier": [{"clinic": row.destination, "state": lead(row, link, at)} for row in earlier],
         "read_by": coverage.read_by(at, link.practice),
     }

@@ -17,8 +17,10 @@ from intake.doors import Link, home_page, see_other, show
 from intake.forms import Words, helper
 from intake.home import Line
 from intake.models import Signature
+from intake.views.language import retelling
 from practice import audit
 from practice.actions import NotNow
+from practice.language import as_typed
 from practice.models import Client
 from practice.pages import device_of
 from practice.templatetags.ui import full_day, moment
@@ -124,6 +126,7 @@ def _row(release: Release, today: date) -> dict[str, Any]:
 
 
 @home_page
+@retelling
 def my_release(request: HttpRequest, release: UUID) -> HttpResponse:
     """Read one and sign it, or say no; once it is signed, stop sharing."""
     link: Link = request.link  # type: ignore[attr-defined]
@@ -132,7 +135,7 @@ def my_release(request: HttpRequest, release: UUID) -> HttpResponse:
     state = disclosure.state_of(found, timezone.localdate(at))
     if request.method == "POST" and "stop" in request.POST:
         return _stopped(request, link, found, at)
-    form = SignForm(request.POST if request.method == "POST" else None)
+    form = as_typed(request, SignForm(request.POST or None))
     if request.method == "POST" and form.is_valid() and _signed(request, link, found, form, at):
         return see_other("my_permissions")
     if request.method != "POST":

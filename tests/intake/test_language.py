@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from datetime import timedelta
 from gettext import NullTranslations
+from html import unescape
 from typing import Any
 
 import pytest
@@ -15,9 +16,21 @@ from django.urls import reverse
 from django.utils.translation import trans_real
 
 from intake import actions
-from intake.models import Invitation
+from intake.models import Invitation, Message, TrustedPerson
 from practice import notices, safety_plan
-from practice.models import Alert, AuditEvent, Client, Notice, Practice, SentForm, User
+from practice.models import (
+    AccessRequest,
+    Alert,
+    AuditEvent,
+    Client,
+    Enquiry,
+    Notice,
+    Practice,
+    PublicPages,
+    SentForm,
+    Site,
+    User,
+)
 from tests.conftest import send, sign_in
 from tests.factories import NOW
 from tests.homes import at_home
@@ -271,3 +284,60 @@ def test_no_page_of_a_client_misses_a_word(
                 transaction.set_rollback(True)
     assert {"my_home", "my_plan", "my_referral", "my_permissions", "my_shared", "my_safety_plan", "my_start"} <= seen
     assert sorted(missed.words) == []
+
+
+# --- Pages with words of somebody's own ------------------------------------------------------------------------------
+
+
+OWN_WORDS: dict[str, dict[str, str]] = {
+    "/my/messages/": {"words": "Ñandú <b> at 3 am"},
+    "/my/record/": {"words": "Only the letters, please"},
+    "/my/people/new/": {"name": "Lee Ännchen", "until": "2027-01-02", "signed_name": "Sam W"},
+    "/my/plan/away/": {"first_on": "2027-02-03"},
+}
+
+
+@pytest.mark.parametrize(("path", "typed"), OWN_WORDS.items(), ids=OWN_WORDS)
+def test_the_switch_shows_what_was_typed_and_sends_nothing(path: str, typed: dict[str, str], sam: Client) -> None:
+    """UX check 17 on a page that does not save by itself: also the second press, and the word of what is missing."""
+    browser = at_home(sam)
+    before = (Message.objects.count(), AccessRequest.objects.count(), TrustedPerson.objects.count())
+    for _press in range(2):
+        answer = send(browser, path, typed | {"speak": "es"})
+        html = unescape(answer.content.decode())
+        assert (answer.status_code, language_of(answer)) == (200, "es")
+        assert [words in html for words in typed.values()] == [True] * len(typed)
+        assert "Hay un problema" not in html
+    assert (Message.objects.count(), AccessRequest.objects.count(), TrustedPerson.objects.count()) == before
+    sam.refresh_from_db()
+    assert (sam.language, language_of(browser.get("/my/home/"))) == ("es", "es")
+
+
+@pytest.mark.parametrize("path", ["/enquire/", "/begin/"])
+def test_the_switch_keeps_what_a_newcomer_typed(path: str, north: Site, on_call: User) -> None:
+    """No client is known here; a wrong e-mail stands there too, without a word about it yet."""
+    PublicPages.objects.create(pk=1, starts_open=True, starts_site=north)
+    browser = Browser()
+    typed = {"name": "Ines Ó", "phone": "555", "email": "not one", "agree": "on", "speak": "es"}
+    answer = send(browser, path, typed)
+    html = unescape(answer.content.decode())
+    assert (answer.status_code, language_of(answer), browser.cookies["language"].value) == (200, "es", "es")
+    assert [f'value="{words}"' in html for words in ("Ines Ó", "555", "not one")] == [True] * 3
+    assert (re.search(r'name="agree"[^>]*checked', html) is not None, "Hay un problema" in html) == (True, False)
+    assert Enquiry.objects.count() == 0
+
+
+def test_a_language_nobody_speaks_is_no_switch(sam: Client) -> None:
+    answer = send(at_home(sam), "/my/record/", {"words": "x", "speak": "xx"})
+    assert (answer.status_code, AccessRequest.objects.count()) == (303, 1)
+
+
+def test_the_switch_keeps_where_somebody_is(phone: Phone) -> None:
+    """After a safety answer: the page again in Spanish, the place still in its box, and the flag as it was."""
+    phone.post("/my/q/safe-now/", {"answer": "no"})
+    answer = phone.post("/my/support/", {"where": "12 Elm St", "speak": "es"})
+    assert (answer.status_code, language_of(answer)) == (200, "es")
+    assert 'value="12 Elm St"' in answer.content.decode()
+    assert "where" not in {row["link_id"] for row in Alert.objects.get().answers}
+    phone.post("/my/support/", {"where": "12 Elm St"})
+    assert "where" in {row["link_id"] for row in Alert.objects.get().answers}

@@ -12,12 +12,14 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from intake.doors import Link, called, home_page, see_other, show
+from intake.views.language import retelling
 from practice.actions import NotNow
 from practice.kap.actions import absences
 from practice.kap.actions.weighing import zone_of
 from practice.kap.models import Session
 from practice.kap.views.absences import DaysForm, days_words
 from practice.kap.views.my_plan import KINDS
+from practice.language import as_typed
 from practice.models import Client
 from practice.templatetags.ui import moment
 
@@ -48,12 +50,13 @@ def rows(client: Client, at: datetime) -> list[dict[str, Any]]:
 
 
 @home_page
+@retelling
 def my_away(request: HttpRequest) -> HttpResponse:
     link: Link = request.link  # type: ignore[attr-defined]
     at, client = timezone.now(), link.client
     zone = zone_of(client)
     today = at.astimezone(zone).date()
-    form = AwayForm(request.POST if request.method == "POST" else None, today=today)
+    form = as_typed(request, AwayForm(request.POST or None, today=today))
     if request.method == "POST" and form.is_valid():
         try:
             with transaction.atomic():
