@@ -97,6 +97,18 @@ def tel(number: str) -> str:
 
 
 @register.filter
+def phone_link(number: str) -> SafeString:
+    """Return a phone number that a tap calls."""
+    return format_html('<a class="nowrap" href="tel:{}">{}</a>', tel(number), number)
+
+
+@register.filter
+def to_call(number: str, hours: str) -> SafeString:
+    """Return a number that a tap calls, and the hours where there are any, to stand within a sentence."""
+    return format_html("{}, {}", phone_link(number), hours) if hours else phone_link(number)
+
+
+@register.filter
 def initials(name: object) -> str:
     """Return at most two letters: first and last word of a name."""
     words = str(name).split()
