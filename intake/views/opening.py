@@ -152,6 +152,7 @@ def my_locked(request: HttpRequest) -> HttpResponse:
         "stopped": bool((request.session.get(doors.KEY) or {}).get("stopped")),
         "lost": "lost" in request.GET,
         "heard": "heard" in request.GET,
+        "was_open": doors.KEY in request.session,
     }
     if invitation is not None and doors.intake_of(invitation) is not None:
         context |= code_context(invitation, at) | {"may_unlock": True}

@@ -272,6 +272,14 @@ def test_taking_a_packet_back_ends_every_browser(phone: Phone, maya: User) -> No
     assert phone.said() == {"phq-9--1": 1}
 
 
+def test_who_holds_no_link_is_not_told_of_answers(house: object) -> None:
+    """Law 4: nobody is told that something is saved of whom nothing is known; there is a number to call."""
+    for path in ("/my/", "/my/home/", "/with/"):
+        page = Browser().get(path, follow=True).content.decode()
+        assert ("Open the link that we sent you" in page, "are saved" in page) == (True, False)
+        assert 'Or call us: <a class="nowrap" href="tel:5550110">555 0110</a>, weekdays 8 am to 5 pm.' in page
+
+
 # --- After sending ---------------------------------------------------------------------------------------------------
 
 
