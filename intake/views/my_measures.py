@@ -15,9 +15,11 @@ from intake import measures, pauses
 from intake.doors import Link, called, home_page, see_other, show
 from intake.forms import Words
 from intake.home import Line
+from intake.views.language import retelling
 from practice import audit
 from practice.actions import NotNow
 from practice.forms import HouseForm
+from practice.language import as_typed
 from practice.models import Practice
 from practice.templatetags.ui import full_day
 from practice.views.settings import zones
@@ -89,6 +91,7 @@ def _next_words(upcoming: Any) -> str:
 
 
 @home_page
+@retelling
 def my_check_ins(request: HttpRequest) -> HttpResponse:
     """Three forms of one page: pause, go on, and the hour."""
     link: Link = request.link  # type: ignore[attr-defined]
@@ -96,7 +99,8 @@ def my_check_ins(request: HttpRequest) -> HttpResponse:
     act = request.POST.get("act", "") if request.method == "POST" else ""
     name = called(client, practice)
     is_watched = bool(pauses.watched(client))
-    pause = PauseForm(request.POST if act == "pause" else None, is_watched=is_watched)
+    data = request.POST if request.POST.get("act") == "pause" else None
+    pause = as_typed(request, PauseForm(data, is_watched=is_watched))
     now = {"hour": pauses.hour_of(client, practice), "zone": client.zone or practice.zone}
     hour = HourForm(request.POST if act == "hour" else None, practice=practice, initial=now)
     form: HouseForm = hour if act == "hour" else pause

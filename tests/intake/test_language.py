@@ -293,6 +293,7 @@ OWN_WORDS: dict[str, dict[str, str]] = {
     "/my/messages/": {"words": "Ñandú <b> at 3 am"},
     "/my/record/": {"words": "Only the letters, please"},
     "/my/people/new/": {"name": "Lee Ännchen", "until": "2027-01-02", "signed_name": "Sam W"},
+    "/my/check-ins/": {"act": "pause", "words": "The exam week"},
     "/my/plan/away/": {"first_on": "2027-02-03"},
 }
 
