@@ -81,7 +81,7 @@ class Visitor:
         request = urllib.request.Request(url, body, headers={"Origin": self.origin})
         try:
             with self.open(request, timeout=20) as found:
-                return Answer(found.status, found.headers, found.read().decode(), url)
+                return Answer(found.status, found.headers, found.read().decode(errors="replace"), url)
         except urllib.error.HTTPError as other:
             return Answer(other.code, other.headers, other.read().decode(), url)
         except http.client.IncompleteRead as cut:  # the server died in the middle of its words

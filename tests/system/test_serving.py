@@ -135,6 +135,10 @@ def test_one_command_prepares_an_empty_folder_and_opens_the_demo(house: House) -
     links = dict(re.findall(rf"^  (\w+) +{house.origin}(/\S+)$", said, re.MULTILINE))
     assert sorted(links) == ["admin", "client", "front_desk", "prescriber", "supervisor", "therapist"]
     assert {role: house.visit(path).status for role, path in links.items()} == dict.fromkeys(links, 200)
+    admin = Visitor(house.origin)
+    admin.ask(links["admin"], admin.ask(links["admin"]).form())
+    letter = admin.ask("/reports/safety.pdf")
+    assert (letter.status, letter.body[:5]) == (200, "%PDF-")
     house.kill(process)
     begun = time.monotonic()
     house.wait_until_served(house.start("manage.py", "serve", "--prepare", "--port", str(house.port)))

@@ -1,5 +1,6 @@
 """manage.py serve: the web server and, without a broker, the job runner."""
 
+import multiprocessing
 import socket
 from argparse import ArgumentParser
 from io import StringIO
@@ -52,7 +53,22 @@ class Command(BaseCommand):
         if static_is_stale():
             call_command("collectstatic", interactive=False, verbosity=0)
         if settings.DEMO:
-            call_command("seed_demo", "--if-empty", stdout=self.stdout)
+            self.seed()
+
+    def seed(self) -> None:
+        """Load the demo in a process of its own.
+
+        It makes letters, and what makes them (typst) starts threads. Threads do not come along into the fork that
+        serves: there each letter would wait for them for ever.
+        """
+        connections.close_all()
+        made = multiprocessing.get_context("fork").Process(
+            target=call_command, args=("seed_demo", "--if-empty"), kwargs={"stdout": self.stdout}
+        )
+        made.start()
+        made.join()
+        if made.exitcode:
+            raise SystemExit(made.exitcode)
 
 
 def is_free(host: str, port: int) -> bool:
