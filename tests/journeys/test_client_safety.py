@@ -9,6 +9,7 @@ import time_machine
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from intake import actions, behalf
 from practice import jobs
 from practice.models import Client, CoverageShift, User
 from tests.journeys.conftest import DESK, Look, Window
@@ -245,3 +246,37 @@ def test_saying_where_one_is_reaches_the_flag(
     desk = staff_window(maya)
     desk.goto(sam.get_absolute_url())
     expect(desk.get_by_role("region", name=re.compile("^Safety flag: "))).to_contain_text("On the bridge at Elm Street")
+
+
+@pytest.mark.usefixtures("on_call")
+@pytest.mark.parametrize("script", [True, False], ids=["with script", "without"])
+def test_page_that_was_taken_back_while_it_was_open_says_that_the_answer_reached_us(
+    window: Window, staff_window: Window, both: Look, sam: Client, maya: User, script: bool
+) -> None:
+    """Law 1: the form is gone, what stands on the open page is heard, and help comes first."""
+    sitting = begun(sam, "phq-9--9")
+    page = come_in(window(script=script), sitting)
+    actions.withdraw(by=maya, invitation=sitting.invitation, at=timezone.now())
+    say(page, "More than half the days")
+    on(page, "/my/locked/?heard=1")
+    reads(page, "This page is closed. What you just sent reached us.")
+    expect(page.get_by_role("link", name=re.compile("^Call 988")).first).to_be_visible()
+    if script:
+        both(page, "safety-13-heard")
+    desk = staff_window(maya)
+    desk.goto(sam.get_absolute_url())
+    flag = desk.get_by_role("region", name="Safety flag: urgent")
+    expect(flag).to_contain_text("More than half the days")
+
+
+@pytest.mark.usefixtures("on_call")
+def test_flag_says_that_staff_wrote_the_answer_down(staff_window: Window, both: Look, sam: Client, maya: User) -> None:
+    at = timezone.now()
+    sitting = behalf.begin(by=maya, client=sam, key="check-in", how="phone", at=at)
+    page = actions.packet_of(sitting).by_slug["phq-9--9"]
+    actions.save_answer(by=sam, sitting=sitting, page=page, value=2, at=at, entered_by=maya)
+    desk = staff_window(maya)
+    desk.goto(sam.get_absolute_url())
+    flag = desk.get_by_role("region", name=re.compile("^Safety flag: "))
+    expect(flag).to_contain_text("Said by phone, entered by Maya Torres")
+    both(desk, "safety-14-entered")
