@@ -13,7 +13,7 @@ from practice.forms import HouseForm, text, words_field
 from practice.kap import words
 from practice.kap.actions import requests
 from practice.kap.models import ClearanceRequest
-from practice.kap.views.plan import LIFTED
+from practice.kap.views.plan_forms import LIFTED
 from practice.templatetags.ui import moment
 
 Act = tuple[HouseForm, Callable[[dict[str, Any]], object]]

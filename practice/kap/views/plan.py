@@ -1,33 +1,28 @@
-"""One plan: its sessions, what waits for whom, what is left of the clearance, what was changed, and the changing."""
+"""One plan: its sessions, what waits for whom, what is left of the clearance, and what was changed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django import forms
-from django.contrib import messages
-from django.db import transaction
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext, ngettext
-from django.utils.translation import gettext_lazy as _
 
 from practice import audit
 from practice.access import Permission
-from practice.actions import NotNow
-from practice.clinical import planning
 from practice.clinical.planning import Conflict
-from practice.forms import HouseForm, Moment, words_field
+from practice.forms import HouseForm
 from practice.kap import lists, words
-from practice.kap.actions import boosters, clearance, plans, weighing
+from practice.kap.actions import boosters, clearance, weighing
 from practice.kap.models import Plan, PlanChange, Route, Session
 from practice.kap.views import absences, rescreening
-from practice.kap.views.making import FURTHEST, TITLES, OneOf, other_zone
+from practice.kap.views.making import TITLES, other_zone
+from practice.kap.views.plan_forms import LIFTED, AddForm, EndForm, MoveForm, OverrideForm, SkipForm
 from practice.models import Client
 from practice.pages import StaffRequest, record_of, staff_page
 from practice.templatetags.ui import full_day, moment
@@ -38,107 +33,6 @@ State = Session.State
 TONES = {State.WAITING: "refer", State.STARTED: "watch", State.DONE: "good", State.MISSED: "refer"}
 ICONS = {State.WAITING: "clock", State.DONE: "circle-check", State.MISSED: "triangle-alert", State.SKIPPED: "ban"}
 OPENED = (State.PLANNED, State.STARTED, State.DONE)  # sessions with a page of their own to go to
-LIFTED = {code: words.CONFLICTS[code] for code, by in planning.CLEARED_BY.items() if by == "override"}
-
-
-# --- Its forms -------------------------------------------------------------------------------------------------------
-
-
-class SessionChoice(OneOf):
-    def label_from_instance(self, obj: Session) -> str:
-        return gettext("{session}, {when}").format(session=obj, when=moment(obj.starts_at))
-
-
-def session_field() -> SessionChoice:
-    return SessionChoice(
-        label=_("Session"),
-        queryset=Session.objects.none(),
-        empty_label=_("Choose a session"),
-        error_messages={
-            "required": _("Choose the session."),
-            "invalid_choice": _("That session is not ahead any more. Choose another."),
-        },
-    )
-
-
-class OfPlan(HouseForm):
-    """A form that names one of the sessions that are ahead."""
-
-    def __init__(self, *args: Any, plan: Plan, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "session" in self.fields:
-            self.fields["session"].queryset = plan.sessions.filter(state__in=Session.AHEAD)  # type: ignore[attr-defined]
-
-
-def within_reach(starts_at: datetime) -> None:
-    if starts_at > timezone.now() + FURTHEST:
-        raise forms.ValidationError(gettext("Choose a time within two years."))
-
-
-class MoveForm(OfPlan):
-    session = session_field()
-    starts_at = Moment(
-        label=_("New day and time"),
-        validators=[within_reach],
-        error_messages={"required": _("Choose the new day and time.")},
-    )
-    with_rest = forms.BooleanField(
-        label=_("Move everything after it by as much"),
-        required=False,
-        help_text=_("Without this, a dose takes its own integration along, and the rest stays."),
-    )
-    said = words_field(_("Why"), "", required=False, rows=2)
-
-
-class AddForm(OfPlan):
-    kind = forms.ChoiceField(
-        label=_("Kind"), choices=Session.Kind.choices, error_messages={"required": _("Choose the kind.")}
-    )
-    starts_at = Moment(
-        label=_("Day and time"),
-        validators=[within_reach],
-        error_messages={"required": _("Choose the day and time.")},
-    )
-    said = words_field(_("Why"), "", required=False, rows=2)
-
-
-class SkipForm(OfPlan):
-    session = session_field()
-    missed = forms.TypedChoiceField(
-        label=_("What happened"),
-        choices=[("no", _("It is left out")), ("yes", _("The client missed it"))],
-        coerce=lambda value: value == "yes",
-        widget=forms.RadioSelect,
-        error_messages={"required": _("Say what happened.")},
-    )
-    said = words_field(_("Why"), _("Write why this session is left out."), rows=2)
-
-
-class EndForm(OfPlan):
-    state = forms.ChoiceField(
-        label=_("How it ends"),
-        choices=[(Plan.State.DONE, _("It is complete")), (Plan.State.STOPPED, _("It stops early"))],
-        widget=forms.RadioSelect,
-        error_messages={"required": _("Say how it ends.")},
-    )
-    said = words_field(_("Why"), _("Write why the plan ends."), rows=3)
-
-
-class OverrideForm(OfPlan):
-    codes = forms.MultipleChoiceField(
-        label=_("What is lifted"),
-        choices=[],
-        widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": _("Choose the limit that is lifted.")},
-    )
-    said = words_field(_("The reason"), _("Write the reason."), rows=3)
-
-    def __init__(self, *args: Any, codes: Sequence[str], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["codes"].choices = [(code, LIFTED[code]) for code in codes]  # type: ignore[attr-defined]
-
-
-# --- The page --------------------------------------------------------------------------------------------------------
 
 
 def plan_of(request: StaffRequest, pk: UUID) -> Plan:
@@ -346,115 +240,3 @@ def _chosen(request: StaffRequest, row: Plan) -> Session | None:
 
 def liftable(conflicts: Sequence[Conflict]) -> list[str]:
     return list(dict.fromkeys(each.code for each in conflicts if each.cleared_by == "override"))
-
-
-# --- Acts ------------------------------------------------------------------------------------------------------------
-
-
-Make = Callable[[Plan], HouseForm]
-Do = Callable[[Plan, dict[str, Any], datetime, int | None], str]
-
-
-def _act(request: StaffRequest, pk: UUID, make: Make, do: Do) -> HttpResponse:
-    """Take one form of the page: done and back to the page, or the page with what was written and why not."""
-    at, row = timezone.now(), plan_of(request, pk)
-    if request.method != "POST":
-        return redirect(row)
-    seen = request.POST.get("seen", "")
-    with timezone.override(row.tz()):
-        form = make(row)
-        if form.is_valid():
-            try:
-                with transaction.atomic():
-                    said = do(row, form.cleaned_data, at, int(seen) if seen.isdecimal() and len(seen) < 10 else None)
-            except NotNow as sentence:
-                form.add_error(None, str(sentence))
-                row = plan_of(request, pk)
-            else:
-                messages.success(request, said)
-                return redirect(row)
-        return page(request, row, at, wrong=form)
-
-
-@staff_page(P.PLAN_KAP)
-def plan_move(request: StaffRequest, plan: UUID) -> HttpResponse:
-    def do(row: Plan, said: dict[str, Any], at: datetime, seen: int | None) -> str:
-        moved = plans.move(
-            by=request.user,
-            session=said["session"],
-            starts_at=said["starts_at"],
-            said=said["said"],
-            with_rest=said["with_rest"],
-            at=at,
-            seen=seen,
-        )
-        return gettext("Moved: {session}, now {when}.").format(session=moved, when=moment(moved.starts_at))
-
-    return _act(request, plan, lambda row: MoveForm(request.POST, plan=row), do)
-
-
-@staff_page(P.PLAN_KAP)
-def plan_add(request: StaffRequest, plan: UUID) -> HttpResponse:
-    def do(row: Plan, said: dict[str, Any], at: datetime, seen: int | None) -> str:
-        made = plans.add(
-            by=request.user,
-            plan=row,
-            kind=said["kind"],
-            starts_at=said["starts_at"],
-            said=said["said"],
-            at=at,
-            seen=seen,
-        )
-        if made.state == State.WAITING:
-            return gettext("Added: {session}. It waits for the prescriber.").format(session=made)
-        return gettext("Added: {session}.").format(session=made)
-
-    return _act(request, plan, lambda row: AddForm(request.POST, plan=row), do)
-
-
-@staff_page(P.PLAN_KAP)
-def plan_skip(request: StaffRequest, plan: UUID) -> HttpResponse:
-    """Leave a session out, or note that the client missed it."""
-
-    def do(row: Plan, said: dict[str, Any], at: datetime, seen: int | None) -> str:
-        plans.skip(by=request.user, session=said["session"], said=said["said"], missed=said["missed"], at=at, seen=seen)
-        return gettext("Noted as missed.") if said["missed"] else gettext("Left out.")
-
-    return _act(request, plan, lambda row: SkipForm(request.POST, plan=row), do)
-
-
-@staff_page(P.PLAN_KAP)
-def plan_book_more(request: StaffRequest, plan: UUID) -> HttpResponse:
-    """Book what waited, now that it is cleared."""
-
-    def do(row: Plan, said: dict[str, Any], at: datetime, seen: int | None) -> str:
-        n = plans.book_more(by=request.user, plan=row, at=at, seen=seen)
-        return ngettext("{n} session booked.", "{n} sessions booked.", n).format(n=n)
-
-    return _act(request, plan, lambda row: OfPlan(request.POST, plan=row), do)
-
-
-@staff_page(P.PLAN_KAP)
-def plan_end(request: StaffRequest, plan: UUID) -> HttpResponse:
-    """Complete the plan or stop it, with words why; the end measure goes out."""
-
-    def do(row: Plan, said: dict[str, Any], at: datetime, seen: int | None) -> str:
-        plans.end(by=request.user, plan=row, state=said["state"], said=said["said"], at=at, seen=seen)
-        return gettext("The plan has ended. The check-in at the end goes out, and those that follow are planned.")
-
-    return _act(request, plan, lambda row: EndForm(request.POST, plan=row), do)
-
-
-@staff_page(P.CLEAR_DOSES)
-def plan_override(request: StaffRequest, plan: UUID) -> HttpResponse:
-    """A prescriber lifts a limit for this plan, with the reason."""
-
-    def make(row: Plan) -> HouseForm:
-        found = weighing.weigh(row, timezone.now())
-        return OverrideForm(request.POST, plan=row, codes=liftable(found.conflicts))
-
-    def do(row: Plan, said: dict[str, Any], at: datetime, seen: int | None) -> str:
-        plans.override(by=request.user, plan=row, codes=said["codes"], said=said["said"], at=at, seen=seen)
-        return gettext("Written down. What waited only for this is booked.")
-
-    return _act(request, plan, make, do)
