@@ -278,7 +278,7 @@ def test_birth_date_gives_nobody_a_page_but_stops_one(sam: Client) -> None:
     sam.save()
     mine = at_home(sam)
     said = {"name": "X", "phone": "202 555 0190", "until": "2027-01-31", "may": ["see_plan"], "signed_name": "Sam"}
-    assert "To add one, call 555 0110." in text_of(send(mine, "/my/people/new/", said))
+    assert "To add one, call 555 0110" in text_of(send(mine, "/my/people/new/", said))
     send(mine, reverse("my_person", args=[person.pk]), {"may": ["see_plan", "read_answers"]})
     assert TrustedPerson.objects.get().may == ALL
     send(mine, reverse("my_person", args=[person.pk]), {"stop": "1"})
