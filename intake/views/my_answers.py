@@ -99,7 +99,13 @@ def my_answers_sent(request: HttpRequest, pk: UUID) -> HttpResponse:
     if sitting is None:
         raise Http404
     audit.record("read.own_answers", by=link.client, client=link.client, target=sitting)
-    context = {"title": title_of(sitting), "at": sitting.submitted_at, "groups": told(sitting, link)}
+    groups = told(sitting, link)
+    context = {
+        "title": title_of(sitting),
+        "at": sitting.submitted_at,
+        "groups": groups,
+        "foreign": any(row["language"] for _title, rows in groups for row in rows),
+    }
     return show(request, "intake/my_answers_sent.html", context)
 
 

@@ -57,6 +57,15 @@ def test_answers_stand_there_in_words_and_without_a_score(sam: Client) -> None:
     assert AuditEvent.objects.filter(action="read.own_answers", actor_kind="client").count() == 2
 
 
+def test_who_reads_spanish_hears_why_the_questions_are_in_english(sam: Client) -> None:
+    heard(sam, 19, 2)
+    url = reverse("my_answers_sent", args=[sam.intakes.get().pk])
+    said = "Estas preguntas están en inglés"
+    assert said not in text_of(at_home(sam).get(url))
+    Client.objects.filter(pk=sam.pk).update(language="es")
+    assert text_of(at_home(sam).get(url)).count(said) == 1
+
+
 def test_answers_of_somebody_else_and_unsent_ones_are_unknown(sam: Client, kit: Client) -> None:
     heard(kit, 12, 1)
     unsent = sittings.sitting(sam, NOW, sent=False, packet="check-in")
@@ -73,7 +82,7 @@ def test_birth_date_opens_no_answers(sam: Client, maya: User) -> None:
     shared(sam, maya)
     browser = at_home(sam)
     page = text_of(browser.get("/my/answers/"))
-    assert ("To add one, call 555 0110." in page, WORDS in page, "Sent Nov" in page) == (True, False, False)
+    assert ("To add one, call 555 0110" in page, WORDS in page, "Sent Nov" in page) == (True, False, False)
     answer = browser.get(reverse("my_answers_sent", args=[sam.intakes.get().pk]))
     assert (answer.status_code, answer["Location"]) == (303, "/my/answers/")
 
