@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
@@ -552,3 +553,10 @@ def test_clinic_mail_is_stopped_for_whoever_left(sent: Referral, sam: Client, ma
     Client.objects.filter(pk=sam.pk).update(status=Client.Status.DIED)
     jobs.run_due()
     assert set(Notice.objects.filter(client=sam).values_list("state", flat=True)) == {Notice.State.STOPPED}
+
+
+def test_a_course_that_ended_before_any_infusion_shows_no_empty_table() -> None:
+    """The clinic's letter can end a course of which nothing was ever booked."""
+    ended = {"course": Course(state=Course.State.STOPPED), "referral": Referral(state="7"), "rows": []}
+    page = render_to_string("referrals/desk_sessions.html", ended)
+    assert ("No infusion was recorded." in page, "<table" in page) == (True, False)
