@@ -8,6 +8,8 @@ from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
 LONGEST_WORDS = 4000
+# A page of many numbers says which one is meant.
+LIMITS = {"max_value": _("{label}: %(limit_value)s at most."), "min_value": _("{label}: %(limit_value)s or more.")}
 
 phone_like = RegexValidator(
     r"^\+?[\d\s().-]{7,32}(?:\s*(?:x|ext\.?)\s*\d{1,6})?$", _("Write the phone number in digits, such as 202 555 0142.")
@@ -24,6 +26,10 @@ class HouseForm(forms.Form):
         self.helper.form_tag = False
         self.helper.disable_csrf = True
         self.helper.form_show_errors = False
+        for field in self.fields.values():
+            label = str(field.label or "").replace("%", "%%")
+            for code, said in LIMITS.items():
+                field.error_messages.setdefault(code, str(said).format(label=label))
 
 
 class Moment(forms.DateTimeField):

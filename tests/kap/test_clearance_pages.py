@@ -65,7 +65,7 @@ def test_prescriber_clears_doses_and_the_therapist_reads_them(
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [
-        ("doses", "0", "greater than or equal to 1"),
+        ("doses", "0", "How many doses: 1 or more."),
         ("doses", "many", "number of doses in digits"),
         ("until", "2026-11-18", "The last day lies in the past"),
         ("until", "", "Choose the last day"),

@@ -121,6 +121,8 @@ def test_two_admins_at_once_lose_nothing(as_user: As, post: Post, rosa: User, ho
         ("ladder_urgent", "0, 1" + "0" * 30, "whole minutes"),
         ("ladder_urgent", "0, ٣, 20, 40", "whole minutes"),
         ("name", "x" * 9000, "characters"),
+        ("quiet_days", "366", "Days without a word until a client is quiet: 365 at most."),
+        ("quiet_days", "0", "Days without a word until a client is quiet: 1 or more."),
         ("version", str(2**70), ""),
     ],
 )
