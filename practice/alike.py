@@ -14,7 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from practice.access import Permission
-from practice.models import Client, Merge, NameStart, User
+from practice.models import Apart, Client, Merge, NameStart, User
 from practice.models.clients import LONGEST_START
 from practice.sealed import blind, normalise
 
@@ -124,12 +124,26 @@ def likely(user: User) -> list[Pair]:
         for first, second in _twos(sorted(set(people))[:MOST_ALIKE]):
             why.setdefault((first, second), {})[what] = None
     clients = mine.select_related("therapist").in_bulk({pk for pair in why for pk in pair})
+    settled: dict[frozenset[UUID], set[str]] = {}
+    for first, second, then in Apart.objects.standing().values_list("client", "other", "why"):
+        settled.setdefault(frozenset((first, second)), set()).update(then)
     found = []
     for pair, alike in why.items():
-        if all(pk in clients for pk in pair):
+        if all(pk in clients for pk in pair) and not alike.keys() <= settled.get(frozenset(pair), set()):
             one, other = sorted((clients[pk] for pk in pair), key=lambda client: client.number)
             found.append(Pair(one, other, tuple(sorted(alike, key=_place))))
     return sorted(found, key=lambda pair: (-len(pair.why), _place(pair.why[0]), -pair.other.number))
+
+
+def between(one: Client, other: Client) -> list[str]:
+    """What of these two records is alike, the surest first."""
+    ours, theirs = ({what: set[str]() for what in WHY} for _each in (one, other))
+    for client, found in ((one, ours), (other, theirs)):
+        for column in INDEXES:
+            found[column] |= {getattr(client, column)} - {""}
+        for what, value in keys_of({n: getattr(client, n) for n in ("legal_name", "name_used", "birth_date")}):
+            found[what].add(value)
+    return [what for what in WHY if ours[what] & theirs[what]]
 
 
 def _shared(mine: QuerySet[Client], column: str) -> list[str]:

@@ -13,10 +13,10 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext
 
-from practice import audit, handover, jobs, moves, notices
+from practice import alike, audit, handover, jobs, moves, notices
 from practice.access import Role
 from practice.actions import NotNow
-from practice.models import Client, Export, Merge, Moved, Notice, Task, User
+from practice.models import Apart, Client, Export, Merge, Moved, Notice, Task, User
 
 SWEEP_AFTER = timedelta(minutes=2)  # what a request under way wrote to the former record follows then
 CHOSEN = ("legal_name", "name_used", "pronouns", "birth_date", "email", "phone", "address", "payment", "other_id")
@@ -99,6 +99,7 @@ def merge(
     former.status, former.version = Client.Status.MERGED, former.version + 1
     former.save(update_fields=["status", "version"])
     _settle((kept, former), at)
+    Apart.objects.standing(kept, former).update(undone_at=at, undone_by=by)  # the words of the merge say why
     audit.record("client.merged", by=by, client=kept, target=row, at=at, former=former.code, rows=moved)
     audit.record("client.merged_away", by=by, client=former, target=row, at=at, kept=kept.code)
     jobs.enqueue("sweep_merge", ref=row.pk, run_at=at + SWEEP_AFTER)
@@ -268,3 +269,41 @@ def since(merge: Merge) -> dict[str, int]:
     for step in Moved.objects.filter(merge__client=merge.client_id, merge__undone_at=None, at__gte=merge.at):
         found.subtract({step.table: len(step.keys)})
     return {label: n for label, n in found.items() if n > 0 and label != Merge._meta.label}
+
+
+# --- Two people after all --------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def keep_apart(*, by: User, one: Client, other: Client, words: str, at: datetime) -> Apart:
+    """Note that these are two people: the pair is listed no more, until more of the two is alike than now."""
+    if not words.strip():
+        raise NotNow(gettext("Write how you know that they are two people."))
+    one, other = sorted(_locked(one, other), key=lambda client: client.number)
+    listed = next((pair.why for pair in alike.likely(by) if {pair.one, pair.other} == {one, other}), ())
+    why = [what for what in alike.WHY if what in {*listed, *alike.between(one, other)}]
+    found: Apart | None = next((row for row in Apart.objects.standing(one, other) if set(why) <= set(row.why)), None)
+    if found is not None:
+        raise NotNow(gettext("{who} said so already.").format(who=found.by.name))
+    row = Apart(client=one, other=other, why=why, at=at, by=by)
+    row.words = words.strip()
+    row.save(force_insert=True)
+    for client, with_ in ((one, other), (other, one)):
+        audit.record("client.apart", by=by, client=client, target=row, at=at, other=with_.code, alike=why)
+    return row
+
+
+@transaction.atomic
+def ask_again(*, by: User, row: Apart, words: str, at: datetime) -> None:
+    """Take it back: the pair is listed again while anything of the two is alike."""
+    if not words.strip():
+        raise NotNow(gettext("Write why they may be one person after all."))
+    standing = Apart.objects.standing(row.client_id, row.other_id).select_for_update()
+    found = {each.pk: each for each in standing}
+    if row.pk not in found:
+        raise NotNow(gettext("Somebody took this back first."))
+    for each in found.values():
+        each.undone_at, each.undone_by, each.undone_words = at, by, words.strip()
+        each.save(update_fields=["undone_at", "undone_by", "undone_words"])
+    for client, with_ in ((row.client, row.other), (row.other, row.client)):
+        audit.record("client.apart_undone", by=by, client=client, target=row, at=at, other=with_.code)

@@ -20,8 +20,14 @@ from practice.models import Client, ClientRecord, Merge, Moved
 BATCH = 500
 OFF = 10_000  # numbers are set aside by so much while they change places
 
-# Columns that name a client and stay as they are: an index of the former's own names, and the merge itself.
-STAYS = {("practice.NameStart", "client"), ("practice.Merge", "former")}
+# Columns that name a client and stay as they are: an index of the former's own names, the merge itself, and what
+# somebody said of just these two records.
+STAYS = {
+    ("practice.NameStart", "client"),
+    ("practice.Merge", "former"),
+    ("practice.Apart", "client"),
+    ("practice.Apart", "other"),
+}
 # Rows that never move: the link to the former's own page, on which nobody showed who they are to this record.
 LEFT_BEHIND: dict[str, Q] = {"intake.Invitation": Q(packet="home")}
 # What there may be one of for each client, and what happens when both have one: a sentence that stands in the way, or

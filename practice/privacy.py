@@ -31,6 +31,7 @@ LEFT_OUT: dict[str, str | Promise] = {
     "practice.AuditHead": _("The end of that trail."),
     "practice.Export": _("A note that this copy, or one like it, was made."),
     "practice.ExportFile": _("The table of contents of such a copy."),
+    "practice.Apart": _("That two records were compared and are two people: it speaks of somebody else too."),
     "practice.Backup": _("When this installation was last backed up; another one makes its own."),
     "intake.KioskTry": _("Wrong codes typed on a device of the practice; they say nothing of anybody."),
     "intake.MessageDraft": _("What a client has typed to their therapist and not sent."),

@@ -33,6 +33,7 @@ SHOWN, LOOKED_AT = 10, 30
 NO_RECORD = frozenset(
     {
         "practice.Task",
+        "practice.Apart",
         "practice.Export",
         "practice.ExportFile",
         "practice.AccessRequest",

@@ -11,7 +11,7 @@ from .imports import ClientImport
 from .instruments import InstrumentDraft, InstrumentPermission, InstrumentVersion
 from .jobs import Job, KeptForm, Notice, SentForm
 from .keeping import Backup, Erased, ErasureRequest, LegalHold
-from .merges import Merge, Moved
+from .merges import Apart, Merge, Moved
 from .notes import Note, PsychotherapyNote
 from .people import CoverageShift, RoleGrant, User
 from .safety_plans import SafetyPlan
@@ -24,6 +24,7 @@ __all__ = [
     "Alert",
     "AlertEvent",
     "AlertNotice",
+    "Apart",
     "AuditEvent",
     "AuditHead",
     "Backup",

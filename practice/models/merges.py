@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
 
-from practice.models.clients import Client, ClientRecord
+from practice.models.clients import Client, ClientRecord, RecordQuerySet
 from practice.sealed import SealedField, SealedJSON
 
 if TYPE_CHECKING:
@@ -48,6 +48,49 @@ class Merge(ClientRecord):
 
     def __str__(self) -> str:
         return f"Merge {self.at:%Y-%m-%d}"
+
+
+class ApartQuerySet(RecordQuerySet):
+    def standing(self, *pair: Any) -> Self:
+        """Those that hold; of these two records only, when they are named."""
+        found = self.filter(undone_at=None)
+        return found.filter(client__in=pair, other__in=pair) if pair else found
+
+
+class Apart(ClientRecord):
+    """Somebody compared two records and says that they are two people. Taken back, it says so and stays."""
+
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="apart")  # the older of the two
+    other = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="+")
+    why = models.JSONField(default=list)  # what was alike then (alike.WHY); what comes to be alike later asks again
+    at = models.DateTimeField()
+    by = models.ForeignKey("practice.User", on_delete=models.PROTECT, related_name="+")
+    words = SealedField()
+    undone_at = models.DateTimeField(null=True, blank=True)
+    undone_by = models.ForeignKey("practice.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    undone_words = SealedField()
+
+    objects: ClassVar[Any] = ApartQuerySet.as_manager()
+    if TYPE_CHECKING:
+        client_id: Any
+        other_id: Any
+
+    class Privacy:
+        clinical = ["words", "undone_words"]
+        plain = ["id", "client", "other", "why", "at", "by", "undone_at", "undone_by"]
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-at", "pk"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(client=models.F("other")), name="apart_are_two"),
+            models.CheckConstraint(
+                condition=Q(undone_at=None, undone_by=None) | Q(undone_at__isnull=False, undone_by__isnull=False),
+                name="apart_undone_by_somebody",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Two people {self.at:%Y-%m-%d}"
 
 
 class Moved(ClientRecord):

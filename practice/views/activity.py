@@ -346,6 +346,8 @@ ACTION_WORDS = {
     "client.updated": _("Changed the client's details"),
     "client.merged": _("Put another record of the same person into this one"),
     "client.merged_away": _("Put this record into another one of the same person"),
+    "client.apart": _("Said that two records that look alike are two people"),
+    "client.apart_undone": _("Took back that two records are two people"),
     "client.taken_apart": _("Took two records apart again"),
     "read.merge": _("Opened the page that compares two records"),
     "read.merges": _("Opened the list of likely duplicates"),

@@ -20,11 +20,11 @@ from practice import alike, audit, merging, moves
 from practice.access import Permission
 from practice.actions import NotNow
 from practice.forms import HouseForm, text, words_field
-from practice.models import Client, Merge
+from practice.models import Apart, Client, Merge
 from practice.pages import StaffRequest, client_of, staff_page
 from practice.views.keeping import FindForm
 
-PAGE = 20
+PAGE, MOST_APART = 20, 100
 LABELS: dict[str, Any] = {
     "legal_name": _("Legal name"),
     "name_used": _("Name used"),
@@ -115,6 +115,15 @@ class UndoForm(HouseForm):
     )
 
 
+class AgainForm(HouseForm):
+    words = words_field(
+        _("Why they may be one person after all"),
+        _("Write why they may be one person after all."),
+        rows=2,
+        max_length=400,
+    )
+
+
 @staff_page(Permission.MERGE_CLIENTS)
 def merges(request: StaffRequest) -> HttpResponse:
     """Pairs that may be one person, and what was merged: the only place where a merged record is still named."""
@@ -134,6 +143,7 @@ def merges(request: StaffRequest) -> HttpResponse:
         "pairs": page.object_list,
         "page": page,
         "done": done.select_related("client", "former", "by", "undone_by")[:PAGE],
+        "apart": _apart(request).standing().select_related("client", "other", "by")[:MOST_APART],
     }
     audit.record("read.merges", by=request.user, pairs=page.paginator.count)
     return render(request, "practice/merges.html", context, status=400 if form.errors else 200)
@@ -180,6 +190,57 @@ def merge(request: StaffRequest, pk: UUID, other: UUID) -> HttpResponse:
         "obstacles": merging.obstacles(kept, former, at),
     }
     return render(request, "practice/merge.html", context, status=400 if form.errors else 200)
+
+
+@staff_page(Permission.MERGE_CLIENTS)
+def merge_apart(request: StaffRequest, pk: UUID, other: UUID) -> HttpResponse:
+    """That the two are two people: in words, and the pair is no longer listed."""
+    if pk == other:
+        raise Http404
+    one, two = client_of(request, pk), client_of(request, other)
+    form = UndoForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            merging.keep_apart(by=request.user, one=one, other=two, words=form.cleaned_data["words"], at=timezone.now())
+        except NotNow as sentence:
+            form.add_error(None, str(sentence))
+        else:
+            said = gettext("{one} and {other} are listed as two people. You can take that back below.")
+            messages.success(request, said.format(one=one.code, other=two.code))
+            return redirect(f"{reverse('merges')}#apart-h")
+    elif request.method != "POST":
+        audit.seen(request, one, "merge", other=two.code)
+        audit.seen(request, two, "merge", other=one.code)
+    why = [alike.WHY[what] for what in alike.between(one, two)]
+    context = {"one": one, "other": two, "why": why, "form": form, "back": reverse("merge", args=[pk, other])}
+    return render(request, "practice/merge_apart.html", context, status=400 if form.errors else 200)
+
+
+@staff_page(Permission.MERGE_CLIENTS)
+def apart_undo(request: StaffRequest, pk: UUID) -> HttpResponse:
+    """To look at a pair again that somebody found to be two people."""
+    row = _apart(request).filter(pk=pk).select_related("client", "other", "by", "undone_by").first()
+    if row is None:
+        raise Http404
+    form = AgainForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            merging.ask_again(by=request.user, row=row, words=form.cleaned_data["words"], at=timezone.now())
+        except NotNow as sentence:
+            form.add_error(None, str(sentence))
+        else:
+            messages.success(request, gettext("Taken back. While anything of the two is alike, they are listed again."))
+            return redirect("merges")
+    elif request.method != "POST":
+        audit.seen(request, row.client, "merge", other=row.other.code)
+        audit.seen(request, row.other, "merge", other=row.client.code)
+    return render(request, "practice/apart_undo.html", {"row": row, "form": form}, status=400 if form.errors else 200)
+
+
+def _apart(request: StaffRequest) -> Any:
+    """What was said of two records, both within this person's reach."""
+    mine = Client.objects.visible_to(request.user, Permission.MERGE_CLIENTS)
+    return Apart.objects.filter(client__in=mine.values("pk"), other__in=mine.values("pk"))
 
 
 @staff_page(Permission.MERGE_CLIENTS, fresh=True)

@@ -37,6 +37,7 @@ from practice.kap.models import Plan, Session
 from practice.models import (
     Alert,
     AlertEvent,
+    Apart,
     Client,
     EmergencyAccess,
     InstrumentDraft,
@@ -308,6 +309,9 @@ def test_demo_has_a_pair_that_waits_and_one_that_was_merged(cedar: int) -> None:
         ("Ruth Abara", "R. Abara", ("email_index",)),  # who began anew by herself
     ]
     assert [(row.client.name, row.former.name) for row in Merge.objects.all()] == [("Gus Pappas", "Constantine Pappas")]
+    assert {name for row in Apart.objects.standing() for name in (row.client.name, row.other.name)} == {
+        "Elena Markovic", "Lena Fischer",
+    }  # fmt: skip
 
 
 def test_demo_has_people_who_began_alone_and_a_form_entered_by_phone(cedar: int) -> None:

@@ -37,6 +37,7 @@ from practice.kap.models import (
     Session,
 )
 from practice.models import (
+    Apart,
     Client,
     CoverageShift,
     EmergencyAccess,
@@ -275,6 +276,9 @@ def build(people: dict[str, User | None], client: Client) -> World:
     merged.words, merged.facts = "Merge words", {"kept": {}, "made": {}, "prescriber": "", "known": {}}
     merged.facts |= {"former": {"status": "invited", "therapist": str(maya.pk)}}
     merged.save()
+    two = Apart(client=client, other=twins[0], at=now, by=maya)
+    two.words = "Apart words"
+    two.save()
     admin = people["admin"] or maya
     permission = instruments.standing("who-5") or brought.published(admin, "who-5", now, file=brought.PDF).permission
     brought.drafted(admin, "who-5", brought.wording("who-5", "Corrected"), at=now)
@@ -364,6 +368,8 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "export": copy.pk,
             "merge.other": twins[0].pk,
             "merge_undo.pk": merged.pk,
+            "merge_apart.other": twins[0].pk,
+            "apart_undo.pk": two.pk,
             "person": maya.pk,
             "rule": "SR-03",
             "rule_change.rule": "IN-01",

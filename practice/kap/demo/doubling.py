@@ -1,4 +1,4 @@
-"""People of the demo who are here twice: a pair that nobody has looked at, and one that was merged."""
+"""People of the demo who are here twice: a pair nobody has looked at, one that was merged, and two who are two."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,6 +19,8 @@ def plan(story: "Story") -> int:
         if "merged" in row:
             when, by, words = row["merged"]
             story.do(story.when(when), _merge, story, row, found, by, words, story.when(when))
+    for row in story.data["two_people"]:
+        story.do(story.when(row["at"]), _keep_apart, story, row, story.when(row["at"]))
     return len(story.data["doubles"])
 
 
@@ -34,3 +36,8 @@ def _admit(story: "Story", row: Mapping[str, Any], found: dict[str, Client], at:
 def _merge(story: "Story", row: Mapping[str, Any], found: dict[str, Client], by: str, words: str, at: datetime) -> None:
     one = story.clients[row["of"]]
     merging.merge(by=story.staff[by], kept=one, former=found[row["of"]], take=(), words=words, at=at)
+
+
+def _keep_apart(story: "Story", row: Mapping[str, Any], at: datetime) -> None:
+    one, other = story.clients[row["one"]], story.clients[row["other"]]
+    merging.keep_apart(by=story.staff[row["by"]], one=one, other=other, words=row["words"], at=at)
