@@ -7,6 +7,7 @@ to read (intake.texts).
 """
 
 from datetime import datetime
+from unicodedata import category
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -24,11 +25,18 @@ STOP_WORDS = frozenset(
     )
 )
 START_WORDS = frozenset(("start", "unstop", "subscribe", "iniciar", "comenzar", "empezar"))
+UNSEEN = ("Cc", "Cf")  # line ends, and marks that nobody sees
 HELP_WORDS = frozenset(("help", "info", "ayuda"))
 
 
 def meaning(text: str) -> str:
-    """Return "stop", "start" or "help" for a text that is one of their words and nothing else; else ""."""
+    """Return "stop", "start" or "help" for a text that is one of their words and nothing else; else "".
+
+    Blanks and punctuation are nothing; a sign beside the word, such as an emoji, may be all that somebody says of how
+    they are: END and a broken heart is for a person.
+    """
+    if any(not each.isalnum() and category(each)[0] not in "PZ" and category(each) not in UNSEEN for each in text):
+        return ""
     word = "".join(each for each in text.casefold() if each.isalnum())[:20]
     for name, known in (("stop", STOP_WORDS), ("start", START_WORDS), ("help", HELP_WORDS)):
         if word in known:

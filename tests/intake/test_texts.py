@@ -147,6 +147,40 @@ def test_more_than_the_word_is_for_a_person(clock: Any, texter: Client, words: s
     assert (texter.texts_stopped_at, Message.objects.get().words, answers()) == (None, words, ["text_unread"])
 
 
+FCC = ("stop", "quit", "end", "revoke", "opt out", "cancel", "unsubscribe")  # 47 CFR 64.1200(a)(10)
+CTIA = ("STOP", "STOPALL", "END", "CANCEL", "UNSUBSCRIBE", "QUIT")  # Messaging Principles and Best Practices, 5.1.3
+
+
+@pytest.mark.parametrize("word", [*FCC, *CTIA])
+def test_every_word_of_the_rule_stops_texts_however_it_is_written(clock: Any, texter: Client, word: str) -> None:
+    ways = (word, word.upper(), word.title(), f" {word}.", f"“{word}!”\n", f"\u200b{word}\r\n", word.replace(" ", "-"))
+    for n, written in enumerate(ways):
+        hand_over(written, key=f"s-{n}")
+        texter.refresh_from_db()
+        assert (written, texter.texts_stopped_at, Message.objects.count()) == (written, NOW, 0)
+        hand_over("START", key=f"u-{n}")
+    assert Notice.objects.filter(template="text_stopped").count() == 1  # it names 988
+
+
+@pytest.mark.parametrize("words", [
+    "I want to END it", "END it all", "end my life", "END\nI can not any more", "I want this to END.", "the END",
+    "stop. i want to die", "STOP STOP STOP", "Quit life", "I QUIT", "cancel everything, i took the pills",
+    "REVOKE my will to live", "opt out of living", "unsubscribe from life", "END me", "END 1", "end \U0001f494",
+    "END \u2639\ufe0f", "\U0001f52b end", "END +", "end \U0001fae9",
+])  # fmt: skip
+def test_a_word_of_the_rule_among_others_reaches_staff_today(
+    clock: Any, texter: Client, maya: User, words: str
+) -> None:
+    """The first law: what may say that somebody wants to die is never taken for STOP alone; nor are texts cut off."""
+    assert hand_over(words).status_code == 204
+    texter.refresh_from_db()
+    assert (texter.texts_stopped_at, Stop.objects.count(), answers()) == (None, 0, ["text_unread"])
+    message = Message.objects.get(client=texter)
+    assert message.words == words.strip()
+    task = Task.objects.get(client=texter, done_at=None)
+    assert (task.kind, task.owner) == ("message", maya)
+
+
 def test_stop_twice_is_one_stop(clock: Any, texter: Client) -> None:
     hand_over("STOP")
     hand_over("STOP", key="t-2")
