@@ -14,7 +14,8 @@ from django.test import RequestFactory
 
 from practice.access import Permission
 from practice.models import AuditEvent, Client, Note, SentForm, User
-from practice.pages import OldForm, client_of, staff_page
+from practice.pages import OldForm, client_of, record_of, staff_page
+from tests import factories
 from tests.factories import NOW
 
 
@@ -54,6 +55,18 @@ def test_form_that_was_shown_again_with_an_error_may_be_sent_again(add_note: Any
     assert add_note(ask(maya, form_key=key, body="Slept well.")).status_code == 302
 
 
+def test_same_key_from_another_page_or_person_is_another_form(
+    add_note: Any, maya: User, omar: User, sam: Client
+) -> None:
+    key = secrets.token_urlsafe(24)
+    elsewhere = ask(maya, form_key=key, body="Ate well.")
+    elsewhere.path = "/elsewhere/"
+    landed = [add_note(ask(maya, form_key=key, body="Slept well."))["Location"], add_note(elsewhere)["Location"]]
+    Client.objects.filter(pk=sam.pk).update(therapist=omar)
+    landed.append(add_note(ask(omar, form_key=key, body="Felt well."))["Location"])
+    assert landed == ["/landed/1/", "/landed/2/", "/landed/3/"]
+
+
 @pytest.mark.parametrize("key", ["", "short", "x" * 65])
 def test_form_without_its_key_is_refused(add_note: Any, maya: User, key: str) -> None:
     with pytest.raises(OldForm):
@@ -66,6 +79,17 @@ def test_act_on_a_foreign_client_is_not_found_written_down_and_changes_nothing(a
         add_note(ask(omar, form_key=secrets.token_urlsafe(24), body="Not mine."))
     last = AuditEvent.objects.order_by("seq").last()
     assert (Note.objects.count(), last.action, last.actor_id, last.outcome) == (0, "refused", omar.pk, "refused")
+
+
+def test_row_of_one_client_is_unknown_in_the_address_of_another(sam: Client, maya: User) -> None:
+    note = Note(client=sam, by=maya, at=NOW)
+    note.body = "Slept well."
+    note.save()
+    other, request = factories.client(maya, "Ada Birch"), ask(maya)
+    request.permission = Permission.READ_CHART  # type: ignore[attr-defined]
+    assert record_of(request, Note, note.pk, of=sam.pk) == note
+    with pytest.raises(Http404):
+        record_of(request, Note, note.pk, of=other.pk)
 
 
 def test_role_without_the_verb_is_denied_before_the_view_runs(add_note: Any, rosa: User) -> None:
