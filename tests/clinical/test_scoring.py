@@ -205,6 +205,7 @@ def test_asq_result_follows_the_toolkit(found: Score, level: str, flags: tuple[s
     ("sex", "total", "band", "flags"),
     [
         ("male", 3, "negative", ()),
+        ("Male", 3, "negative", ()),
         ("male", 4, "positive", ("alcohol_positive",)),
         ("female", 2, "negative", ()),
         ("female", 3, "positive", ("alcohol_positive",)),
