@@ -26,7 +26,7 @@ from practice.models import Client
 from practice.templatetags.ui import day, moment
 from referrals.actions import client_words, clocks
 from referrals.models import ClientWord, Course, CourseSession, Path, Referral
-from referrals.states import IN_TREATMENT, TERMINAL, State
+from referrals.states import IN_TREATMENT, TERMINAL, Event, State
 from referrals.views.standing import visit_words
 
 Kind = ClientWord.Kind
@@ -215,7 +215,8 @@ def steps(referral: Referral) -> list[str]:
     said = [gettext("We sent it on %(when)s.") % {"when": moment(referral.sent_at)}] if referral.sent_at else []
     if seen := referral.opened_at or referral.received_at:
         said.append(gettext("They opened it on %(when)s.") % {"when": moment(seen)})
-    accepted = referral.changes.filter(event="accept", corrected_by=None).last()
+    corrected = referral.changes.exclude(corrects=None).order_by().values("corrects")
+    accepted = referral.changes.filter(event=Event.ACCEPT).exclude(pk__in=corrected).last()
     if accepted is not None:
         said.append(gettext("They said yes on %(when)s.") % {"when": day(accepted.happened_at)})
     done, planned = sessions(referral)

@@ -11,8 +11,8 @@ from django.test import Client as Browser
 
 from practice.models import AuditEvent, Client, Notice, User
 from referrals.actions import clocks, events
-from referrals.models import ClientWord, Referral
-from referrals.states import Event, State
+from referrals.models import ClientWord, Referral, StatusChange
+from referrals.states import Actor, Event, State
 from tests.conftest import send
 from tests.factories import NOW
 from tests.homes import at_home
@@ -80,6 +80,19 @@ def test_draft_is_nobodys_business(sam: Client, maya: User) -> None:
     browser = at_home(sam)
     assert "No referral now." in read(browser)
     assert "Your referral" not in browser.get("/my/home/").content.decode()
+
+
+def test_yes_that_was_taken_back_is_not_told(sam: Client, maya: User, quiet: Any) -> None:
+    """Only what stands: not an entry that somebody corrected, and the day of the one that came after it."""
+    row = referral_in(State.ACCEPTED, sam, maya, quiet)
+    assert "They said yes on" in read(at_home(sam))
+    yes = StatusChange.objects.get(referral=row, event=Event.ACCEPT)
+    events.correct(yes, by=maya, reason="It was about another client.", at=NOW)
+    assert "They said yes on" not in read(at_home(sam))
+    row.refresh_from_db()
+    events.record(row, Event.ACCEPT, Actor.RECIPIENT, at=NOW, by=maya, channel="phone")
+    page = read(at_home(sam))
+    assert (page.count("They said yes on"), "They said yes on Thu Nov 19" in page) == (1, True)
 
 
 def test_steps_and_sessions_are_told(sam: Client, maya: User, quiet: Any) -> None:
