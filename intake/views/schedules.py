@@ -1,6 +1,6 @@
 """Forms set by hand for a client: when they go out, changed and ended with words, and the client's own pause."""
 
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from practice.actions import NotNow
 from practice.forms import Day, HouseForm, words_field
 from practice.models import Client, Practice
 from practice.pages import client_of, record_of, staff_page
-from practice.templatetags.ui import full_day
+from practice.templatetags.ui import clock, full_day
 from practice.views.chart import frame, reader
 
 Rhythm = Schedule.Rhythm
@@ -148,13 +148,13 @@ def measures_resume(request: HttpRequest, pk: UUID) -> HttpResponse:
 def hour_words(client: Client) -> str:
     """When a form reaches this client on its day."""
     practice = Practice.get()
-    hour = pauses.hour_of(client, practice)
+    hour = clock(datetime.combine(date.min, time(pauses.hour_of(client, practice))))
     where = (client.zone or practice.zone).replace("_", " ")
     if client.send_hour is None:
-        return gettext("It goes out at {hour}:00, {zone}. The client can choose another hour on their page.").format(
+        return gettext("It goes out at {hour}, {zone}. The client can choose another hour on their page.").format(
             hour=hour, zone=where
         )
-    return gettext("It goes out at {hour}:00, {zone}, as the client chose.").format(hour=hour, zone=where)
+    return gettext("It goes out at {hour}, {zone}, as the client chose.").format(hour=hour, zone=where)
 
 
 def pause_words(client: Client, at: datetime) -> str:

@@ -509,3 +509,17 @@ def test_more_rows_ask_the_database_no_more(clock: Any, sam: Client, maya: User,
             browser.get(f"/clients/{sam.pk}/")
         counts.append(len(asked))
     assert counts[0] == counts[2]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        (None, "It goes out at 8:00 am, America/New York. The client can choose another hour"),
+        (20, "It goes out at 8:00 pm, America/New York, as the client chose."),
+    ],
+)
+def test_hour_is_told_as_every_other_hour_is(
+    as_user: As, sam: Client, maya: User, chosen: int | None, said: str
+) -> None:
+    Client.objects.update(send_hour=chosen)
+    assert said in as_user(maya).get(f"/clients/{sam.pk}/schedules/new/").content.decode()
