@@ -146,7 +146,10 @@ def who_was_told(practice: Practice, alert: Alert, at: datetime) -> list[str]:
 def _told(alert: Alert) -> list[str]:
     """One sentence for each moment at which people were told."""
     rungs: dict[datetime, list[str]] = {}
-    for notice in alert.notices.select_related("user").order_by("told_at", "pk"):  # many are told at one time
+    nearest = AlertNotice.Why.values  # of those who were told at one time, their therapist comes first
+    for notice in sorted(
+        alert.notices.select_related("user"), key=lambda row: (row.told_at, nearest.index(row.why), row.user.name)
+    ):
         who = notice.user.first_name
         if notice.why != AlertNotice.Why.THERAPIST:
             who = gettext("%(name)s (%(why)s)") % {"name": who, "why": notice.get_why_display()}
