@@ -22,6 +22,7 @@ from practice.actions import NotNow
 from practice.forms import HouseForm, text, words_field
 from practice.models import Apart, Client, Merge
 from practice.pages import StaffRequest, client_of, staff_page
+from practice.templatetags.ui import full_day
 from practice.views.keeping import FindForm
 
 PAGE, MOST_APART = 20, 100
@@ -95,7 +96,7 @@ class MergeForm(HouseForm):
             if theirs and ours != theirs:
                 self.fields[name] = forms.ChoiceField(
                     label=label,
-                    choices=[("kept", ours or _("Nothing")), ("former", theirs)],
+                    choices=[("kept", _told(kept, name) or _("Nothing")), ("former", _told(former, name))],
                     initial="kept" if ours else "former",
                     widget=forms.RadioSelect,
                 )
@@ -186,7 +187,7 @@ def merge(request: StaffRequest, pk: UUID, other: UUID) -> HttpResponse:
         "former": former,
         "form": form,
         "held": _held(kept, former),
-        "same": [(LABELS[name], getattr(kept, name)) for name in LABELS if _is_settled(kept, former, name)],
+        "same": [(LABELS[name], _told(kept, name)) for name in LABELS if _is_settled(kept, former, name)],
         "obstacles": merging.obstacles(kept, former, at),
     }
     return render(request, "practice/merge.html", context, status=400 if form.errors else 200)
@@ -273,6 +274,11 @@ def _merged_already(request: StaffRequest, *keys: UUID) -> Merge | None:
     found = Merge.objects.visible_to(request.user, Permission.MERGE_CLIENTS)
     gone: Merge | None = found.filter(former__in=keys, undone_at=None).first()
     return gone
+
+
+def _told(client: Client, name: str) -> str:
+    """What a record says, with days as every other day is told."""
+    return full_day(client.born) if name == "birth_date" else str(getattr(client, name))
 
 
 def _is_settled(kept: Client, former: Client, name: str) -> bool:

@@ -462,6 +462,14 @@ def test_nobody_merges_beyond_their_reach(
     assert not Merge.objects.exists()
 
 
+def test_birth_dates_are_told_as_everywhere_else(rosa: User, sam: Client, double: Client, as_user: As) -> None:
+    sam.birth_date, double.birth_date = "1993-03-08", "1993-08-03"
+    sam.save()
+    double.save()
+    page = as_user(rosa).get(pair_url(sam, double)).content.decode()
+    assert ("Mar 8, 1993" in page, "Aug 3, 1993" in page, "1993-0" in page) == (True, True, False)
+
+
 def test_page_asks_for_the_password_when_the_sign_in_is_old(
     rosa: User, sam: Client, double: Client, as_user: As, post: Post
 ) -> None:
