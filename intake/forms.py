@@ -168,6 +168,11 @@ class PageForm(forms.Form):
         wanted = self.page.one_of
         if wanted and not self.draft and not self.errors and not any(found.get(key) for key in wanted):
             self.add_error(wanted[0], self.page.missing)
+        for each in self.page.fields:  # of a safety question what was ticked is heard, whatever stands beside it
+            ticked = found.get(each.key) if each.type == "checks" and not (self.draft or self.page.safety) else None
+            if ticked and "none" in ticked and len(ticked) > 1:
+                said = _("You ticked “%(none)s” and something else. Untick what does not fit.")
+                self.add_error(each.key, said % {"none": each.none})
         return found
 
     def answer(self) -> Any:

@@ -1,5 +1,6 @@
 """Forms of pages, and what people, clumsy or hostile, may put in them."""
 
+import re
 from datetime import date
 from secrets import token_urlsafe
 from typing import Any
@@ -160,6 +161,18 @@ def test_one_of_phone_or_mail_is_enough_and_none_is_not(phone: Phone) -> None:
     assert "Write a phone number, such as 555 0142." in text_of(phone.say("contact", phone="call me"))
     assert "Write an e-mail address" in text_of(phone.say("contact", email="sam@"))
     assert phone.say("contact", email="sam@example.net").status_code == 303
+
+
+@pytest.mark.parametrize("page", ["reach", "private"])
+def test_a_way_that_is_safe_and_none_that_is_safe_are_asked_again(phone: Phone, page: str) -> None:
+    """Nobody writes to a phone of which its owner said both: the page asks, and what was ticked stays."""
+    answer = phone.say(page, ["sms", "none"])
+    html = answer.content.decode()
+    assert (answer.status_code, "and something else. Untick what does not fit." in html) == (200, True)
+    assert len(re.findall(r'name="answer"[^>]*checked', html)) == 2
+    assert page not in phone.said()
+    assert (phone.say(page, ["none"]).status_code, phone.saved(page)) == (303, [])
+    assert (phone.say(page, ["sms"]).status_code, phone.saved(page)) == (303, ["sms"])
 
 
 def test_rows_are_added_without_a_script_and_emptied_to_go(phone: Phone) -> None:
