@@ -11,11 +11,11 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 
 from intake import flow, packet, signs, trusted
 from intake.agreement import Agreement
-from intake.models import Answer, Assessment, Intake, Invitation, Pause, Signature, SigningRequest
+from intake.models import Answer, Assessment, Intake, Invitation, Pause, Signature, SigningRequest, TrustedPerson
 from intake.models.packets import CODE_LIFE, HOME, LINK_LIFE, LOCK, MOST_DOUBLED, PAGES, PERSON, SIGNING, TRIES, digest
 from intake.packet import Packet, Page
 from intake.signals import assessment_submitted
@@ -23,7 +23,7 @@ from practice import audit, coverage, instruments, notices
 from practice.actions import NotNow, client_did, raise_alert
 from practice.clinical import risk
 from practice.clinical.scoring import Score
-from practice.language import HOUSE, said_in
+from practice.language import HOUSE, checked, said_in
 from practice.models import Alert, AlertEvent, Client, Practice, Task, User
 from practice.templatetags.ui import moment
 
@@ -229,20 +229,25 @@ def open_link(*, invitation: Invitation, at: datetime) -> None:
 
 
 @transaction.atomic
-def start(*, invitation: Invitation, at: datetime) -> Intake:
-    """Begin the sitting in this browser. One begun elsewhere gives way while it has no answer; else NotNow."""
+def start(*, invitation: Invitation, at: datetime, person: TrustedPerson | None = None) -> Intake:
+    """Begin the sitting in this browser. One begun elsewhere gives way while it has no answer; else NotNow.
+
+    `person`: the guardian who answers for the client. They get no code: it would open the client's own answers.
+    """
     row = Invitation.objects.select_for_update(of=("self",)).select_related("client").get(pk=invitation.pk)
     before = Intake.objects.filter(invitation=row).first()
+    if before is not None and (before.saved_at is not None or before.answers.exists()):
+        raise NotNow(gettext("These forms were begun in another browser."))
+    language = checked(get_language()) if person else row.client.language
+    sitting = Intake(client=row.client, invitation=row, language=language, started_at=at, answered_by=person)
     if before is not None:
-        if before.saved_at is not None or before.answers.exists():
-            raise NotNow(gettext("These forms were begun in another browser."))
         before.delete()
-    sitting = Intake(client=row.client, invitation=row, language=row.client.language, started_at=at)
     sitting.save(force_insert=True)
-    row.state, row.return_digest = State.IN_PROGRESS, _code_digest(row, return_code(sitting))
+    row.state = State.IN_PROGRESS
+    row.return_digest = "" if person else _code_digest(row, return_code(sitting))
     row.opened_at = row.opened_at or at
     row.save(update_fields=["state", "return_digest", "opened_at"])
-    audit.record("intake.started", by=row.client, client=row.client, target=sitting, at=at)
+    audit.record("intake.started", by=sitting.speaker, client=row.client, target=sitting, at=at)
     return sitting
 
 
@@ -395,7 +400,10 @@ def try_birth_date(*, invitation: Invitation, said: str, at: datetime) -> bool:
 
 @transaction.atomic
 def come_back(*, sitting: Intake, at: datetime) -> None:
-    """Note on the flag that the client is back, when they had left after a safety answer."""
+    """The client is in: what a guardian began for them is theirs now. Noted on the flag when they had left."""
+    if Intake.objects.filter(pk=sitting.pk, submitted_at=None).exclude(answered_by=None).update(answered_by=None):
+        audit.record("intake.taken_over", by=sitting.client, client=sitting.client, target=sitting, at=at)
+        sitting.answered_by = None
     alert = alert_of(sitting)
     if alert is not None and alert.is_open and alert.left_at:
         client_did(client=sitting.client, alert=alert, kind=Kind.CAME_BACK, at=at)
@@ -405,7 +413,7 @@ def come_back(*, sitting: Intake, at: datetime) -> None:
 
 
 def replies_of(sitting: Intake) -> dict[str, Answer]:
-    return {row.question: row for row in sitting.answers.select_related("entered_by")}
+    return {row.question: row for row in sitting.answers.select_related("entered_by", "answered_by")}
 
 
 def packet_for(invitation: Invitation) -> Packet:
@@ -441,11 +449,13 @@ def save_answer(
     skipped: bool = False,
     entered_by: User | None = None,
     late: bool = False,
+    person: TrustedPerson | None = None,
 ) -> Alert | None:
     """Keep one answer with all that follows from it. Returns the safety flag that this answer raised or added to.
 
     `entered_by`: the member of staff who writes down what the client, `by`, says (intake.behalf). `late`: the sitting
-    was begun anew since in another browser, whose answers stay.
+    was begun anew since in another browser, whose answers stay. `person`: the guardian who answers for the client; what
+    they say counts as late once they may not, or the client went on themselves.
 
     One transaction: the answer, the flag with the answers so far, who is told, the audit row. Changing an answer later
     never lowers or closes a flag. Raises NotNow when the answers were sent already, or `late`: what is there stays, but
@@ -456,48 +466,64 @@ def save_answer(
         by = row.client
     replies = replies_of(row)
     said = None if skipped else value
-    if late or row.submitted_at is not None:
+    if person is not None and not flow.asked_of_guardian([page]):
+        raise NotNow(gettext("Only the client answers this."))
+    if late or row.submitted_at is not None or not _has_in_hand(row, person, at):
         if not flow.is_sign(page, said) or said == flow.value_of(replies, page.slug):
             raise NotNow(gettext("Your answers were sent already. This one was not added to them."))
-        heard = Answer(intake=row, question=page.slug, at=at, **_entered(row, entered_by))
+        heard = Answer(intake=row, question=page.slug, at=at, **_said_by(row, entered_by, person))
         heard.value = said
-        audit.record("answer.late", by=entered_by or by, client=by, target=row, at=at, question=page.slug)
-        return _watch(by, sitting, replies | {page.slug: heard}, at)
+        audit.record("answer.late", by=entered_by or person or by, client=by, target=row, at=at, question=page.slug)
+        return _watch(by, sitting, replies | {page.slug: heard}, at, person=person)
     reply = replies.get(page.slug) or Answer(intake=row, question=page.slug)
     is_new = reply._state.adding
-    if is_new or reply.skipped != skipped or reply.value != said:
+    same_speaker = reply.answered_by_id == (person.pk if person else None)
+    if is_new or reply.skipped != skipped or reply.value != said or not same_speaker:
         reply.value, reply.skipped, reply.at = said, skipped, at
-        for name, fact in _entered(row, entered_by).items():
+        for name, fact in _said_by(row, entered_by, person).items():
             setattr(reply, name, fact)
         reply.save(force_insert=is_new)
         replies[page.slug] = reply
         Intake.objects.filter(pk=row.pk).update(saved_at=at, at_page=page.slug)
         sitting.saved_at, sitting.at_page = at, page.slug
-        audit.record("answer.saved", by=entered_by or by, client=by, target=row, at=at, question=page.slug)
+        audit.record("answer.saved", by=entered_by or person or by, client=by, target=row, at=at, question=page.slug)
         if page.applies in APPLIED_AT_ONCE:
             APPLIED_AT_ONCE[page.applies](by, said)
-    return _watch(by, sitting, replies, at) if page.safety else None
+    return _watch(by, sitting, replies, at, person=person) if page.safety else None
 
 
-def _entered(sitting: Intake, by: User | None) -> dict[str, Any]:
-    return {"entered_by": by, "entered_how": sitting.entered_how if by else ""}
+def _said_by(sitting: Intake, by: User | None, person: TrustedPerson | None) -> dict[str, Any]:
+    return {"entered_by": by, "entered_how": sitting.entered_how if by else "", "answered_by": person}
+
+
+def _has_in_hand(row: Intake, person: TrustedPerson | None, at: datetime) -> bool:
+    """Whether whoever answers may: a guardian only while they still may, and the client has not gone on themselves."""
+    if person is None:
+        return True
+    now = TrustedPerson.objects.select_related("client").get(pk=person.pk)
+    return row.answered_by_id == now.pk and trusted.may_act(now, at, Practice.get())
 
 
 def _watch(
-    client: Client, sitting: Intake, replies: dict[str, Answer], at: datetime, final: bool = False
+    client: Client,
+    sitting: Intake,
+    replies: dict[str, Answer],
+    at: datetime,
+    final: bool = False,
+    person: TrustedPerson | None = None,
 ) -> Alert | None:
-    """Raise or add to the flag of this sitting by what the safety answers say now."""
+    """Raise or add to the flag of this sitting by what the safety answers say now. `person`: a guardian who answers."""
     wanted, alert = packet_of(sitting), alert_of(sitting)
     shown = flow.pages(wanted, replies, world(Practice.get(), alert, wanted, at))
     found = signs.fired(wanted, shown, replies, final=final)
     if found is None:
         return None
     if alert is not None and alert.left_at and not final:
-        client_did(client=client, alert=alert, kind=Kind.CAME_BACK, at=at)
+        client_did(client=client, alert=alert, kind=Kind.CAME_BACK, at=at, by=person)
     if alert is not None and not alert.is_open and _is_covered(sitting, found, shown, replies):
         return None
     return raise_alert(
-        by=client,
+        by=person or client,
         client=client,
         source=Alert.Source.INTAKE,
         source_id=sitting.pk,
@@ -567,8 +593,15 @@ def sign_consent(
     acknowledged: list[str],
     device: str,
     at: datetime,
+    person: TrustedPerson | None = None,
 ) -> Signature:
-    """Keep a signature with the exact text; a second press gives the first one back."""
+    """Keep a signature with the exact text; a second press gives the first one back.
+
+    `person`: the guardian who signs for the client; as what, their document says.
+    """
+    row = Intake.objects.select_for_update(of=("self",)).get(pk=sitting.pk) if person else sitting
+    if not _has_in_hand(row, person, at):
+        raise NotNow(gettext("This access has ended."))
     first: Signature | None = sitting.signatures.filter(document=agreement.key, version=agreement.version).first()
     if first is not None:
         return first
@@ -583,14 +616,15 @@ def sign_consent(
         language=agreement.language,
         text_sha256=agreement.sha256,
         acknowledged=acknowledged,
-        relation=relation,
+        relation=trusted.signs_as(person) if person else relation,
+        signed_by=person,
         signed_at=at,
     )
     signature.typed_name, signature.device = typed_name, device
     signature.save(force_insert=True)
-    audit.record("consent.signed", by=by, client=by, target=signature, at=at, document=agreement.key)
+    audit.record("consent.signed", by=person or by, client=by, target=signature, at=at, document=agreement.key)
     SigningRequest.objects.filter(client=by, document=agreement.key).settle(SigningRequest.Outcome.SIGNED, at)
-    save_answer(by=by, sitting=sitting, page=page, value="signed", at=at)
+    save_answer(by=by, sitting=sitting, page=page, value="signed", at=at, person=person)
     return signature
 
 
@@ -653,7 +687,7 @@ def stop(*, by: Client, sitting: Intake, at: datetime) -> None:
     """The client stops for now. After a safety answer that is shown to staff at once."""
     alert = alert_of(sitting)
     if alert is not None and alert.is_open and sitting.submitted_at is None:
-        client_did(client=by, alert=alert, kind=Kind.LEFT, at=at)
+        client_did(client=by, alert=alert, kind=Kind.LEFT, at=at, by=sitting.answered_by)
 
 
 def watch_leaving(*, at: datetime) -> int:
@@ -664,14 +698,14 @@ def watch_leaving(*, at: datetime) -> int:
         submitted_at=None,
         saved_at__lte=at - IDLE,
         pk__in=Alert.objects.filter(source=Alert.Source.INTAKE, closed_at=None, left_at=None).values("source_id"),
-    ).select_related("client")
+    ).select_related("client", "answered_by")
     for sitting in quiet:
         alert = alert_of(sitting)
         if alert is None or not alert.is_open or alert.left_at:
             continue
         if alert.events.filter(kind=Kind.CAME_BACK, at__gt=at - IDLE).exists():
             continue
-        client_did(client=sitting.client, alert=alert, kind=Kind.LEFT, at=at)
+        client_did(client=sitting.client, alert=alert, kind=Kind.LEFT, at=at, by=sitting.answered_by)
         found += 1
     return found
 
@@ -680,11 +714,13 @@ def watch_leaving(*, at: datetime) -> int:
 
 
 @transaction.atomic
-def submit(*, by: Client, sitting: Intake, at: datetime, entered_by: User | None = None) -> Intake:
+def submit(
+    *, by: Client, sitting: Intake, at: datetime, entered_by: User | None = None, person: TrustedPerson | None = None
+) -> Intake:
     """Take the answers in: scores, flags, facts, the client's details, what is to do. One transaction; twice is once.
 
-    Entered by staff, it needs no signature: agreements stay for the client. Raises NotNow when a required page has no
-    answer.
+    Entered by staff, it needs no signature: agreements stay for the client. Sent by a guardian, `person`, it needs
+    nothing of what only the client says, and changes none of it. Raises NotNow when a required page has no answer.
     """
     row = Intake.objects.select_for_update(of=("self",)).select_related("invitation").get(pk=sitting.pk)
     if row.submitted_at is not None:
@@ -692,21 +728,26 @@ def submit(*, by: Client, sitting: Intake, at: datetime, entered_by: User | None
     client = Client.objects.select_for_update(of=("self",)).select_related("therapist").get(pk=row.client_id)
     practice, wanted, replies = Practice.get(), packet_of(row), replies_of(row)
     shown = flow.pages(wanted, replies, world(practice, alert_of(row), wanted, at))
+    if not _has_in_hand(row, person, at):
+        raise NotNow(gettext("This access has ended."))
+    if person is not None:
+        shown = flow.asked_of_guardian(shown)
     if any(page.kind != "agreement" or entered_by is None for page in flow.missing(shown, replies)):
         raise NotNow(gettext("Some answers that we need are still missing."))
     today = coverage.local(at, practice).date()
     _update_client(client, wanted, shown, replies)
     row.submitted_at = row.saved_at = at
     row.skipped = [page.slug for page in shown if page.slug in replies and replies[page.slug].skipped]
-    row.completed_by = "staff" if entered_by else flow.value_of(replies, "filled-by") or "client"
+    said = "guardian" if person else flow.value_of(replies, "filled-by") or "client"
+    row.completed_by = "staff" if entered_by else said
     if not any(reply.entered_by_id for reply in replies.values()):
         row.entered_how = ""  # the client said all of it anew, themselves
     row.facts = flow.facts(wanted, shown, replies, today) | _signed_facts(row)
     row.version += 1
     row.save()
-    alert = _watch(client, row, replies, at, final=True)
+    alert = _watch(client, row, replies, at, final=True, person=person)
     if alert is not None and alert.left_at:
-        client_did(client=client, alert=alert, kind=Kind.CAME_BACK, at=at)
+        client_did(client=client, alert=alert, kind=Kind.CAME_BACK, at=at, by=person)
     found = signs.fired(wanted, shown, replies, final=True)
     for key, result in scores_of(wanted, shown, replies, client.age(today)).items():
         _keep_score(row, key, result, replies, found, at, today)
@@ -719,7 +760,12 @@ def submit(*, by: Client, sitting: Intake, at: datetime, entered_by: User | None
         Task.open(client, "new_intake", at=at, subject_id=row.pk, due_at=due_at, packet=wanted.key)
     assessment_submitted.send(sender=Intake, intake=row, at=at)
     audit.record(
-        "intake.submitted", by=entered_by or client, client=client, target=row, at=at, skipped=len(row.skipped)
+        "intake.submitted",
+        by=entered_by or person or client,
+        client=client,
+        target=row,
+        at=at,
+        skipped=len(row.skipped),
     )
     return row
 
@@ -747,7 +793,7 @@ def _keep_score(
     pages = [page for page in wanted.pages if page.instrument == key]
     hows = [replies[page.slug].entered_how for page in pages if page.slug in replies]
     times = [replies[page.slug].at for page in pages if page.slug in replies]
-    definition = pages[0].definition.said_in(row.client.language)
+    definition = pages[0].definition.said_in(row.language if row.answered_by_id else row.client.language)
     assessment = Assessment.of(
         result,
         flow.item_answers(wanted, key, replies),
@@ -762,6 +808,8 @@ def _keep_score(
     )
     if any(hows):
         assessment.details |= {"entered": row.entered_how} | ({} if all(hows) else {"entered_part": True})
+    if guardians := sum(replies[page.slug].answered_by_id is not None for page in pages if page.slug in replies):
+        assessment.details |= {"guardian": True} | ({} if guardians == len(hows) else {"guardian_part": True})
     assessment.save(force_insert=True)
 
 

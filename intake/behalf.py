@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from intake import actions, flow, handing
+from intake import actions, flow, handing, signs
 from intake.models import Intake, Invitation
 from practice import audit
 from practice.actions import NotNow
@@ -34,6 +34,8 @@ def begin(*, by: User, client: Client, key: str, how: str, at: datetime) -> Inta
     before = Intake.objects.filter(invitation=invitation).first()
     if before is not None and before.entered_how and not went_on(before):
         return before
+    if before is not None and before.saved_at is not None and before.answered_by_id is not None:
+        raise NotNow(gettext("A guardian has begun these forms. Take those back first, or let them finish."))
     if before is not None and before.saved_at is not None:
         raise NotNow(gettext("They have begun these forms themselves. Take those back first, or let them finish."))
     sitting = actions.start(invitation=invitation, at=at)
@@ -78,7 +80,10 @@ def hand_in(*, by: User, sitting: Intake, at: datetime) -> Invitation | None:
 
 
 def words(row: Any, who: str | None = None) -> str:
-    """How an answer came here when the client did not type it: "Said by phone, entered by Maya Torres, Thu ..."."""
+    """How an answer came here when the client did not give it: "Said by phone, entered by Maya Torres, Thu ..."."""
+    if row.answered_by is not None:
+        who_said = signs.person_words(row.answered_by)
+        return gettext("Answered by {name}, not by the client, {when}").format(name=who_said, when=moment(row.at))
     if not row.entered_how:
         return ""
     name = who or (row.entered_by.name if row.entered_by else "")

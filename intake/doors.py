@@ -6,7 +6,9 @@ by pressing the button of a link while nothing is answered, and after that by th
 
 The client's own page ("home") has its own door and its own place in the session: {"invitation", "generation", "at",
 "since", "locked"}. Its link shows nothing before a one-time code, or the birth date, opened it in this browser. The
-page of somebody whom the client trusts ("person") is held in the same way; only a code to them opens it.
+page of somebody whom the client trusts ("person") is held in the same way; only a code to them opens it. A guardian
+who answers for the client gets in from that page: the sitting in their session then names them ("person"), is open
+while their page is, and shuts at the next request when they may no longer, or when the client went on themselves.
 
 A page that stays open when its door closes still says what it has to say for somebody's safety: see `left_of`, for
 forms, and `hearing`, for the client's own page. Both write, and show nothing.
@@ -20,14 +22,16 @@ from functools import wraps
 from typing import Any
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.translation import gettext
 
 from intake import trusted
-from intake.models import Intake, Invitation
+from intake.models import Intake, Invitation, TrustedPerson
 from intake.models.packets import HOME, PERSON, digest
 from practice import language
 from practice.middleware import CLEAR, kept_fields
@@ -35,7 +39,7 @@ from practice.models import Client, Practice
 from practice.pages import View, client_door, once
 
 KEY = "link"
-BEFORE = "before"  # in a session: (invitation, intake) of the sittings that this browser was in before, the newest last
+BEFORE = "before"  # in a session: the sittings (`_sitting_of`) that this browser was in before, the newest last
 MOST_BEFORE = 5
 HOME_KEY = "home"
 PERSON_KEY = "person"
@@ -57,6 +61,8 @@ class Link:
     home: bool = False  # at the client's own page, not in a sitting
     over: bool = False  # a page of a sitting with which this browser cannot go on: what it says for safety is heard
     anew: bool = False  # and it was begun anew elsewhere: the answers there stay as they are
+    person: TrustedPerson | None = None  # the guardian who answers for the client
+    page_open: bool = False  # and their own page is open in this browser
 
     @property
     def client(self) -> Client:
@@ -153,18 +159,28 @@ def _door(view: View, *, keeps: bool, twice: bool) -> View:
         if keeps and request.method == "POST" and not _is_in(link, kwargs.get("page", ""), request):
             link = left_of(request, kwargs.get("page", "")) or link
         if link is None or (link.locked and not (keeps and request.method == "POST" and link.intake)):
-            return HttpResponse(status=423) if twice else see_other("my_locked", query=_lost(request))
+            return HttpResponse(status=423) if twice else _shut(request, link)
         request.link = link  # type: ignore[attr-defined]
-        with speaking(link.client), timezone.override(link.practice.zone):
+        with speaking(None if link.person else link.client), timezone.override(link.practice.zone):
             response = inner(request, *args, **kwargs)
         if twice and link.locked:
             return HttpResponse(status=423)
         if link.locked:
             kept = response.status_code in (302, 303)
             return see_other("my_locked", query=("?heard=1" if link.over else "") if kept else _lost(request))
+        if link.person is not None:
+            return response
         return language.remember(request, response, language.checked(link.client.language))
 
     return client_door(guarded, "client")
+
+
+def _shut(request: HttpRequest, link: Link | None) -> HttpResponse:
+    """Nothing of this request was taken. A guardian who may not go on, and only looked, is at their own page again."""
+    if link is None or not (link.over and link.page_open) or request.method == "POST":
+        return see_other("my_locked", query=_lost(request))
+    messages.info(request, gettext("You cannot go on with these forms now. What you answered before is saved."))
+    return see_other("person_home")
 
 
 def speaking(client: Client | None) -> AbstractContextManager[Any]:
@@ -174,6 +190,8 @@ def speaking(client: Client | None) -> AbstractContextManager[Any]:
 
 def known(request: HttpRequest, token: str = "") -> Client | None:
     """Whose page this is: the client of the link that was followed, or of what this browser holds, locked or not."""
+    if not token and is_guardians(request):
+        return None
     invitation = followed(token, timezone.now()) if token else held(request) or home_held(request)
     return invitation.client if invitation is not None and invitation.packet != PERSON else None
 
@@ -198,21 +216,39 @@ def _lost(request: HttpRequest) -> str:
 # --- Sessions --------------------------------------------------------------------------------------------------------
 
 
-def admit(request: HttpRequest, invitation: Invitation, intake: Intake | None, *, receipt: bool = False) -> None:
-    """Let this browser in, under a new session id."""
+def admit(
+    request: HttpRequest,
+    invitation: Invitation,
+    intake: Intake | None,
+    *,
+    receipt: bool = False,
+    person: TrustedPerson | None = None,
+) -> None:
+    """Let this browser in, under a new session id. `person`: as the guardian who answers for the client."""
     request.session.cycle_key()
     now = timezone.now().timestamp()
     mine = request.session.get(KEY)
     if mine and mine["intake"] and not mine["receipt"]:
-        before = [each for each in request.session.get(BEFORE, []) if each != [mine["invitation"], mine["intake"]]]
-        request.session[BEFORE] = [*before, [mine["invitation"], mine["intake"]]][-MOST_BEFORE:]
+        this = _sitting_of(mine)
+        before = [each for each in request.session.get(BEFORE, []) if each != this]
+        request.session[BEFORE] = [*before, this][-MOST_BEFORE:]
     request.session[KEY] = {
         "invitation": str(invitation.pk),
         "intake": str(intake.pk) if intake else "",
         "at": now,
         "since": now,
         "receipt": receipt,
-    }
+    } | ({"person": str(person.pk)} if person else {})
+
+
+def _sitting_of(mine: dict[str, Any]) -> list[str]:
+    """(invitation, intake, guardian who answers or "") of what a session holds."""
+    return [mine["invitation"], mine["intake"], mine.get("person", "")]
+
+
+def is_guardians(request: HttpRequest) -> bool:
+    """Whether the sitting that this browser holds is held for a guardian: nothing of the client's own opens by it."""
+    return "person" in (request.session.get(KEY) or {})
 
 
 def wait(request: HttpRequest, invitation: Invitation) -> None:
@@ -356,11 +392,24 @@ def link_of(request: HttpRequest) -> Link | None:
     idle, age = now - mine["at"], now - mine["since"]
     if not mine.get("locked") and (idle > idle_s(request) or age > settings.SESSION_ABSOLUTE_S):
         lock(request)
-    locked = bool(mine.get("locked"))
+    locked, person, over, page_open = bool(mine.get("locked")), None, False, False
+    if is_guardians(request):
+        person = TrustedPerson.objects.select_related("client").filter(pk=mine["person"]).first()
+        over = not (person and intake and _goes_on(person, intake))
+        theirs = person_of(request)
+        page_open = theirs is not None and not theirs.locked
+        locked = locked or over or not page_open
     if not locked and idle > QUIET_S:
         mine["at"] = now
         request.session.modified = True
-    return Link(invitation, intake, locked, mine["receipt"], Practice.get())
+    return Link(
+        invitation, intake, locked, mine["receipt"], Practice.get(), person=person, over=over, page_open=page_open
+    )
+
+
+def _goes_on(person: TrustedPerson, intake: Intake) -> bool:
+    """Whether this guardian still may answer, and has this sitting in hand."""
+    return intake.answered_by_id == person.pk and trusted.may_act(person, timezone.now(), Practice.get())
 
 
 def _is_in(link: Link | None, page: str, request: HttpRequest) -> bool:
@@ -382,15 +431,17 @@ def left_of(request: HttpRequest, page: str) -> Link | None:
     from intake import actions
 
     mine = request.session.get(KEY)
-    held_now = [[mine["invitation"], mine["intake"]]] if mine and mine["intake"] and not mine["receipt"] else []
+    held_now = [_sitting_of(mine)] if mine and mine["intake"] and not mine["receipt"] else []
     before = request.session.get(BEFORE, [])[::-1] if page else []  # only a question says which sitting it is of
-    for invitation, intake in held_now + before:
+    for invitation, intake, who in held_now + before:
         if request.POST.get("sitting", intake) != intake:
             continue
+        person = TrustedPerson.objects.select_related("client").filter(pk=who).first() if who else None
         sittings = Intake.objects.select_related("invitation__client__therapist")
         found: Intake | None = sittings.filter(invitation=invitation).first()
         if found is not None:
-            link = Link(found.invitation, found, True, False, Practice.get(), over=True, anew=str(found.pk) != intake)
+            anew = str(found.pk) != intake
+            link = Link(found.invitation, found, True, False, Practice.get(), over=True, anew=anew, person=person)
             if not page or page in actions.packet_of(found).by_slug:
                 return link
     return None
@@ -457,7 +508,8 @@ def show(
             "later_url": reverse("my_later") if sitting else "",
             "locked_url": reverse("my_locked"),
             "keeps": link.home,
-            "call_me_url": reverse("my_call_me") if sitting else "",
+            "call_me_url": reverse("my_call_me") if sitting and not link.person else "",
+            "about": link.client.first_name if link.person else "",
             "idle_s": idle_s(request),
             "therapist": called(link.client, link.practice),
             "practice": link.practice,

@@ -166,6 +166,17 @@ def missing(shown: Iterable[Page], replies: Replies) -> list[Page]:
     return [page for page in shown if page.required and not is_answered(page, replies.get(page.slug))]
 
 
+# What is the client's alone to say: who they are, how they are reached, and who may be called for them. Asked of
+# somebody else, it would let a third person turn codes and calls away from the client.
+CLIENTS_OWN = frozenset({"reach", "contact", "private", "emergency", "support"})
+CLIENTS_OWN_PAGES = frozenset({"names", "pronouns", "birth-date", "language", "place", "filled-by"})
+
+
+def asked_of_guardian(shown: Iterable[Page]) -> list[Page]:
+    """Return the pages that a guardian is asked for the client."""
+    return [page for page in shown if page.applies not in CLIENTS_OWN and page.slug not in CLIENTS_OWN_PAGES]
+
+
 # --- What the answers say --------------------------------------------------------------------------------------------
 
 

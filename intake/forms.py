@@ -216,11 +216,14 @@ class RowsFormSet(forms.BaseFormSet):
 
 
 class SignForm(forms.Form):
-    """Signing an agreement: each point that needs it by itself, then the name, typed."""
+    """Signing an agreement: each point that needs it by itself, then the name, typed.
+
+    `signs_as`: as what a guardian signs, by their document; they do not choose it.
+    """
 
     use_required_attribute = False
 
-    def __init__(self, agreement: Agreement, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, agreement: Agreement, *args: Any, signs_as: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for point in agreement.acknowledgements:
             self.fields[f"ack_{point.key}"] = forms.BooleanField(
@@ -243,6 +246,8 @@ class SignForm(forms.Form):
                 "invalid_choice": _("Choose one of the answers."),
             },
         )
+        if signs_as:
+            del self.fields["relation"]
         self.helper = helper()
         self.agreement = agreement
 

@@ -10,12 +10,15 @@ from datetime import datetime
 from typing import Any
 
 from intake.flow import Replies, is_sign, score_of, value_of, words
+from intake.models import TrustedPerson
 from intake.packet import Packet, Page
 from practice.clinical import brought, fit, table
 from practice.clinical.instrument import Instrument
 from practice.clinical.risk import ASQ, ASQ_PROVED, CSSRS, ITEM9_HIGH, PROVED, support_level
 from practice.clinical.scoring import Score, worst
+from practice.language import HOUSE, said_in
 
+GUARDIAN = "guardian"  # how an answer came that a guardian gave
 SKIPPED_RULE = "SR-07"
 OWN_ITEM = {"id": "own-item", "version": "1"}  # a suicide item of an instrument that the practice brought
 NOT_SAFE = {"id": "safe-now", "version": "1"}  # "Are you safe right now?" answered no or not sure
@@ -156,10 +159,16 @@ def since(moment: datetime, shown: Sequence[Page], replies: Mapping[str, Any]) -
     )
 
 
+def person_words(person: TrustedPerson) -> str:
+    """A guardian as staff read of them: "Ana Whitehorse, mother, guardian"."""
+    kind = str(person.get_kind_display()).lower()
+    return ", ".join(part for part in (person.name, person.relation, kind) if part)
+
+
 def lines(shown: Sequence[Page], replies: Replies) -> list[dict[str, Any]]:
     """Return the safety answers so far as an alert keeps them: the question's wording and the answer's label.
 
-    With "how" and "who" where staff entered what the client said.
+    With "how" and "who" where staff entered what the client said, or a guardian answered for them.
     """
     found = []
     for page in shown:
@@ -180,4 +189,7 @@ def lines(shown: Sequence[Page], replies: Replies) -> list[dict[str, Any]]:
         by = getattr(reply, "entered_by", None)
         if by is not None:
             found[-1] |= {"how": getattr(reply, "entered_how", ""), "who": by.name}
+        person = getattr(reply, "answered_by", None)
+        if person is not None:
+            found[-1] |= {"how": GUARDIAN, "who": said_in(HOUSE, person_words, person)}
     return found

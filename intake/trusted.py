@@ -13,9 +13,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from intake.models import Invitation, Part, TrustedPerson
+from intake.models import Invitation, Part, Signature, TrustedPerson
 from intake.models.packets import LINK_LIFE, PERSON, digest
-from intake.models.trusted import BY_THE_CLIENT, NOT_IN_PART2
+from intake.models.trusted import BY_THE_CLIENT, FOR_GUARDIANS, NOT_IN_PART2
 from practice import audit, coverage, notices
 from practice.actions import NotNow
 from practice.models import Client, Notice, Practice, User
@@ -52,9 +52,22 @@ def is_of_age(client: Client, today: date, practice: Practice) -> bool:
     return age is None or age >= practice.majority_age
 
 
-def offered(practice: Practice) -> list[Part]:
-    """What may be given in this practice."""
-    return [part for part in Part if not (practice.is_part2 and part in NOT_IN_PART2)]
+def offered(practice: Practice, kind: str) -> list[Part]:
+    """What a person of this kind may be given in this practice."""
+    out = NOT_IN_PART2 if practice.is_part2 else ()
+    return [part for part in Part if part not in out and (kind == Kind.GUARDIAN or part not in FOR_GUARDIANS)]
+
+
+def may_act(person: TrustedPerson, at: datetime, practice: Practice) -> bool:
+    """Whether this guardian may answer and sign for the client now."""
+    return (
+        state_of(person, at, practice) == OPEN and Part.ACT in person.may and Part.ACT in offered(practice, person.kind)
+    )
+
+
+def signs_as(person: TrustedPerson) -> str:
+    """As what a guardian signs for the client, by their document."""
+    return Signature.Relation.PROXY if person.document == Document.PROXY else Signature.Relation.GUARDIAN
 
 
 def people_of(client: Client) -> list[TrustedPerson]:
@@ -83,7 +96,7 @@ def give(
     if not signed_name.strip():
         raise NotNow(gettext("Type your full name to sign."))
     row = _new(client, practice, name=name, relation=relation, phone=phone, email=email, until=until, at=at)
-    row.kind, row.may, row.signed_name = Kind.SUPPORT, _chosen(may, practice), signed_name.strip()
+    row.kind, row.may, row.signed_name = Kind.SUPPORT, _chosen(may, practice, Kind.SUPPORT), signed_name.strip()
     return _keep(row, by, at)
 
 
@@ -117,7 +130,7 @@ def give_guardian(
     if set(may) & set(BY_THE_CLIENT):
         raise NotNow(gettext("Past answers and numbers are for the client alone to give, on their own page."))
     row = _new(client, practice, name=name, relation=relation, phone=phone, email=email, until=until, at=at)
-    row.kind, row.may, row.given_by = Kind.GUARDIAN, _chosen(may, practice), by
+    row.kind, row.may, row.given_by = Kind.GUARDIAN, _chosen(may, practice, Kind.GUARDIAN), by
     row.document, row.document_on, row.document_reference = document, document_on, document_reference.strip()
     return _keep(row, by, at)
 
@@ -129,8 +142,8 @@ def _locked(client: Client) -> Client:
     return row
 
 
-def _chosen(may: Sequence[str], practice: Practice) -> list[str]:
-    chosen = [str(part) for part in offered(practice) if part in may]
+def _chosen(may: Sequence[str], practice: Practice, kind: str) -> list[str]:
+    chosen = [str(part) for part in offered(practice, kind) if part in may]
     if not chosen:
         raise NotNow(gettext("Tick at least one thing that they may see."))
     return chosen
@@ -188,7 +201,21 @@ def change(*, by: Client, person: TrustedPerson, may: Sequence[str], at: datetim
         wanted = [part for part in row.may if part not in BY_THE_CLIENT] + [
             part for part in may if part in BY_THE_CLIENT
         ]
-    chosen = _chosen(wanted, practice)
+    _change(row, _chosen(wanted, practice, row.kind), by, at)
+
+
+@transaction.atomic
+def entrust(*, by: User, person: TrustedPerson, may: bool, at: datetime) -> None:
+    """Staff let a guardian answer and sign for the client, or no longer; the next request obeys it."""
+    practice = Practice.get()
+    row = _standing(person, at, practice)
+    if row.kind != Kind.GUARDIAN:
+        raise NotNow(gettext("Only a guardian answers and signs for a client."))
+    others = [part for part in row.may if part != Part.ACT]
+    _change(row, _chosen([*others, Part.ACT] if may else others, practice, row.kind), by, at)
+
+
+def _change(row: TrustedPerson, chosen: list[str], by: User | Client, at: datetime) -> None:
     if chosen != row.may:
         TrustedPerson.objects.filter(pk=row.pk).update(may=chosen)
         audit.record("trusted.changed", by=by, client=row.client, target=row, at=at, may=chosen)
@@ -296,4 +323,4 @@ def ended(notice: Notice) -> str:
     if person is None or state_of(person, timezone.now(), practice) != OPEN:
         return NO_ACCESS
     tells = Part.RIDES if notice.template == "person_ride" else None
-    return NO_ACCESS if tells and (tells not in person.may or tells not in offered(practice)) else ""
+    return NO_ACCESS if tells and (tells not in person.may or tells not in offered(practice, person.kind)) else ""

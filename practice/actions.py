@@ -412,9 +412,21 @@ def finish_next_check(*, by: User, alert: Alert, words: str, at: datetime) -> No
 
 @transaction.atomic
 def client_did(
-    *, client: Client, alert: Alert, kind: str, at: datetime, call_by: datetime | None = None, **facts: Any
+    *,
+    client: Client,
+    alert: Alert,
+    kind: str,
+    at: datetime,
+    call_by: datetime | None = None,
+    by: Any = None,
+    **facts: Any,
 ) -> None:
-    """Record what the client saw or tapped after a safety answer. Codes only. `call_by`: of a call that was wanted."""
+    """Record what the client saw or tapped after a safety answer. Codes only. `call_by`: of a call that was wanted.
+
+    `by`: the guardian who answers for them, when it was not the client who saw it.
+    """
+    if by is not None:
+        facts["guardian"] = True
     alert = Alert.objects.select_for_update().get(pk=alert.pk)
     if kind == Kind.LEFT and (alert.left_at or not alert.is_open):
         return
@@ -431,7 +443,7 @@ def client_did(
     if kind == Kind.CALL_UNWANTED:
         Alert.objects.filter(pk=alert.pk).update(call_wanted_at=None)
         Task.finish(client, "call_me", at=at, by=None)
-    audit.record(f"client.{kind}", by=client, client=client, target=alert, at=at)
+    audit.record(f"client.{kind}", by=by or client, client=client, target=alert, at=at)
 
 
 @transaction.atomic

@@ -232,7 +232,7 @@ def may_show(person: TrustedPerson, part: str, at: datetime) -> bool:
     """Whether a person whom the client trusts may see this part now. Asked at every view, never kept."""
     practice = Practice.get()
     is_open = trusted.state_of(person, at, practice) == trusted.OPEN
-    return is_open and part in person.may and part in trusted.offered(practice)
+    return is_open and part in person.may and part in trusted.offered(practice, person.kind)
 
 
 @transaction.atomic

@@ -149,5 +149,6 @@ urlpatterns = [
     # --- somebody whom a client trusts (a part of their page, /with/part/, is composed in practice.urls)
     path("with/", trusted_page.person_home, name="person_home"),
     path("with/check/", trusted_page.person_check, name="person_check"),
+    path("with/forms/<uuid:pk>/", trusted_page.person_form, name="person_form"),
     path("with/lock/", trusted_page.person_lock, name="person_lock"),
 ]

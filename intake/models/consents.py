@@ -24,6 +24,9 @@ class Signature(ClientRecord):
     acknowledged = models.JSONField(default=list)  # keys of the points ticked one by one
     typed_name = SealedField()
     relation = models.CharField(max_length=8, choices=Relation.choices, default=Relation.SELF)
+    signed_by = models.ForeignKey(  # a guardian on their own page; null: on the client's
+        "intake.TrustedPerson", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     signed_at = models.DateTimeField()
     method = models.CharField(max_length=16, default="typed")
     device = SealedField()  # origin and browser as sent, for evidence
@@ -40,6 +43,7 @@ class Signature(ClientRecord):
             "text_sha256",
             "acknowledged",
             "relation",
+            "signed_by",
             "signed_at",
             "method",
         ]

@@ -151,6 +151,9 @@ class Intake(ClientRecord):
     at_page = models.CharField(max_length=80, blank=True, default="")  # where the client was last
     completed_by = models.CharField(max_length=12, default="client")  # client, guardian, helper, staff
     entered_how = models.CharField(max_length=5, choices=How.choices, blank=True, default="")  # begun by staff; "": not
+    answered_by = models.ForeignKey(  # the guardian who has it in hand, or sent it; null: the client
+        "intake.TrustedPerson", on_delete=models.PROTECT, null=True, blank=True, related_name="sittings"
+    )
     facts = SealedJSON()  # what the answers say in the words of the decision table, made when submitted
     skipped = models.JSONField(default=list)  # keys of questions passed over on purpose
     read_at = models.DateTimeField(null=True, blank=True)
@@ -177,6 +180,7 @@ class Intake(ClientRecord):
             "at_page",
             "completed_by",
             "entered_how",
+            "answered_by",
             "read_at",
             "read_by",
             "trials_confirmed_at",
@@ -195,6 +199,11 @@ class Intake(ClientRecord):
 
     def __str__(self) -> str:
         return f"{self.invitation.packet} {self.started_at:%Y-%m-%d}"
+
+    @property
+    def speaker(self) -> Client | TrustedPerson:
+        """Who answers now: the client, or a guardian for them."""
+        return self.answered_by or self.client
 
     @transaction.atomic
     def mark_read(self, *, by: User, at: datetime) -> bool:
@@ -219,10 +228,13 @@ class Answer(ClientRecord):
     at = models.DateTimeField()
     entered_by = models.ForeignKey("practice.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     entered_how = models.CharField(max_length=5, choices=Intake.How.choices, blank=True, default="")
+    answered_by = models.ForeignKey(  # a guardian, not the client
+        "intake.TrustedPerson", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
 
     class Privacy:
         clinical = ["value", "skipped"]
-        plain = ["id", "intake", "question", "at", "entered_by", "entered_how"]
+        plain = ["id", "intake", "question", "at", "entered_by", "entered_how", "answered_by"]
 
     class Meta:
         constraints = [

@@ -19,8 +19,10 @@ class Part(models.TextChoices):
     RIDES = "rides", _("Get a message the day before a ride home is needed")
     ANSWERS = "read_answers", _("Read past answers")
     SCORES = "see_scores", _("See the numbers that the therapist shares")
+    ACT = "act_for", _("Answer forms and sign agreements for them")
 
 
+FOR_GUARDIANS = (Part.ACT,)  # given by staff, by a document
 BY_THE_CLIENT = (Part.ANSWERS, Part.SCORES)  # nobody but the client ticks these
 NOT_IN_PART2 = (Part.ANSWERS, Part.SCORES)  # they may tell of alcohol and drugs: 42 CFR 2.31 asks for more than a tick
 

@@ -62,7 +62,7 @@ def sent(client: Client) -> Any:
     rows = client.intakes.filter(submitted_at__isnull=False).exclude(
         invitation__packet=SIGNING
     )  # those are signed copies
-    return rows.select_related("invitation").order_by("-submitted_at")
+    return rows.select_related("invitation", "answered_by").order_by("-submitted_at", "pk")
 
 
 @home_page
@@ -74,7 +74,12 @@ def my_answers(request: HttpRequest) -> HttpResponse:
     context = {
         "cards": [card(row) for row in shares.standing(link.client)],
         "rows": [
-            {"title": title_of(row), "at": row.submitted_at, "url": reverse("my_answers_sent", args=[row.pk])}
+            {
+                "title": title_of(row),
+                "at": row.submitted_at,
+                "url": reverse("my_answers_sent", args=[row.pk]),
+                "by": row.answered_by.name if row.answered_by else "",
+            }
             for row in sent(link.client)
         ],
     }
@@ -100,11 +105,14 @@ def my_answers_sent(request: HttpRequest, pk: UUID) -> HttpResponse:
         raise Http404
     audit.record("read.own_answers", by=link.client, client=link.client, target=sitting)
     groups = told(sitting, link)
+    others = sitting.answers.exclude(answered_by=None).select_related("answered_by")
     context = {
         "title": title_of(sitting),
         "at": sitting.submitted_at,
         "groups": groups,
         "foreign": any(row["language"] for _title, rows in groups for row in rows),
+        "by": sitting.answered_by.name if sitting.answered_by else "",
+        "others": ", ".join(dict.fromkeys(row.answered_by.name for row in others if row.answered_by)),
     }
     return show(request, "intake/my_answers_sent.html", context)
 

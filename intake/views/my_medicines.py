@@ -62,7 +62,7 @@ def my_medicines(request: HttpRequest) -> HttpResponse:
 def my_form_medicines(request: HttpRequest) -> HttpResponse:
     """From the question of a form, which is saved. A device of the practice takes no photos."""
     link: Link = request.link  # type: ignore[attr-defined]
-    if link.intake is None or link.receipt or is_here(request):
+    if link.intake is None or link.receipt or link.person or is_here(request):
         return see_other("my_start")
     if link.intake.submitted_at is not None:
         return see_other("my_done")

@@ -68,7 +68,7 @@ class PersonForm(HouseForm):
         self.fields["may"].choices = self.parts(practice)  # type: ignore[attr-defined]
 
     def parts(self, practice: Practice) -> list[tuple[str, Any]]:
-        return [(part.value, part.label) for part in trusted.offered(practice)]
+        return [(part.value, part.label) for part in trusted.offered(practice, TrustedPerson.Kind.SUPPORT)]
 
 
 class GiveForm(PersonForm):
@@ -124,6 +124,7 @@ def row_of(person: TrustedPerson, at: datetime, practice: Practice) -> dict[str,
         "stands": state in (trusted.OPEN, trusted.HELD),
         "words": str(STATES[state]).format(day=full_day(person.until)),
         "may": [part.label for part in Part if part in person.may],
+        "acts": Part.ACT in person.may,
         "is_guardian": person.kind == TrustedPerson.Kind.GUARDIAN,
     }
 
@@ -168,7 +169,8 @@ def my_person(request: HttpRequest, pk: UUID) -> HttpResponse:
     if not doors.has_shown_code(request, link.client.pk):
         return show(request, "intake/my_people_code.html", {"stops": person})
     row = row_of(person, at, link.practice)
-    parts = [part for part in trusted.offered(link.practice) if not row["is_guardian"] or part in BY_THE_CLIENT]
+    offered = trusted.offered(link.practice, person.kind)
+    parts = [part for part in offered if not row["is_guardian"] or part in BY_THE_CLIENT]
     form = as_typed(request, MayForm(request.POST or None, parts=parts, initial={"may": person.may}))
     if request.method == "POST" and form.is_valid():
         try:

@@ -72,7 +72,9 @@ def _to_home(request: HttpRequest, invitation: Invitation) -> HttpResponse:
 def _mine(request: HttpRequest, invitation: Invitation) -> Link | None:
     """What this browser may already see of this very invitation."""
     link = doors.link_of(request)
-    return link if link is not None and not link.locked and link.invitation.pk == invitation.pk else None
+    if link is None or link.locked or link.person is not None:
+        return None
+    return link if link.invitation.pk == invitation.pk else None
 
 
 def landing(sitting: Intake) -> HttpResponse:
@@ -81,6 +83,8 @@ def landing(sitting: Intake) -> HttpResponse:
         return see_other("my_done")
     wanted, replies, alert = actions.packet_of(sitting), actions.replies_of(sitting), actions.alert_of(sitting)
     shown = flow.pages(wanted, replies, actions.world(Practice.get(), alert, wanted, timezone.now()))
+    if sitting.answered_by_id is not None:
+        shown = flow.asked_of_guardian(shown)
     if alert is not None and support.is_due(alert):
         support.note_shown(sitting, alert, wanted, shown, replies, timezone.now())
         return see_other("my_support")
@@ -94,7 +98,7 @@ def link_code(request: HttpRequest) -> HttpResponse:
     at = timezone.now()
     invitation = doors.held(request)
     sitting = doors.intake_of(invitation) if invitation else None
-    if invitation is None or sitting is None:
+    if invitation is None or sitting is None or doors.is_guardians(request):
         return see_other("my_locked")
     if request.method == "POST" and request.POST.get("send"):
         actions.send_code(invitation=invitation, channel=request.POST["send"][:8], at=at)
@@ -154,7 +158,7 @@ def my_locked(request: HttpRequest) -> HttpResponse:
         "heard": "heard" in request.GET,
         "was_open": doors.KEY in request.session,
     }
-    if invitation is not None and doors.intake_of(invitation) is not None:
+    if invitation is not None and doors.intake_of(invitation) is not None and not doors.is_guardians(request):
         context |= code_context(invitation, at) | {"may_unlock": True}
     context["has_home"] = doors.home_held(request) is not None
     context["has_person"] = doors.person_held(request) is not None
@@ -182,6 +186,8 @@ def my_start(request: HttpRequest) -> HttpResponse:
     wanted = actions.packet_for(link.invitation)
     replies = actions.replies_of(link.intake) if link.intake else {}
     shown = flow.pages(wanted, replies, actions.world(practice, None, wanted, at))
+    if link.person is not None:
+        shown = flow.asked_of_guardian(shown)
     keys = {page.section for page in shown}
     return show(
         request,
@@ -190,7 +196,7 @@ def my_start(request: HttpRequest) -> HttpResponse:
             "minutes": flow.minutes_left(wanted, shown, replies),
             "sections": [section for section in wanted.sections if section.key in keys],
             "read_by": coverage.read_by(at, practice, link.client.therapist),
-            "code": actions.return_code(link.intake) if link.intake else "",
+            "code": actions.return_code(link.intake) if link.intake and not link.person else "",
             "started": bool(replies),
             "until": link.invitation.expires_at,
         },
@@ -207,7 +213,7 @@ def my_later(request: HttpRequest) -> HttpResponse:
         doors.lock(request)
         request.session[doors.KEY]["stopped"] = True
         return see_other("my_locked")
-    code = actions.return_code(link.intake) if link.intake and not link.receipt else ""
+    code = actions.return_code(link.intake) if link.intake and not (link.receipt or link.person) else ""
     return show(
         request,
         "intake/later.html",

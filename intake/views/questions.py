@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import get_language, gettext
 
-from intake import actions, editions, flow, medicines, signs
+from intake import actions, editions, flow, medicines, signs, trusted
 from intake.doors import Link, autosave, is_here, keeping_page, see_other, show
 from intake.forms import SignForm, form_for
 from intake.packet import Packet, Page
@@ -47,7 +47,8 @@ class Sitting:
     def _pages(self) -> list[Page]:
         world = actions.world(self.practice, self.alert, self.packet, self.at)
         self.closed = world.closed
-        return flow.pages(self.packet, self.replies, world)
+        found = flow.pages(self.packet, self.replies, world)
+        return flow.asked_of_guardian(found) if self.link.person else found
 
     @property
     def is_shown(self) -> bool:
@@ -70,6 +71,7 @@ class Sitting:
             at=self.at,
             entered_by=self.entered_by,
             late=self.link.anew,
+            person=self.link.person,
         )
         self.replies = actions.replies_of(self.intake)
         self.alert = alert or self.alert
@@ -90,6 +92,9 @@ def my_page(request: HttpRequest, page: str) -> HttpResponse:
     try:
         return _late(request, here) if link.intake.submitted_at is not None else _answer(request, here)
     except NotNow as sentence:  # sent before, in another window
+        if link.person is not None and here.intake.submitted_at is None:
+            link.locked = link.over = True
+            return HttpResponse(status=409)
         messages.error(request, str(sentence))
         return see_other("my_done")
 
@@ -146,12 +151,14 @@ def _switch(request: HttpRequest, here: Sitting, chosen: str) -> HttpResponse:
                 response = _show(request, here, form)
             elif (value := form.answer()) is not None:  # an answer is changed by the switch, never taken out
                 here.keep(value)
-    return language.switch(request, response, here.link.client, chosen)
+    return language.switch(request, response, None if here.link.person else here.link.client, chosen)
 
 
 def _takes_photos(request: HttpRequest, here: Sitting) -> bool:
     """Whether a photo of a list may be sent beside this question: never from a device of the practice."""
-    return here.page.slug == medicines.QUESTION and here.page.kind == "rows" and not is_here(request)
+    return (
+        here.page.slug == medicines.QUESTION and here.page.kind == "rows" and not (is_here(request) or here.link.person)
+    )
 
 
 def _to_photos(request: HttpRequest, here: Sitting) -> HttpResponse:
@@ -266,7 +273,13 @@ def my_save(request: HttpRequest, page: str) -> HttpResponse:
         return HttpResponse(status=204)  # nothing was said yet
     try:
         actions.save_answer(
-            by=link.client, sitting=here.intake, page=here.page, value=value, at=here.at, late=link.anew
+            by=link.client,
+            sitting=here.intake,
+            page=here.page,
+            value=value,
+            at=here.at,
+            late=link.anew,
+            person=link.person,
         )
     except NotNow:
         return HttpResponse(status=409)
@@ -280,11 +293,15 @@ def _agreement(request: HttpRequest, here: Sitting, *, typed: bool = False) -> H
     is_old = request.method == "POST" and signed is None and request.POST.get("text", text.sha256) != text.sha256
     if "skip" in request.POST and not typed and not here.page.required and signed is None:
         return _after(request, here, here.keep(None, skipped=True), skipped=True)
-    form = SignForm(text, request.POST if request.method == "POST" and signed is None and not typed else None)
+    person = here.link.person
+    signs_as = trusted.signs_as(person) if person else ""
+    form = SignForm(
+        text, request.POST if request.method == "POST" and signed is None and not typed else None, signs_as=signs_as
+    )
     if is_old:  # a new version was published while this one was on the screen
         messages.info(request, gettext("This text has just changed. Please read it again; nothing is signed yet."))
     if typed or is_old:
-        form = SignForm(text)
+        form = SignForm(text, signs_as=signs_as)
         form.initial = {
             name: value for name, value in request.POST.items() if typed or name in ("typed_name", "relation")
         }
@@ -296,10 +313,11 @@ def _agreement(request: HttpRequest, here: Sitting, *, typed: bool = False) -> H
                 page=here.page,
                 agreement=text,
                 typed_name=form.cleaned_data["typed_name"],
-                relation=form.cleaned_data["relation"],
+                relation=form.cleaned_data.get("relation", signs_as),
                 acknowledged=form.acknowledged,
                 device=device_of(request),
                 at=here.at,
+                person=person,
             )
         return see_other("my_check") if request.POST.get("from") == "check" else onward(here)
     return show(

@@ -15,7 +15,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from intake import actions, behalf, copies, editions, flow, trials
+from intake import actions, behalf, copies, editions, flow, signs, trials
 from intake.models import Assessment, Intake, Signature
 from practice import audit
 from practice.access import Permission
@@ -81,19 +81,25 @@ def assessment_row(row: Assessment) -> dict[str, Any]:
 def agreements_panel(request: HttpRequest, client: Client, at: datetime) -> Panel:
     """The newest signature of each text, with its copy."""
     newest: dict[str, Signature] = {}
-    for row in client.signatures.order_by("-signed_at"):
+    for row in client.signatures.select_related("signed_by").order_by("-signed_at"):
         newest.setdefault(row.document, row)
     named = editions.titles(newest.values())
     rows = [
         {
             "title": named[row.document, row.version],
             "signed": full_day(row.signed_at),
-            "as": row.get_relation_display() if row.relation != Signature.Relation.SELF else "",
+            "as": signed_as(row),
             "url": reverse("agreement_copy", args=[client.pk, row.pk]),
         }
         for row in newest.values()
     ]
     return Panel("intake/agreements_panel.html", {"rows": rows}, SIDE)
+
+
+def signed_as(row: Signature) -> str:
+    """As what somebody signed for the client, and who when it was on their own page; "" for the client."""
+    words = str(row.get_relation_display()) if row.relation != Signature.Relation.SELF else ""
+    return f"{words}: {signs.person_words(row.signed_by)}" if row.signed_by is not None else words
 
 
 # --- Words -----------------------------------------------------------------------------------------------------------
@@ -120,10 +126,13 @@ def score_words(row: Assessment) -> str:
 def entered_words(row: Assessment) -> str:
     """That the client did not type these answers: "Said by phone, entered by staff"; else ""."""
     how = row.details.get("entered")
-    if not how:
+    if row.details.get("guardian"):
+        words, part = gettext("Answered by a guardian, not by the client"), row.details.get("guardian_part")
+    elif how:
+        words, part = gettext("{how}, entered by staff").format(how=HEARD[how]), row.details.get("entered_part")
+    else:
         return ""
-    words = gettext("{how}, entered by staff").format(how=HEARD[how])
-    return gettext("In part: {words}").format(words=words) if row.details.get("entered_part") else words
+    return gettext("In part: {words}").format(words=words) if part else words
 
 
 def band_words(row: Assessment) -> str:
@@ -269,7 +278,7 @@ def assessment(request: HttpRequest, pk: UUID, assessment: UUID) -> HttpResponse
             "taken": moment(found.taken_at),
             "time_taken": time_taken(found.seconds),
             "rules": [rule_words(rule) for rule in found.rules],
-            "entered": heard(found.intake, found.instrument) if found.details.get("entered") and found.intake else "",
+            "entered": heard(found.intake, found.instrument) if entered_words(found) and found.intake else "",
             "may_mark": Permission.MARK_READ in allowed(reader(request), client),
             "read_by": named(found.read_by, reader(request)) if found.read_at else "",
             "wording_differs": not found.imported_at and found.wording_sha256 not in definition.wordings,
@@ -341,7 +350,7 @@ def intake_read(request: HttpRequest, pk: UUID, intake: UUID) -> HttpResponse:
         "packet": actions.packet_of(sitting),
         "readable": readable,
         "groups": groups(request.practice, sitting, replies) if readable else [],  # type: ignore[attr-defined]
-        "helper": sitting.completed_by not in ("client", "me", "staff"),
+        "helper": sitting.completed_by not in ("client", "me", "staff") and sitting.answered_by_id is None,
         "entered": heard(sitting),
         "may_mark": Permission.MARK_READ in allowed(reader(request), client),
         "read_by": named(sitting.read_by, reader(request)) if sitting.read_at else "",
@@ -354,19 +363,31 @@ def intake_read(request: HttpRequest, pk: UUID, intake: UUID) -> HttpResponse:
 
 
 def heard(sitting: Intake, instrument: str = "") -> str:
-    """How staff heard the answers of this sitting, or to this instrument in it, and how many when not all of them."""
+    """Who gave the answers of this sitting, or to this instrument in it, or how staff heard them, and how many.
+
+    Nothing when the client gave them all.
+    """
+    asked = {page.slug for page in actions.packet_of(sitting).pages if not instrument or page.instrument == instrument}
+    answers = sitting.answers.select_related("entered_by", "answered_by")
+    rows = [row for row in answers if row.question in asked]
+    if guardians := [row.answered_by for row in rows if row.answered_by]:
+        people = dict.fromkeys(signs.person_words(person) for person in guardians)
+        words = gettext("Answered by {names}, not by the client").format(names="; ".join(people))
+        return _of_how_many(words, len(guardians), len(rows))
     if not sitting.entered_how:
         return ""
-    asked = {page.slug for page in actions.packet_of(sitting).pages if not instrument or page.instrument == instrument}
-    rows = [row for row in sitting.answers.select_related("entered_by") if row.question in asked]
     names = dict.fromkeys(row.entered_by.name for row in rows if row.entered_by)
     words = gettext("{how}, entered by {names}").format(
         how=HEARD[Intake.How(sitting.entered_how)], names=", ".join(names)
     )
-    count = sum(row.entered_by is not None for row in rows)
-    if 0 < count < len(rows):
-        return gettext("{n} of {count} answers: {words}").format(n=count, count=len(rows), words=words)
-    return words if count else ""
+    return _of_how_many(words, sum(row.entered_by is not None for row in rows), len(rows))
+
+
+def _of_how_many(words: str, n: int, count: int) -> str:
+    """With how many answers came so when not all of them did; nothing when none did."""
+    if 0 < n < count:
+        return gettext("{n} of {count} answers: {words}").format(n=n, count=count, words=words)
+    return words if n else ""
 
 
 def groups(practice: Practice, sitting: Intake, replies: flow.Replies) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -12,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from intake import actions, copies, editions, flow
 from intake.doors import Link, called, client_page, is_at_home, is_here, see_other, show
+from intake.models import Signature
 from intake.packet import Page
 from intake.spoken import of_text, spoken, title
 from practice import audit, coverage
@@ -32,6 +34,8 @@ def my_check(request: HttpRequest) -> HttpResponse:
     wanted, replies = editions.applied(actions.packet_of(sitting), sitting), actions.replies_of(sitting)
     world = actions.world(practice, actions.alert_of(sitting), wanted, at)
     shown = flow.pages(wanted, replies, world)
+    if link.person is not None:
+        shown = flow.asked_of_guardian(shown)
     lacking = flow.missing(shown, replies)
     keys = list(dict.fromkeys(page.section for page in shown))
     return show(
@@ -81,7 +85,7 @@ def my_send(request: HttpRequest) -> HttpResponse:
     if request.method != "POST" or link.intake is None:
         return see_other("my_check")
     try:
-        actions.submit(by=link.client, sitting=link.intake, at=timezone.now())
+        actions.submit(by=link.client, sitting=link.intake, at=timezone.now(), person=link.person)
     except NotNow as trouble:
         messages.error(request, str(trouble))
         return see_other("my_check")
@@ -96,7 +100,7 @@ def my_done(request: HttpRequest) -> HttpResponse:
         return see_other("my_start")
     practice = link.practice
     here = is_here(request)
-    signed = [] if link.receipt or here else list(sitting.signatures.order_by("signed_at"))
+    signed = [] if link.receipt or here else list(_signed(link).order_by("signed_at"))
     named = editions.titles(signed)
     return show(
         request,
@@ -112,8 +116,15 @@ def my_done(request: HttpRequest) -> HttpResponse:
             "receipt": link.receipt,
             "here": here,
             "at_home": is_at_home(request, link.client.pk),
+            "by_guardian": sitting.answered_by is not None,
         },
     )
+
+
+def _signed(link: Link) -> QuerySet[Signature]:
+    """What was signed in this sitting; of a guardian, what they signed themselves."""
+    rows = Signature.objects.filter(intake=link.intake)
+    return rows if link.person is None else rows.filter(signed_by=link.person)
 
 
 @client_page
@@ -121,8 +132,10 @@ def my_copy(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The signed agreement as a PDF, in the browser that signed it (or after the code)."""
     link: Link = request.link  # type: ignore[attr-defined]
     may_see = link.intake is not None and not link.receipt and not is_here(request)
-    found = link.intake.signatures.filter(pk=pk).first() if link.intake and may_see else None
+    found = _signed(link).filter(pk=pk).first() if may_see else None
     if found is None:
         raise Http404
-    audit.record("copy.downloaded", by=link.client, client=link.client, target=found, document=found.document)
+    audit.record(
+        "copy.downloaded", by=link.person or link.client, client=link.client, target=found, document=found.document
+    )
     return copies.download(found)

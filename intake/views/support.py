@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -43,7 +43,7 @@ def note_shown(
 ) -> None:
     """Put on the flag that the client is now shown the page, and which one."""
     what = "bridge" if signs.is_bridge(packet, shown, replies) else signs.level(packet, shown, replies) or "support"
-    client_did(client=sitting.client, alert=alert, kind=AlertEvent.Kind.SHOWN, at=at, what=what)
+    client_did(client=sitting.client, alert=alert, kind=AlertEvent.Kind.SHOWN, at=at, by=sitting.answered_by, what=what)
 
 
 @keeping_page
@@ -55,6 +55,8 @@ def my_support(request: HttpRequest) -> HttpResponse:
     if sitting is None or alert is None:
         return see_other("my_start")
     at, practice = timezone.now(), link.practice
+    if link.person is not None:
+        return _for_guardian(request, link, sitting, alert, at)
     if request.method == "POST":
         _take_where(request, link, sitting, at)
         return see_other("my_support")
@@ -80,6 +82,27 @@ def my_support(request: HttpRequest) -> HttpResponse:
             "where": "" if sitting.submitted_at else _where(alert),
         },
     )
+
+
+def _for_guardian(request: HttpRequest, link: Link, sitting: Intake, alert: Alert, at: datetime) -> HttpResponse:
+    """The same moment for somebody who answers for the client: how to be with them, and nobody's number but ours."""
+    if request.method == "POST":
+        return see_other("my_support")
+    wanted, replies = actions.packet_of(sitting), actions.replies_of(sitting)
+    shown = flow.asked_of_guardian(flow.pages(wanted, replies, actions.world(link.practice, alert, wanted, at)))
+    name = called(link.client, link.practice)
+    truths = who_was_told(link.practice, alert, at)
+    by = moment(coverage.read_by(at, link.practice, link.client.therapist))
+    truths.append(gettext("%(name)s reads these answers by %(when)s.") % {"name": name, "when": by})
+    if link.practice.answer_calls_nobody:
+        truths.append(gettext("This form does not call the police or an ambulance."))
+    context = {
+        "level": signs.level(wanted, shown, replies),
+        "truths": truths,
+        "go_on_url": _go_on(sitting, wanted, shown, replies),
+        "is_sent": sitting.submitted_at is not None,
+    }
+    return show(request, "intake/support_guardian.html", context)
 
 
 def _where(alert: Alert) -> str:
@@ -171,6 +194,8 @@ def my_call_me(request: HttpRequest) -> HttpResponse:
     sitting = link.intake
     if sitting is None or link.receipt:
         return see_other("my_start")
+    if link.person is not None:  # the call would go to the client
+        raise Http404
     at, practice = timezone.now(), link.practice
     call_by = coverage.read_by(at, practice)
     alert = actions.alert_of(sitting)
@@ -210,7 +235,7 @@ def my_tapped(request: HttpRequest) -> HttpResponse:
     """A script says which row was tapped. Codes of this file only; the rows work without it."""
     link: Link = request.link  # type: ignore[attr-defined]
     what = request.POST.get("what", "")
-    theirs = link.intake if request.method == "POST" and not link.receipt else None
+    theirs = link.intake if request.method == "POST" and not (link.receipt or link.person) else None
     alert = actions.alert_of(theirs) if theirs else None
     if alert is not None and what in TAPS:
         client_did(client=link.client, alert=alert, kind=AlertEvent.Kind.TAPPED, at=timezone.now(), what=what)

@@ -51,7 +51,8 @@ class GuardianForm(PersonForm):
         self.fields["until"].help_text = _("A minor's guardian loses access when the client comes of age, too.")
 
     def parts(self, practice: Practice) -> list[tuple[str, Any]]:
-        return [(part.value, part.label) for part in trusted.offered(practice) if part not in BY_THE_CLIENT]
+        offered = trusted.offered(practice, TrustedPerson.Kind.GUARDIAN)
+        return [(part.value, part.label) for part in offered if part not in BY_THE_CLIENT]
 
 
 def panel(request: StaffRequest, client: Client, at: datetime) -> Panel:
@@ -113,6 +114,16 @@ def _send(request: HttpRequest, person: TrustedPerson, at: datetime) -> str:
     return gettext("Sent a new link.")
 
 
+def _entrust(request: HttpRequest, person: TrustedPerson, at: datetime) -> str:
+    trusted.entrust(by=reader(request), person=person, may=True, at=at)
+    return gettext("Saved. They can answer forms and sign agreements for the client.")
+
+
+def _distrust(request: HttpRequest, person: TrustedPerson, at: datetime) -> str:
+    trusted.entrust(by=reader(request), person=person, may=False, at=at)
+    return gettext("Saved. They can no longer answer or sign. What they answered before stays.")
+
+
 def _end(request: HttpRequest, person: TrustedPerson, at: datetime) -> str:
     trusted.end(by=reader(request), person=person, at=at)
     return gettext("Ended. They cannot open it any more.")
@@ -122,9 +133,11 @@ ACTS: dict[str, Callable[[HttpRequest, TrustedPerson, datetime], str]] = {
     "hold": _hold,
     "let_go": _let_go,
     "send": _send,
+    "entrust": _entrust,
+    "distrust": _distrust,
     "end": _end,
 }
-LETS_IN = ("let_go", "send")  # not for who has the chart for a while, on call or in an emergency
+LETS_IN = ("let_go", "send", "entrust")  # not for who has the chart for a while, on call or in an emergency
 
 
 def _acted(request: StaffRequest, client: Client, act: str, at: datetime) -> HttpResponse:

@@ -252,6 +252,7 @@ ACTION_WORDS = {
     "enquiry.purged": _("An enquiry that did not become a client was deleted after 90 days"),
     "read.enquiry": _("Opened an enquiry"),
     "read.enquiries": _("Opened the list of enquiries"),
+    "intake.taken_over": _("Went on themselves with forms that a guardian had begun"),
     "intake.entered_for": _("Began to enter what the client says"),
     "invitation.made": _("Made forms to fill in here"),
     "invitation.handed_over": _("Handed the device over to the client"),

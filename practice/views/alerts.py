@@ -119,11 +119,12 @@ def card(flag: Alert, reader: Any, may_act: bool, at: datetime) -> dict[str, Any
 ENTERED = {
     "phone": _("Said by phone, entered by {name}, {when}"),
     "room": _("Said in the room, entered by {name}, {when}"),
+    "guardian": _("Answered by {name}, not by the client, {when}"),
 }
 
 
 def entered_words(row: dict[str, Any]) -> str:
-    """That staff entered this answer, from whom they had it and when; "" for one that the client gave themselves."""
+    """That staff entered this answer, or a guardian gave it, how and when; "" for the client's own."""
     if "how" not in row:
         return ""
     return str(ENTERED[row["how"]]).format(name=row["who"], when=moment(datetime.fromisoformat(row["at"])))
@@ -148,6 +149,10 @@ def seen_words(event: AlertEvent) -> str:
         Kind.LEFT: gettext("Left after a safety answer, {time}"),
         Kind.CAME_BACK: gettext("Came back and went on, {time}"),
     }.get(Kind(event.kind), "")
+    if event.kind == Kind.SHOWN and event.facts.get("guardian"):
+        return gettext("Their guardian was shown 988 and the support page, {time}").format(time=time)
+    if event.kind == Kind.LEFT and event.facts.get("guardian"):
+        return gettext("Their guardian left after a safety answer, {time}").format(time=time)
     return said.format(time=time)
 
 

@@ -4,8 +4,10 @@ No title, address or message says whose page it is. Each part passes the gate an
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import wraps
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -15,10 +17,14 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from intake import actions, doors
+from intake import actions, doors, guardians
 from intake.doors import Link, link_page, see_other, show
 from intake.home import ShownOf
 from intake.models import Part
+from intake.models.packets import PAGES
+from intake.spoken import packet_title
+from intake.views.opening import landing
+from practice.actions import NotNow
 from practice.pages import View, client_door, once
 from practice.templatetags.ui import clock
 from referrals import disclosure
@@ -87,9 +93,47 @@ def person_home(request: HttpRequest) -> HttpResponse:
     """What is shared with this person: a line for each part, and nothing of it yet."""
     link: Link = request.link  # type: ignore[attr-defined]
     at, person = timezone.now(), link.invitation.person
-    open_parts = [(str(part), TITLES[part]) for part in Part if disclosure.may_show(person, part, at)]
-    context = {"parts": open_parts, "until": person.until}
+    open_parts = [(str(part), TITLES[part]) for part in TITLES if disclosure.may_show(person, part, at)]
+    acts = disclosure.may_show(person, Part.ACT, at)
+    context = {"parts": open_parts, "until": person.until, "acts": acts, "forms": _forms(link, at) if acts else []}
     return _show(request, "referrals/person_home.html", link, context)
+
+
+def _forms(link: Link, at: datetime) -> list[dict[str, Any]]:
+    """The forms that a guardian may answer: what each is called, by when, and whether they have begun it."""
+    return [
+        {
+            "pk": row.pk,
+            "title": packet_title(actions.packet_for(row)),
+            "until": row.expires_at,
+            "begun": getattr(getattr(row, "intake", None), "saved_at", None) is not None,
+        }
+        for row in guardians.waiting(link.invitation.person, at)
+    ]
+
+
+@person_page
+def person_form(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """A guardian opens forms to answer and sign for the client; 404 for what is not theirs to answer."""
+    link: Link = request.link  # type: ignore[attr-defined]
+    at, person = timezone.now(), link.invitation.person
+    if not disclosure.may_show(person, Part.ACT, at):
+        raise Http404
+    if request.method != "POST":
+        return see_other("person_home")
+    found = next((row for row in guardians.waiting(person, at) if row.pk == pk), None)
+    if found is None and not person.client.invitations.filter(pk=pk).exclude(packet__in=PAGES).exists():
+        raise Http404
+    try:
+        if found is None:
+            raise NotNow
+        sitting = guardians.begin(person=person, invitation=found, at=at)
+    except NotNow:  # begun by the client, or sent, since this page was shown
+        messages.info(request, gettext("These forms do not wait for you any more: somebody else went on with them."))
+        return see_other("person_home")
+    disclosure.note_look(person=person, part=Part.ACT, at=at)
+    doors.admit(request, sitting.invitation, sitting, person=person)
+    return see_other("my_start") if sitting.saved_at is None else landing(sitting)
 
 
 @person_page

@@ -336,6 +336,7 @@ def build(people: dict[str, User | None], client: Client) -> World:
             "my_home_copy.pk": signature.pk,
             "my_answers_sent.pk": intake.pk,
             "my_person.pk": person.pk,
+            "person_form.pk": invitation.pk,
             "part": "see_plan",
             "alert": alert.pk,
             "note": note.pk,
