@@ -6,8 +6,8 @@ from datetime import timedelta
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from intake import shares
-from intake.models import TrustedPerson
+from intake import actions, shares, trusted
+from intake.models import Intake, TrustedPerson
 from practice.kap.models import Plan, Session
 from practice.models import Client, Notice, User
 from tests.journeys.conftest import DESK, Look, Window
@@ -106,3 +106,72 @@ def test_therapist_shares_a_measure_and_the_client_reads_it(
     look(phone, "shared-03-sent")
     phone.set_viewport_size({"width": 390, "height": 844})
     look(phone, "shared-03-sent")
+
+
+def test_guardian_answers_signs_and_is_shown_how_to_be_with_them(
+    window: Window, staff_window: Window, both: Look, maya: User, on_call: User, sam: Client
+) -> None:
+    """Feature K7: forms from a guardian's own page, with and without script, and what staff read of it."""
+    now = timezone.now()
+    person = trusted.give_guardian(
+        by=maya, client=sam, name="Ana Whitehorse", relation="mother", phone="202 555 0963", email="",
+        may=["see_plan"], document="proxy", document_reference="Copy in the paper file",
+        document_on=now.date() - timedelta(days=30), until=now.date() + timedelta(days=60), at=now,
+    )  # fmt: skip
+    staff = staff_window(maya)
+    staff.goto(f"/clients/{sam.pk}/people/")
+    staff.get_by_role("button", name="Let them answer forms and sign").click()
+    expect(staff.get_by_text("Saved. They can answer forms and sign agreements for the client.")).to_be_visible()
+    both(staff, "guardian-01-staff")
+    asked = actions.invite(by=maya, client=sam, key="intake", at=now, only=["phq-9--1", "phq-9--9", "allergies"])
+    signing = actions.invite(by=maya, client=sam, key="intake", at=now, only=["agreement--treatment"])
+
+    theirs = window()
+    theirs.goto(Notice.objects.get(template="person_link").words["link"])
+    press(theirs, "Continue")
+    press(theirs, "Text me a code")
+    theirs.wait_for_load_state()
+    theirs.get_by_label("Your code").fill(Notice.objects.get(template="person_code").words["code"])
+    press(theirs, "Open my page")
+    reads(theirs, "What Sam shares with you")
+    expect(theirs.get_by_role("heading", name="Forms to answer for Sam")).to_be_visible()
+    both(theirs, "guardian-02-home")
+    theirs.locator(f"form[action$='{asked.pk}/'] button").click()
+    theirs.wait_for_url("**/my/")
+    both(theirs, "guardian-03-start")
+    press(theirs, "Start")
+    theirs.get_by_label("Several days").check()
+    both(theirs, "guardian-04-question")
+    press(theirs, "Continue")
+    theirs.wait_for_url("**/phq-9--2/")
+    theirs.goto(theirs.url.replace("phq-9--2", "phq-9--9"))
+    theirs.get_by_label("Nearly every day").check()
+    press(theirs, "Continue")
+    theirs.wait_for_url("**/my/support/")
+    expect(theirs.get_by_role("heading", name="While you are with Sam")).to_be_visible()
+    both(theirs, "guardian-05-support")
+    follow(theirs, "Go on with the questions")
+    press(theirs, "Skip: I would rather talk about this")
+    theirs.goto(theirs.url.partition("/my/")[0] + "/my/check/")
+    reads(theirs, "Check your answers, then send them to Maya")
+    both(theirs, "guardian-06-check")
+    press(theirs, "Send my answers to Maya")
+    theirs.wait_for_url("**/my/done/")
+    both(theirs, "guardian-07-done")
+    follow(theirs, "Back to your page")
+    theirs.locator(f"form[action$='{signing.pk}/'] button").click()
+    press(theirs, "Start")
+    theirs.get_by_label("Type your full name to sign").fill("Ana Whitehorse")
+    both(theirs, "guardian-08-sign")
+    press(theirs, "Sign and continue")
+    theirs.wait_for_url("**/my/check/")
+
+    sitting = Intake.objects.get(invitation=asked)
+    staff.goto(f"/clients/{sam.pk}/intakes/{sitting.pk}/")
+    both(staff, "guardian-09-read")
+    expect(staff.get_by_text("Answered by Ana Whitehorse, mother, guardian, not by the client").first).to_be_visible()
+    trusted.entrust(by=maya, person=person, may=False, at=timezone.now())
+    theirs.reload()
+    theirs.wait_for_url("**/with/")
+    expect(theirs.get_by_text("You cannot go on with these forms now.")).to_be_visible()
+    both(theirs, "guardian-10-over")
