@@ -28,7 +28,8 @@ class TooMany(Exception):
 def take(text: Incoming, *, at: datetime) -> bool:
     """Do what a text asks, or hand it to a person; False when this one came before. Raises TooMany, and keeps nothing.
 
-    STOP, START and HELP are for the number, whoever has it. HELP is passed on as well: nobody can tell which was meant.
+    STOP, START and HELP are for the number, whoever has it. HELP is passed on as well: nobody can tell which was meant;
+    so is any of them with a sign beside it.
     """
     if not _first(f"text|{text.id}", at):
         return False
@@ -37,7 +38,7 @@ def take(text: Incoming, *, at: datetime) -> bool:
         stops.stop(channel=stops.SMS, address=text.number, at=at)
     elif meant == "start":
         stops.start(channel=stops.SMS, address=text.number, at=at)
-    else:
+    if meant not in ("stop", "start") or stops.has_signs(text.words):
         _hand_on(text, client, at)
     _answer(ANSWERS[meant], text.number, client, at)
     return True

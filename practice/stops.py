@@ -30,18 +30,20 @@ HELP_WORDS = frozenset(("help", "info", "ayuda"))
 
 
 def meaning(text: str) -> str:
-    """Return "stop", "start" or "help" for a text that is one of their words and nothing else; else "".
-
-    Blanks and punctuation are nothing; a sign beside the word, such as an emoji, may be all that somebody says of how
-    they are: END and a broken heart is for a person.
-    """
-    if any(not each.isalnum() and category(each)[0] not in "PZ" and category(each) not in UNSEEN for each in text):
-        return ""
+    """Return "stop", "start" or "help" for a text that is one of their words and no other; else ""."""
     word = "".join(each for each in text.casefold() if each.isalnum())[:20]
     for name, known in (("stop", STOP_WORDS), ("start", START_WORDS), ("help", HELP_WORDS)):
         if word in known:
             return name
     return ""
+
+
+def has_signs(text: str) -> bool:
+    """Whether more than words, blanks and punctuation stands in it.
+
+    A sign such as an emoji may be all that somebody says of how they are: END and a broken heart is obeyed, and read.
+    """
+    return any(not each.isalnum() and category(each)[0] not in "PZ" and category(each) not in UNSEEN for each in text)
 
 
 def reached_by(channel: str, address: str) -> QuerySet[Client]:

@@ -165,8 +165,7 @@ def test_every_word_of_the_rule_stops_texts_however_it_is_written(clock: Any, te
 @pytest.mark.parametrize("words", [
     "I want to END it", "END it all", "end my life", "END\nI can not any more", "I want this to END.", "the END",
     "stop. i want to die", "STOP STOP STOP", "Quit life", "I QUIT", "cancel everything, i took the pills",
-    "REVOKE my will to live", "opt out of living", "unsubscribe from life", "END me", "END 1", "end \U0001f494",
-    "END \u2639\ufe0f", "\U0001f52b end", "END +", "end \U0001fae9",
+    "REVOKE my will to live", "opt out of living", "unsubscribe from life", "END me", "END 1", "no end \U0001f494",
 ])  # fmt: skip
 def test_a_word_of_the_rule_among_others_reaches_staff_today(
     clock: Any, texter: Client, maya: User, words: str
@@ -177,6 +176,19 @@ def test_a_word_of_the_rule_among_others_reaches_staff_today(
     assert (texter.texts_stopped_at, Stop.objects.count(), answers()) == (None, 0, ["text_unread"])
     message = Message.objects.get(client=texter)
     assert message.words == words.strip()
+    task = Task.objects.get(client=texter, done_at=None)
+    assert (task.kind, task.owner) == ("message", maya)
+
+
+@pytest.mark.parametrize(
+    "words", ["STOP \U0001f6d1", "end \U0001f494", "END \u2639\ufe0f", "\U0001f52b end", "END +", "end \U0001fae9"]
+)
+def test_stop_with_a_sign_is_obeyed_and_reaches_staff_today(clock: Any, texter: Client, maya: User, words: str) -> None:
+    """Whoever writes so wants no more texts, and may say with the sign how they are."""
+    assert hand_over(words).status_code == 204
+    texter.refresh_from_db()
+    assert (texter.texts_stopped_at, answers()) == (NOW, ["text_stopped"])
+    assert Message.objects.get(client=texter).words == words
     task = Task.objects.get(client=texter, done_at=None)
     assert (task.kind, task.owner) == ("message", maya)
 
