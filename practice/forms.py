@@ -27,9 +27,10 @@ class HouseForm(forms.Form):
         self.helper.disable_csrf = True
         self.helper.form_show_errors = False
         for field in self.fields.values():
-            label = str(field.label or "").replace("%", "%%")
-            for code, said in LIMITS.items():
-                field.error_messages.setdefault(code, str(said).format(label=label))
+            if isinstance(field, forms.IntegerField):  # and every other number
+                label = str(field.label or "").replace("%", "%%")
+                for code, said in LIMITS.items():
+                    field.error_messages.setdefault(code, str(said).format(label=label))
 
 
 class Moment(forms.DateTimeField):

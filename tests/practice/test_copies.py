@@ -116,7 +116,7 @@ def test_staff_note_make_fetch_and_give(sam: Client, maya: User, as_user: Any, p
     with zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))) as bundle:
         assert "manifest.json" in bundle.namelist()
     assert answer["Content-Disposition"] == (
-        f'attachment; filename="waymark-{sam.code}-{timezone.localtime(export.ready_at):%Y-%m-%d}.zip"'
+        f'attachment; filename="waymark-{sam.code}-{today}.zip"'
     )
     post(browser, here, {"act": "give", "how": "mailed", "words": ""})
     assert AccessRequest.objects.get().state == "given"

@@ -23,7 +23,6 @@ from practice.models import Alert, AuditEvent, Client, Task, User
 from referrals import holds, picture
 from referrals.actions import facts as actions
 from referrals.models import ClinicianFact, Suggestion
-from referrals.views.suggestions import card
 from tests.factories import NOW
 from tests.sittings import CSSRS, CSSRS_MODERATE, answered, assessed, phq9_of, sitting
 
@@ -447,10 +446,10 @@ def test_card_leads_to_what_a_clinician_can_say(as_user: As, maya: User, pax: Us
     assessed(row, CSSRS, CSSRS_MODERATE)
     found = actions.suggest(by=None, client=sam, sitting=row, at=NOW)
     assert found is not None
-    lead = card(found, sam, maya, LATER)["say_url"]
+    page = as_user(maya).get(reverse("suggestion", args=[sam.pk, found.pk]))
+    lead = page.context["card"]["say_url"]
     assert lead.startswith(f"{url(sam)}?about=")
-    page = as_user(maya).get(reverse("suggestion", args=[sam.pk, found.pk])).content.decode()
-    assert f'href="{lead}">Say what you know' in page
+    assert f'href="{lead}">Say what you know' in page.content.decode()
 
 
 # --- Who -------------------------------------------------------------------------------------------------------------
