@@ -13,6 +13,7 @@ from django.conf import settings
 from django.test import Client as Browser
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from practice import jobs
 from practice.models import Practice, User
@@ -117,9 +118,17 @@ def staff_window(window: Window, up: str) -> Window:
 
 def violations(page: Page) -> list[str]:
     """What axe finds on the page as it is now, as lines a person can act on."""
-    page.evaluate(AXE)
-    found = page.evaluate("rules => axe.run(document, {runOnly: rules})", AXE_RULES)
+    try:
+        found = _axe(page)
+    except PlaywrightError:  # a press had just been made: the page gave way to the next while it was looked at
+        found = _axe(page)
     return [f"{v['id']}: {json.dumps([n['target'] for n in v['nodes']][:3])}" for v in found["violations"]]
+
+
+def _axe(page: Page) -> Any:
+    page.wait_for_load_state()
+    page.evaluate(AXE)
+    return page.evaluate("rules => axe.run(document, {runOnly: rules})", AXE_RULES)
 
 
 def sideways(page: Page) -> int:

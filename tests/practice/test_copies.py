@@ -115,9 +115,7 @@ def test_staff_note_make_fetch_and_give(sam: Client, maya: User, as_user: Any, p
     answer = browser.get(reverse("export_file", args=[export.pk]))
     with zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))) as bundle:
         assert "manifest.json" in bundle.namelist()
-    assert answer["Content-Disposition"] == (
-        f'attachment; filename="waymark-{sam.code}-{today}.zip"'
-    )
+    assert answer["Content-Disposition"] == (f'attachment; filename="waymark-{sam.code}-{today}.zip"')
     post(browser, here, {"act": "give", "how": "mailed", "words": ""})
     assert AccessRequest.objects.get().state == "given"
     assert "sent by post or courier" in page(browser, sam)
