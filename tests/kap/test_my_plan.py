@@ -11,6 +11,7 @@ import time_machine
 from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
+from django.utils.html import escape
 
 from intake.models import AgreementText, Signature
 from practice.kap import intentions
@@ -251,6 +252,43 @@ def test_before_and_after_are_shared_each_on_its_own(sam: Client, plan: Plan) ->
     write(browser, row, "Old hope", when="before", save="1")
     assert [(each.when, each.words) for each in intentions.shared(row)] == [("after", "The light")]
     assert "What would you like" in text(browser.get(path(row)))  # what was written stays readable
+
+
+def test_one_part_is_open_at_a_time_and_the_other_is_read(sam: Client, plan: Plan) -> None:
+    browser, row = at_home(sam), dose(plan, 1)
+    write(browser, row, "Old hope", when="before", share="before")
+    pages = [browser.get(path(row) + query).content.decode() for query in ("", "?part=before", "?part=now")]
+    assert [re.findall(r'name="when" value="(\w+)"', page) for page in pages] == [["after"], ["before"], ["after"]]
+    assert '<p class="kept">Old hope</p>' in pages[0] and "Change it, or stop sharing" in pages[0]
+    assert '<p class="kept">Nothing yet.</p>' in pages[1]
+    ahead = browser.get(f"{path(dose(plan, 2))}?part=after").content.decode()
+    assert re.findall(r'name="when" value="(\w+)"', ahead) == ["before"]
+
+
+def test_switch_of_language_keeps_what_was_typed(sam: Client, plan: Plan) -> None:
+    """UX check 17, without script: this page saves by itself, and so does its switch."""
+    browser, row = at_home(sam), dose(plan, 1)
+    write(browser, row, "Old hope", when="before", save="1")
+    for words, when, speak in (("Ñandú <b>", "before", "es"), ("The light", "after", "en")):
+        answer = write(browser, row, words, when=when, speak=speak)
+        assert (answer.status_code, answer["Location"]) == (303, f"{path(row)}?part={when}")
+        page = browser.get(answer["Location"]).content.decode()
+        assert f'<html lang="{speak}"' in page
+        assert escape(words) in page.partition("<textarea")[2].partition("</textarea")[0]
+    assert sorted(Intention.objects.values_list("when", "shared_at")) == [("after", None), ("before", None)]
+    write(browser, dose(plan, 2), "", speak="es")  # nothing typed, nothing kept
+    assert Intention.objects.count() == 2
+
+
+def test_switch_of_language_keeps_too_many_words_on_the_page(sam: Client, plan: Plan) -> None:
+    browser = at_home(sam)
+    answer = write(browser, dose(plan, 2), "x" * 4001, speak="es")
+    page = answer.content.decode()
+    assert (answer.status_code, '<html lang="es"' in page, "x" * 4001 in page, "¿Qué le gustaría" in page) == (
+        400, True, True, True,
+    )  # fmt: skip
+    sam.refresh_from_db()
+    assert (sam.language, Intention.objects.count()) == ("es", 0)
 
 
 def test_emptied_words_are_not_shown_to_staff(sam: Client, plan: Plan) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -21,7 +21,9 @@ from intake.agreement import Agreement
 from intake.doors import Link, called, home_page, see_other, show
 from intake.home import Line, Shown
 from intake.views import home
+from intake.views.language import switch
 from practice import audit
+from practice import language as languages
 from practice.clinical import kap
 from practice.forms import HouseForm, words_field
 from practice.kap import intentions
@@ -39,6 +41,10 @@ KINDS: dict[str, str | Promise] = {
     Kind.DOSING: _("Ketamine session"),
     Kind.INTEGRATION: _("A talk about it afterwards"),
 }
+ASKED: dict[str, str | Promise] = {
+    When.BEFORE: _("What would you like from this session?"),
+    When.AFTER: _("What do you want to remember?"),
+}
 AGREED = "ketamine"
 ABOUT = ("off_label", "benefit", "stop")  # of what that agreement must say (intake/musts.toml)
 THAT_DAY = ("touch", "emergency")
@@ -50,10 +56,8 @@ class WordsForm(HouseForm):
 
     def __init__(self, *args: Any, when: str, **kwargs: Any) -> None:
         super().__init__(*args, auto_id=f"{when}_%s", **kwargs)
-        if when == When.BEFORE:
-            self.fields["words"].label = gettext("What would you like from this session?")
-        else:
-            self.fields["words"].label = gettext("What do you want to remember?")
+        self.when = when
+        self.fields["words"].label = ASKED[when]
 
 
 def line(link: Link, at: datetime) -> Line | None:
@@ -192,49 +196,66 @@ def is_given(session: Session) -> bool:
 
 @home_page
 def my_intention(request: HttpRequest, session: UUID) -> HttpResponse:
-    """What the client writes before a session and after it. A script saves while they type; so does each button."""
+    """What the client writes before a session and after it, one of both at a time (`?part=`).
+
+    A script saves while they type; so does each button, and the switch of language.
+    """
     link: Link = request.link  # type: ignore[attr-defined]
     at, client = timezone.now(), link.client
     row = Session.objects.filter(plan__client=client, pk=session).select_related("plan", "therapist").first()
     if row is None:
         raise Http404
-    wrong: dict[str, WordsForm] = {}
+    written, form = intentions.own(client, row), None
     if request.method == "POST":
         when = request.POST.get("when", "")
         if when not in When.values:
             raise Http404
         form = WordsForm(request.POST, when=when)
         if form.is_valid():
-            intentions.keep(by=client, session=row, when=when, words=form.cleaned_data["words"], at=at)
+            words = form.cleaned_data["words"]
+            if words != (written[when].words if when in written else ""):
+                intentions.keep(by=client, session=row, when=when, words=words, at=at)
             return _after(request, link, row, when, at)
-        wrong[when] = form
-    written = intentions.own(client, row)
-    began = row.state in (State.STARTED, State.DONE) or row.starts_at <= at
-    with timezone.override(zone_of(client)):
+    chosen = languages.asked(request)
+    with translation.override(chosen or translation.get_language()), timezone.override(zone_of(client)):
         context = {
             "session": card(row) if row.state not in (State.WAITING, State.SKIPPED) else {"what": KINDS[row.kind]},
-            "parts": [
-                part(when, written.get(when), wrong.get(when))
-                for when, open_now in ((When.BEFORE, not began), (When.AFTER, began))
-                if open_now or when in written or when in wrong
-            ],
-            "wrong": next(iter(wrong.values()), None),
+            "parts": parts(row, written, form, request.GET.get("part", ""), at),
+            "wrong": form,
         }
-        return show(request, "kap/my_intention.html", context, status=400 if wrong else 200)
+        response = show(request, "kap/my_intention.html", context, status=400 if form else 200)
+    return switch(request, response, client, chosen) if chosen else response
 
 
-def part(when: str, row: Intention | None, wrong: WordsForm | None) -> dict[str, Any]:
-    return {
-        "when": when,
-        "title": gettext("Before") if when == When.BEFORE else gettext("Afterwards"),
-        "form": wrong or WordsForm(initial={"words": row.words if row else ""}, when=when),
-        "shared_at": row.shared_at if row else None,
-        "saved_at": row.saved_at if row else None,
-    }
+def parts(
+    row: Session, written: dict[str, Intention], wrong: WordsForm | None, asked: str, at: datetime
+) -> list[dict[str, Any]]:
+    """Before and afterwards. One is open to write in: what it is time for, or what is asked for of what they wrote."""
+    began = row.state in (State.STARTED, State.DONE) or row.starts_at <= at
+    it_is = When.AFTER if began else When.BEFORE
+    is_open = wrong.when if wrong else asked if asked in written else it_is
+    return [
+        {
+            "when": when,
+            "title": gettext("Before") if when == When.BEFORE else gettext("Afterwards"),
+            "asked": ASKED[when],
+            "form": (wrong or WordsForm(initial={"words": kept.words if kept else ""}, when=when))
+            if when == is_open
+            else None,
+            "words": kept.words if kept else "",
+            "shared_at": kept.shared_at if kept else None,
+            "saved_at": kept.saved_at if kept else None,
+        }
+        for when in When.values
+        if when in (it_is, is_open) or when in written
+        for kept in [written.get(when)]
+    ]
 
 
 def _after(request: HttpRequest, link: Link, row: Session, when: str, at: datetime) -> HttpResponse:
     """What follows a save: nothing for the script, else the page again with what is true now."""
+    if chosen := languages.asked(request):
+        return switch(request, see_other("my_intention", row.pk, query=f"?part={when}"), link.client, chosen)
     pressed = next((name for name in ("share", "stop", "save") if name in request.POST), "")
     if not pressed:
         return HttpResponse(status=204)
