@@ -19,7 +19,7 @@ from django.utils.translation import gettext
 
 from practice import record, sheets
 from practice.models import Client, Practice, PsychotherapyNote
-from practice.privacy import LEFT_OUT, THEIRS_UNTIL
+from practice.privacy import LEFT_OUT, OF_TWO, THEIRS_UNTIL
 from practice.record import Kind
 
 FORMAT, VERSION = "waymark-export", 1
@@ -131,6 +131,9 @@ def left_out(kinds: list[Kind], client: Client | None) -> Iterator[dict[str, Any
             said["rows"] = PsychotherapyNote._base_manager.count()
         if client is None or label == PsychotherapyNote._meta.label:
             yield said
+    for label, why in OF_TWO.items():
+        if client is not None:
+            yield {"table": label.lower().replace(".", "-"), "why": str(why)}
     for label, (_holds, why) in THEIRS_UNTIL.items():
         if client is None or label in of_client:
             yield {"table": label.lower().replace(".", "-"), "only_some": True, "why": str(why)}

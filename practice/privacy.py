@@ -22,8 +22,14 @@ LEFT_OUT: dict[str, str | Promise] = {
     "practice.PsychotherapyNote": _("Psychotherapy notes are kept apart from the record by law (45 CFR 164.501)."),
     "practice.NameStart": _("An index made from the names, with a key that stays here."),
     "practice.Job": _("Work waiting to be done; it says nothing that the record does not."),
-    "practice.Notice": _("How messages travelled; their words are emptied once they are sent."),
-    "practice.Stop": _("Numbers and mailboxes that asked us to stop, as keyed indexes; the chart says it of a client."),
+    "practice.Notice": _(
+        "How messages travelled, with their words emptied; that one was sent stands with the form, the referral or the "
+        "flag it was about."
+    ),
+    "practice.Stop": _(
+        "Numbers and mailboxes that asked us to stop, as keyed indexes: of a client the record says it, of anybody "
+        "else the carrier's own list."
+    ),
     "practice.SentForm": _("Keys that stop a form from being taken twice."),
     "practice.KeptForm": _("What somebody on staff was typing when their page locked; it is theirs."),
     "practice.ClientImport": _("A file of clients while it is being taken in; the clients themselves are in the copy."),
@@ -31,13 +37,16 @@ LEFT_OUT: dict[str, str | Promise] = {
     "practice.AuditHead": _("The end of that trail."),
     "practice.Export": _("A note that this copy, or one like it, was made."),
     "practice.ExportFile": _("The table of contents of such a copy."),
-    "practice.Apart": _("That two records were compared and are two people: it speaks of somebody else too."),
     "practice.Backup": _("When this installation was last backed up; another one makes its own."),
     "intake.KioskTry": _("Wrong codes typed on a device of the practice; they say nothing of anybody."),
     "intake.MessageDraft": _("What a client has typed to their therapist and not sent."),
     "referrals.ReportFile": _("A note that a report was made as a file; what it was made from is in the copy."),
     "referrals.ReportPart": _("The rows of such a file, as they were then."),
     "kap.Feed": _("Secret addresses of calendars; they are made anew."),
+}
+# Rows that speak of two clients: the copy of the practice has them, and neither client's own does.
+OF_TWO: dict[str, str | Promise] = {
+    "practice.Apart": _("That two records were compared and are two people: it speaks of somebody else too."),
 }
 # Secrets, and values that mean nothing without a key that stays here.
 LEFT_OUT_COLUMNS = frozenset(

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import models
 
 from practice.models import Client, ClientRecord, PsychotherapyNote, SafetyPlan
-from practice.privacy import LEFT_OUT, LEFT_OUT_COLUMNS, THEIRS_UNTIL, classes, our_models
+from practice.privacy import LEFT_OUT, LEFT_OUT_COLUMNS, OF_TWO, THEIRS_UNTIL, classes, our_models
 from practice.safety_plan import plan_pdf
 from practice.sealed import SealedBytes, SealedField, SealedJSON
 
@@ -116,7 +116,9 @@ def kinds(*, of_client: bool, private: bool = False) -> list[Kind]:
     """The tables of an export: those of a client's record, or every one; `private`: with the psychotherapy notes."""
     also = {PsychotherapyNote._meta.label} if private and not of_client else set()
     found = [Kind(model) for model in our_models() if model._meta.label in also or model._meta.label not in LEFT_OUT]
-    return [kind for kind in found if not of_client or issubclass(kind.model, Client | ClientRecord)]
+    if not of_client:
+        return found
+    return [kind for kind in found if issubclass(kind.model, Client | ClientRecord) and kind.label not in OF_TWO]
 
 
 def cells(kind: Kind, row: Any, *, names: bool) -> dict[str, Any]:

@@ -183,6 +183,7 @@ def test_what_was_said_goes_with_either_record_and_is_in_no_clients_copy(
     """It speaks of two people, so neither takes it home, and erasing either erases it."""
     apart(rosa, sam, sister)
     assert "practice.Apart" not in {kind.label for kind in record.kinds(of_client=True)}
+    assert "practice.Apart" in {kind.label for kind in record.kinds(of_client=False)}
     erasure.erase(by=rosa, client=sister, what=Erased.What.CLIENT, why=Erased.Why.AGE, at=LATER)
     assert (Apart.objects.count(), Client.objects.filter(pk=sam.pk).exists()) == (0, True)
 

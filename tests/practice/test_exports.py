@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from practice import actions, exports, jobs, record
 from practice.models import AuditEvent, Client, ClientRecord, Export, Job, Note, Notice, PsychotherapyNote, User
-from practice.privacy import LEFT_OUT, LEFT_OUT_COLUMNS, THEIRS_UNTIL, our_models
+from practice.privacy import LEFT_OUT, LEFT_OUT_COLUMNS, OF_TWO, THEIRS_UNTIL, our_models
 from practice.sealed import Tampered
 from tests.factories import NOW
 from tests.meta import matrix
@@ -67,7 +67,7 @@ def test_client_export_holds_every_row_of_the_record(full: Client, maya: User) -
     files = opened(made(maya, full))
     stored = {}
     for model in our_models():
-        if issubclass(model, Client | ClientRecord) and model._meta.label not in LEFT_OUT:
+        if issubclass(model, Client | ClientRecord) and model._meta.label not in {**LEFT_OUT, **OF_TWO}:
             path = model.client_path if issubclass(model, ClientRecord) else "pk"
             shown = THEIRS_UNTIL[model._meta.label][0] if model._meta.label in THEIRS_UNTIL else {}
             keys = model._base_manager.filter(**{path: full.pk}, **shown).values_list("pk", flat=True)
@@ -99,7 +99,8 @@ def test_manifest_names_every_file_with_its_digest(full: Client, maya: User) -> 
     }
     assert manifest["rows"] == {kind.name: len(rows(files, kind.name)) for kind in record.kinds(of_client=True)}
     assert [(out["table"], out.get("rows")) for out in manifest["left_out"]] == [
-        ("practice-psychotherapynote", None), ("intake-answer", None), ("kap-intention", None),
+        ("practice-psychotherapynote", None), ("practice-apart", None), ("intake-answer", None),
+        ("kap-intention", None),
     ]  # fmt: skip
 
 
@@ -153,6 +154,17 @@ def test_every_table_is_exported_or_left_out_with_a_reason(model: type[models.Mo
     assert (model._meta.label in told) != (model._meta.label in LEFT_OUT)
     if model._meta.label in LEFT_OUT:
         assert str(LEFT_OUT[model._meta.label]).endswith(".")
+
+
+def test_what_speaks_of_two_clients_is_in_the_copy_of_the_practice_alone() -> None:
+    """A row that names two clients is exported whole or not at all: one client's copy would tell of the other."""
+    of_client = {kind.label for kind in record.kinds(of_client=True)}
+    of_practice = {kind.label for kind in record.kinds(of_client=False)}
+    assert of_practice - {m._meta.label for m in our_models() if not issubclass(m, Client | ClientRecord)} == {
+        *of_client,
+        *OF_TWO,
+    }
+    assert [label for label, why in OF_TWO.items() if label in of_client or not str(why).endswith(".")] == []
 
 
 def test_no_secret_leaves() -> None:

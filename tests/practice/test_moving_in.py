@@ -19,13 +19,14 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from intake.models import Invitation, PacketVersion, Pause
-from practice import audit, audit_triggers, erasure, exports, frozen_triggers, jobs, sealed, unpacking
+from practice import alike, audit, audit_triggers, erasure, exports, frozen_triggers, jobs, merging, sealed, unpacking
 from practice.access import Role
 from practice.kap.demo import story
 from practice.kap.models import DoseClearance, Intention, Session, Withdrawal
 from practice.keys import KeyRing
 from practice.models import (
     Alert,
+    Apart,
     AuditEvent,
     Client,
     ClinicalSignature,
@@ -196,6 +197,22 @@ def rarely_there(maya: User, sam: Client) -> None:
     )  # fmt: skip
     session = Session.objects.filter(plan__client=sam)[0]
     Intention.objects.create(client=sam, session=session, when="before", words="Rest", shared_at=NOW, saved_at=NOW)
+
+
+def test_two_people_whom_somebody_told_apart_stay_so(sam: Client, rosa: User, omar: User, tmp_path: Path) -> None:
+    """A named person's word on two records is kept: nobody compares them again, and it goes with either."""
+    sister = factories.client(omar, "Sally Whitehorse", email="", phone=sam.phone)
+    assert len(alike.likely(rosa)) == 1
+    merging.keep_apart(by=rosa, one=sam, other=sister, words="Sisters who share a phone.", at=NOW)
+    place = exported(tmp_path / "before")
+    empty_all()
+    taken(place)
+    row = Apart.objects.standing().get()
+    assert (alike.likely(row.by), row.words, row.by.name, {row.client_id, row.other_id}) == (
+        [], "Sisters who share a phone.", "Rosa Bell", {sam.pk, sister.pk},
+    )  # fmt: skip
+    erasure.erase(by=row.by, client=sister, what=Erased.What.CLIENT, why=Erased.Why.AGE, at=NOW)
+    assert (Apart.objects.count(), Client.objects.filter(pk=sam.pk).exists()) == (0, True)
 
 
 def test_import_tells_nobody_and_wakes_no_job(demo: Path) -> None:
