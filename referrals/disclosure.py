@@ -26,8 +26,8 @@ from practice.models import Client, Practice, User
 from practice.templatetags.ui import full_day
 from referrals.models import Destination, Disclosure, Packet, Referral, Release, Section
 
-OK, EMERGENCY = "ok", "emergency"
-NONE_ON_FILE, NOT_SIGNED, EXPIRED, REVOKED = "none_on_file", "not_signed", "expired", "revoked"
+OK, NOT_SIGNED, EXPIRED, REVOKED = map(str, Release.Standing)
+EMERGENCY, NONE_ON_FILE = "emergency", "none_on_file"
 RECIPIENT_NOT_NAMED, SECTION_EXCLUDED, PART2_MISSING = "recipient_not_named", "section_excluded", "part2_missing"
 CODES = (
     OK,
@@ -118,7 +118,7 @@ def _no(
     """Why nothing may go to this recipient: by the newest release that names it, else by what there is instead."""
     newest, words = (named[0] if named else None), ""
     if newest is not None:
-        code = state_of(newest, today)
+        code = newest.stands(today)
         words = {
             REVOKED: gettext("The client took the release for {clinic} back."),
             EXPIRED: gettext("The release for {clinic} ended on {day}."),
@@ -133,15 +133,6 @@ def _no(
         code = NONE_ON_FILE
         words = gettext("There is no release for {clinic} on file.").format(clinic=destination)
     return Answer(False, code, newest, [], wanted, words)
-
-
-def state_of(release: Release, today: date) -> str:
-    """Where one release stands: ok, not_signed, expired or revoked."""
-    if release.revoked_at is not None:
-        return REVOKED
-    if today > release.expires_on:
-        return EXPIRED
-    return OK if release.signed_at is not None else NOT_SIGNED
 
 
 def section_words(sections: Iterable[str]) -> str:

@@ -37,6 +37,12 @@ class Release(ClientRecord):
         STAFF = "staff", _("With a member of staff")
         PAPER = "paper", _("On paper, kept at the practice")
 
+    class Standing(models.TextChoices):
+        OK = "ok"
+        NOT_SIGNED = "not_signed"
+        EXPIRED = "expired"
+        REVOKED = "revoked"
+
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="releases")
     destination = models.ForeignKey("referrals.Destination", on_delete=models.PROTECT, related_name="releases")
     recipient = models.CharField(max_length=80, default="")  # as named when it was asked for
@@ -98,8 +104,16 @@ class Release(ClientRecord):
         self.recipient = self.recipient or self.destination.name
         super().save(*args, **kwargs)
 
+    def stands(self, today: date) -> str:
+        """Where it stands: one of `Standing`. What was taken back is so whatever else holds."""
+        if self.revoked_at is not None:
+            return self.Standing.REVOKED
+        if today > self.expires_on:
+            return self.Standing.EXPIRED
+        return self.Standing.OK if self.signed_at is not None else self.Standing.NOT_SIGNED
+
     def is_good(self, today: date) -> bool:
-        return self.signed_at is not None and self.revoked_at is None and today <= self.expires_on
+        return self.stands(today) == self.Standing.OK
 
 
 class Packet(ClientRecord):

@@ -83,7 +83,7 @@ def line(link: Link, at: datetime) -> Line | None:
     rows = [row for row in link.client.releases.all() if row.signed_at is not None]
     if not rows and not link.client.disclosures.exists():
         return None
-    good = sum(disclosure.state_of(row, today) == disclosure.OK for row in rows)
+    good = sum(row.stands(today) == disclosure.OK for row in rows)
     none = gettext("You share nothing now.")
     some = ngettext("You share with %(n)s place.", "You share with %(n)s places.", good) % {"n": good}
     return Line(
@@ -111,7 +111,7 @@ def my_permissions(request: HttpRequest) -> HttpResponse:
 
 
 def _row(release: Release, today: date) -> dict[str, Any]:
-    code = disclosure.state_of(release, today)
+    code = release.stands(today)
     ended = {
         disclosure.EXPIRED: gettext("It ended on %(day)s.") % {"day": full_day(release.expires_on)},
         disclosure.REVOKED: gettext("Stopped %(when)s.") % {"when": moment(release.revoked_at)},
@@ -132,7 +132,7 @@ def my_release(request: HttpRequest, release: UUID) -> HttpResponse:
     link: Link = request.link  # type: ignore[attr-defined]
     at = timezone.now()
     found = _mine(link.client, release)
-    state = disclosure.state_of(found, timezone.localdate(at))
+    state = found.stands(timezone.localdate(at))
     if request.method == "POST" and "stop" in request.POST:
         return _stopped(request, link, found, at)
     form = as_typed(request, SignForm(request.POST or None))

@@ -28,7 +28,7 @@ LOOKS: dict[str, tuple[str, str, str | Promise]] = {
 
 def look(release: Release, today: date) -> dict[str, Any]:
     """How one release stands, in words and tone."""
-    code = disclosure.state_of(release, today)
+    code = release.stands(today)
     if code == disclosure.OK and release.expires_on - today <= actions.WARN_BEFORE:
         code = actions.ENDS
     tone, icon, words = LOOKS[code]

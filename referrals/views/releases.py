@@ -40,7 +40,7 @@ def panel(request: HttpRequest, client: Client, at: datetime) -> Panel | None:
     if not request.user.may(Permission.ASK_RELEASE):  # type: ignore[union-attr]
         return None
     today = timezone.localdate(at)
-    rows = [row for row in client.releases.order_by("-asked_at") if disclosure.state_of(row, today) in SHOWN_ON_CHART]
+    rows = [row for row in client.releases.order_by("-asked_at") if row.stands(today) in SHOWN_ON_CHART]
     return Panel("referrals/releases_panel.html", {"rows": [look(row, today) for row in rows]}, SIDE)
 
 
@@ -220,7 +220,7 @@ def release_sign(request: StaffRequest, pk: UUID, release: UUID) -> HttpResponse
             return _onward(request, found)
     elif request.method != "POST":
         audit.seen(request, client, "release", found)
-    state = disclosure.state_of(found, timezone.localdate(at))
+    state = found.stands(timezone.localdate(at))
     if state != disclosure.NOT_SIGNED and not form.is_bound:
         messages.info(request, _why_not(state))
         return redirect("releases", pk)

@@ -8,7 +8,7 @@ import pytest
 from practice.actions import NotNow
 from practice.models import AuditEvent, Client, Practice, User
 from referrals import disclosure
-from referrals.disclosure import CODES, Answer, disclose, judge, may_disclose, may_read, redisclosure_notice, state_of
+from referrals.disclosure import CODES, Answer, disclose, judge, may_disclose, may_read, redisclosure_notice
 from referrals.models import Destination, Disclosure, Packet, Referral, Release, Section
 from referrals.states import State
 from tests import factories
@@ -99,7 +99,7 @@ def test_release_is_good_through_its_last_day_of_the_practice(house: Practice, s
     after = late + timedelta(minutes=1)
     codes = [may_disclose(sam, here, SOME, WHY, at).code for at in (late, after)]
     assert codes == ["ok", "expired"]
-    assert [state_of(row, day) for day in (TODAY, TODAY + timedelta(days=1))] == codes
+    assert [row.stands(day) for day in (TODAY, TODAY + timedelta(days=1))] == codes
 
 
 def test_newest_release_says_why_not(sam: Client) -> None:
