@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from practice import audit
 from practice.clinical import infusion, kap, planning
 from practice.clinical.planning import Slot
-from practice.kap.actions import absences, chaperone, clearance
+from practice.kap.actions import absences, chaperone, clearance, requests
 from practice.kap.actions.weighing import last_dose_on, zone_of
-from practice.kap.models import DoseUse, Entry, Override, Plan, PlanChange, Route, Session
+from practice.kap.models import DoseUse, Entry, OutsidePrescriber, Override, Plan, PlanChange, Route, Session
 from practice.models import Client, Task, User
 from referrals.models import Course, CourseSession
 
@@ -33,10 +33,22 @@ def record(client: Client, person: Mapping[str, Any], story: "Story") -> tuple[s
         said = _course(client, row, story)
     for row in person.get("plans", ()):
         said = _plan(client, row, story)
+    if "outside" in person:
+        _ask_outside(client, person["outside"], story)
     if "away" in person:
         first, last = person["away"]
         _away(client, first, last, story)
     return said
+
+
+def _ask_outside(client: Client, row: Mapping[str, str], story: "Story") -> None:
+    """Somebody without an account prescribes for them, too, and is asked about the doses of the newest plan."""
+    assert client.therapist is not None
+    to = OutsidePrescriber.objects.create(
+        name=row["name"], licence=row["licence"], email=row["email"], phone=row["phone"], is_demo=True
+    )
+    plan = client.plans.order_by("-started_on").first()
+    requests.ask(by=client.therapist, client=client, to=to, plan=plan, words=row["words"], at=story.when(row["at"]))
 
 
 def _away(client: Client, first: int, last: int, story: "Story") -> None:
