@@ -211,6 +211,9 @@ class PassForm(HouseForm):
 @referral_page
 def desk_pass(request: HttpRequest, referral: Referral) -> HttpResponse:
     here: Desk = request.desk  # type: ignore[attr-defined]
+    if not referral.is_open:  # a page that stood open: a colleague would find nothing to answer
+        messages.info(request, gettext("This has ended, so there is nothing to pass on. Please call us instead."))
+        return see_other("desk_referral", referral.pk)
     form = PassForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:

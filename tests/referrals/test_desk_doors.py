@@ -11,10 +11,10 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from intake import actions as intake_actions
-from practice.models import AuditEvent, Client, Notice, SentForm, Task, User
+from practice.models import AuditEvent, Client, Notice, Practice, SentForm, Task, User
 from referrals import desk_doors
 from referrals.actions import desk as actions
-from referrals.actions import releases
+from referrals.actions import events, releases
 from referrals.models import DeskKey, Destination, Referral
 from referrals.states import Actor, Event
 from tests import factories
@@ -146,6 +146,30 @@ def test_expired_link_sends_a_new_one_in_one_press_and_names_nobody(sent: Referr
     send(browser, "/desk/new-link/", {"token": old})
     assert Notice.objects.filter(template="desk_link").count() == 1
     assert (Browser().get(f"/r/{old}/").status_code, Browser().get(f"/r/{sent.token}/").status_code) == (404, 200)
+
+
+@pytest.mark.parametrize("how", ["declined", "taken back", "revoked"])
+def test_a_link_of_what_is_over_sends_none_and_says_to_call(
+    sent: Referral, sam: Client, maya: User, clock: Any, how: str
+) -> None:
+    """The page cannot tell which link it is without telling it to anybody: it says when one comes, and whom to call."""
+    at = sent.sent_at + timedelta(minutes=1)
+    if how == "revoked":
+        releases.revoke(by=sam, release=sent.release, at=at)
+    elif how == "declined":
+        events.record(sent, Event.DECLINE, Actor.RECIPIENT, by=maya, channel="phone", at=at, reason="full")
+    else:
+        events.record(sent, Event.ASK_CANCEL, Actor.INITIATOR, by=maya, channel="here", at=at, words="Moved away")
+        events.record(sent, Event.CONFIRM_CANCEL, Actor.RECIPIENT, by=maya, channel="phone", at=at)
+    clock.shift(timedelta(days=31))
+    browser = Browser()
+    old = browser.get(f"/r/{sent.token}/")
+    new = browser.get(send(browser, "/desk/new-link/", {"token": sent.token})["Location"])
+    said = "taken back, declined or completed"
+    assert [(said in words(each), "please call us" in words(each)) for each in (old, new)] == [(True, True)] * 2
+    assert [f"Call {Practice.get().phone}" in words(each) for each in (old, new)] == [True, True]
+    assert words(old) == words(browser.get(f"/r/{'x' * 64}/"))
+    assert Notice.objects.filter(template="desk_link").count() == 0
 
 
 def test_a_live_link_is_not_renewed_by_a_stranger(sent: Referral) -> None:
@@ -416,8 +440,6 @@ def test_revoking_stops_the_next_request_on_every_page(
 
 
 def test_withdrawn_referral_says_so_and_takes_nothing(sent: Referral, maya: User) -> None:
-    from referrals.actions import events
-
     cleo = Coordinator(sent).come_in()
     at = sent.sent_at + timedelta(minutes=1)
     events.record(sent, Event.ASK_CANCEL, Actor.INITIATOR, by=maya, channel="here", at=at, words="Moved away")
@@ -459,6 +481,27 @@ def test_passing_on_lets_a_colleague_of_the_same_domain_in(sent: Referral, north
     assert (jo.get().status_code, cleo.get().status_code) == (200, 200)
     notice = Notice.objects.get(template="desk_link")
     assert (notice.address, sent.reference in notice.words["reference"]) == ("j.doe@northlake.example", True)
+
+
+PASS = "Pass this to a colleague"
+
+
+def test_what_is_over_is_not_offered_to_be_passed_on(sent: Referral) -> None:
+    """A declined or completed referral leads a colleague nowhere; neither does a page that stood open meanwhile."""
+    cleo = Coordinator(sent).come_in()
+    assert PASS in words(cleo.get())
+    declined = cleo.say("answer/", answer="decline", reason="full")
+    assert ("You declined" in declined, PASS in declined) == (True, False)
+    assert "there is nothing to pass on" in words(cleo.browser.get(cleo.get("pass/")["Location"]))
+    assert "there is nothing to pass on" in cleo.say("pass/", email="j.doe@northlake.example", name="Jo")
+    sent.refresh_from_db()
+    assert (sent.contact, DeskKey.objects.count(), Notice.objects.filter(template="desk_link").count()) == (None, 1, 0)
+    change = sent.changes.get(event=Event.DECLINE)
+    assert PASS in cleo.say("undo/", change=str(change.number))
+    cleo.say("answer/", answer="accept")
+    assert PASS in words(cleo.get())
+    completed = cleo.say("letter/", words="Six done.", last="yes", who="Cleo")
+    assert ("This referral is complete" in completed, PASS in completed) == (True, False)
 
 
 def test_a_colleague_sees_only_what_was_passed_to_them(
