@@ -10,6 +10,18 @@ from django.utils.translation import gettext_lazy as _
 LONGEST_WORDS = 4000
 # A page of many numbers says which one is meant.
 LIMITS = {"max_value": _("{label}: %(limit_value)s at most."), "min_value": _("{label}: %(limit_value)s or more.")}
+TIMES = _("{label}: write a time from 00:00 to 23:59, such as 08:30.")
+NUMBERS = _("{label}: write a number in digits, such as 12.")
+DJANGOS = [
+    kind.default_error_messages[code]
+    for kind, code in (
+        (forms.Field, "required"),
+        (forms.IntegerField, "invalid"),
+        (forms.FloatField, "invalid"),
+        (forms.DecimalField, "invalid"),
+        (forms.TimeField, "invalid"),
+    )
+]
 
 phone_like = RegexValidator(
     r"^\+?[\d\s().-]{7,32}(?:\s*(?:x|ext\.?)\s*\d{1,6})?$", _("Write the phone number in digits, such as 202 555 0142.")
@@ -28,9 +40,19 @@ class HouseForm(forms.Form):
         self.helper.form_show_errors = False
         for field in self.fields.values():
             if isinstance(field, forms.IntegerField):  # and every other number
+                _name_it(field, NUMBERS)
                 label = str(field.label or "").replace("%", "%%")
                 for code, said in LIMITS.items():
                     field.error_messages.setdefault(code, str(said).format(label=label))
+            elif isinstance(field, forms.TimeField):
+                _name_it(field, TIMES)
+
+
+def _name_it(field: forms.Field, said: Any) -> None:
+    """Say the name of the field and what to write, where it has no sentence but Django's."""
+    for code in ("required", "invalid"):
+        if field.label and field.error_messages[code] in DJANGOS:
+            field.error_messages[code] = str(said).format(label=field.label)
 
 
 class Moment(forms.DateTimeField):

@@ -148,6 +148,10 @@ class PracticeForm(HouseForm):
         label=_("and until"),
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
         help_text=_("The same time twice means at any hour."),
+        error_messages=dict.fromkeys(
+            ("invalid", "required"),
+            _("Until when messages go out: write a time from 00:00 to 23:59, such as 20:00."),
+        ),
     )
     address = text(_("Address"), 160, help_text=_("Stands on what you send to a clinic."))
     fax = text(
