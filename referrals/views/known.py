@@ -65,7 +65,7 @@ def _day_field(label: Any, **options: Any) -> forms.DateField:
         label=label,
         widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
         error_messages={
-            "invalid": _("Give a day, such as 2026-11-27."),
+            "invalid": gettext("{field}: give a day, such as 2026-11-27.").format(field=label),
             "required": _("Give the day on which it was so."),
         },
         **options,
@@ -103,7 +103,9 @@ class KnownForm(HouseForm):
     def _clean_day(self, name: str) -> date | None:
         day: date | None = self.cleaned_data[name]
         if day is not None and (day > self.today or (self.born is not None and day < self.born)):
-            raise forms.ValidationError(gettext("Give a day up to today."))
+            raise forms.ValidationError(
+                gettext("{field}: give a day up to today.").format(field=self.fields[name].label)
+            )
         return day
 
     def clean_on(self) -> date | None:
@@ -116,7 +118,8 @@ class KnownForm(HouseForm):
         given = super().clean() or {}
         for name in self.known:
             if given.get(name + BACK) and given.get(name) is not None:
-                self.add_error(name, _("Give a number, or say that it is not known."))
+                words = gettext("{input}: give a number, or say that it is not known.")
+                self.add_error(name, words.format(input=self.known[name].label))
         if set(self.known) >= windows.PASSING:
             self._clean_reading(given)
         return given
@@ -180,7 +183,7 @@ def _field(known: table.Input, hint: str) -> forms.Field:
     if _is_number(known):
         kind = forms.IntegerField if known.kind == "integer" else forms.FloatField
         low, high = int(known.minimum), int(known.maximum)
-        words = _("Give a number from {low} to {high}.").format(low=low, high=high)
+        words = gettext("{input}: give a number from {low} to {high}.").format(input=known.label, low=low, high=high)
         return kind(
             label=known.label,
             help_text=hint,
@@ -199,7 +202,7 @@ def _field(known: table.Input, hint: str) -> forms.Field:
             *((_code(value), said_words(known.name, value)) for value in values),
             (NOT_KNOWN, _("Not known")),
         ],
-        error_messages={"invalid_choice": _("Choose one of the answers.")},
+        error_messages={"invalid_choice": gettext("{input}: choose one of the answers.").format(input=known.label)},
     )
 
 

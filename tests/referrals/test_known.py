@@ -216,11 +216,13 @@ def test_blood_pressure_is_two_numbers_and_a_day(
         ({"sbp": "120"}, "Give both numbers of the blood pressure."),
         ({"dbp": "80"}, "Give both numbers of the blood pressure."),
         ({"sbp": "80", "dbp": "80"}, "The upper number of a blood pressure is higher than the lower one."),
-        ({"sbp": "0", "dbp": "0"}, "Give a number from 1 to 400."),
-        ({"sbp": "401", "dbp": "80"}, "Give a number from 1 to 400."),
-        ({"sbp": "120/80", "dbp": "80"}, "Give a number from 1 to 400."),
+        ({"sbp": "0", "dbp": "0"}, "Blood pressure, upper number: give a number from 1 to 400."),
+        ({"sbp": "401", "dbp": "80"}, "Blood pressure, upper number: give a number from 1 to 400."),
+        ({"sbp": "120/80", "dbp": "80"}, "Blood pressure, upper number: give a number from 1 to 400."),
         ({"sbp": "120", "dbp": "80", "reading_on": ""}, "Give the day on which it was measured."),
-        ({"sbp": "120", "dbp": "80", "reading_on": "2026-11-20"}, "Give a day up to today."),
+        ({"sbp": "120", "dbp": "80", "reading_on": "2026-11-20"}, "Measured on: give a day up to today."),
+        ({"mi_within_months": "a few"}, "Months since a heart attack: give a number from 0 to 1200."),
+        ({"bipolar": "IV"}, "Bipolar disorder: choose one of the answers."),
     ],
 )
 def test_half_a_reading_or_a_wrong_one_is_refused(
@@ -306,7 +308,7 @@ def test_not_known_takes_back_the_clinicians_word_and_leaves_the_clients(
     assert inputs(sam) == {"bipolar": "none", "failed_adequate_trials": 4, "sbp": 150, "dbp": 95}
     browser = as_user(maya)
     both = post(browser, url(sam), form(failed_adequate_trials=3, failed_adequate_trials_back="on"))
-    assert "Give a number, or say that it is not known." in both.content.decode()
+    assert ": give a number, or say that it is not known." in both.content.decode()
     post(browser, url(sam), form(bipolar="not-known", failed_adequate_trials_back="on", sbp_back="on"))
     assert inputs(sam) == {"bipolar": "II", "failed_adequate_trials": 1}
     assert len(kept(sam)) == 8  # nothing was edited or taken out
