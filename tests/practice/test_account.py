@@ -223,6 +223,10 @@ def test_a_page_that_matters_asks_for_the_password_after_five_minutes(rosa: User
     assert unquote(asked["Location"]) == "/account/reauthenticate/?next=/kept/"
     assert not User.objects.filter(name="Newcomer").exists()
     assert [row.fields for row in KeptForm.objects.filter(user=rosa)] == [[["name", "Newcomer"]]]
+    wrong = browser.post("/account/reauthenticate/", {"password": "x", "next": "/kept/"})
+    pages = [words(page) for page in (browser.get("/account/reauthenticate/?next=/practice/people/"), wrong)]
+    why = "it is more than five minutes since you showed that it is you. We ask again so that nobody can do it"
+    assert [(why in page, "What you typed is kept." in page) for page in pages] == [(True, False), (True, True)]
     assert AuditEvent.objects.filter(action="session.asked_again", actor_id=rosa.pk).count() == 2
     landed = browser.post("/account/reauthenticate/?next=/kept/", {"password": PASSWORD, "next": "/kept/"})
     assert landed["Location"] == "/kept/"
@@ -422,6 +426,8 @@ def test_demo_person_has_no_password_and_proves_who_they_are_by_the_same_button(
         _thursday.shift(301)
         again = unquote(browser.get("/practice/people/new/")["Location"])
         assert again == "/demo/admin/?next=/practice/people/new/"
+        why = "more than five minutes since you showed that it is you"
+        assert [why in words(browser.get(each)) for each in (again, "/demo/admin/")] == [True, False]
         assert post(browser, again)["Location"] == "/practice/people/new/"
         assert browser.get("/practice/people/new/").status_code == 200
         assert post(browser, "/demo/admin/?next=https://elsewhere.example/")["Location"] == "/caseload/"
