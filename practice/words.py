@@ -312,6 +312,26 @@ def due(task: Task, at: datetime) -> str:
     return gettext("{thing} due {day}, {time}").format(thing=thing, day=day(task.due_at), time=clock(task.due_at))
 
 
+def to_half_days(days: float) -> float:
+    """As far as days are said: whole hours below a day, half days from there on."""
+    hours = round(days * 24)
+    return hours / 24 if hours < 24 else round(days * 2) / 2
+
+
+def days_long(days: float) -> str:
+    """Return "under an hour", "3 hours", "1 day" or "2.5 days"."""
+    said = to_half_days(days)
+    if said >= 1:
+        return half_days(said)
+    hours = round(said * 24)
+    return ngettext("{n} hour", "{n} hours", hours).format(n=hours) if hours else gettext("under an hour")
+
+
+def half_days(days: float) -> str:
+    """Return "1 day" or "2.5 days" of a number that was counted in days of the calendar."""
+    return ngettext("{n} day", "{n} days", 1 if days == 1 else 2).format(n=f"{days:g}")
+
+
 def length(span: timedelta) -> str:
     """Return "12 min", "3 h" or "9 days"."""
     minutes = int(span.total_seconds() // 60)

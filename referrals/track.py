@@ -79,4 +79,4 @@ def _track(spans: _Spans) -> Track:
 
 
 def _median(days: list[float]) -> float | None:
-    return round(median(days), 1) if len(days) >= FEWEST else None
+    return round(median(days), 2) if len(days) >= FEWEST else None

@@ -18,6 +18,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from practice.access import GRANTS, Permission
+from practice.words import days_long
 from referrals.reports.days import YEAR_DAYS, Days
 from referrals.reports.figures import TOO_FEW, quartiles
 from referrals.reports.steps import FEWEST
@@ -242,12 +243,10 @@ def share(part: Number, whole: Number) -> str:
 
 
 def minutes_said(minutes: float) -> str:
-    """Minutes in the unit that people say: 11 min, 3.5 h, 2.1 days."""
+    """Minutes in the unit that people say: 11 min, 3 hours, 2.5 days."""
     if minutes < 120:
         return gettext("{n} min").format(n=f"{minutes:g}")
-    if minutes < 48 * 60:
-        return gettext("{n} h").format(n=f"{minutes / 60:.1f}")
-    return gettext("{n} days").format(n=f"{minutes / 60 / 24:.1f}")
+    return days_long(minutes / 60 / 24)
 
 
 HEAD: tuple[Words, ...] = (_("Part"), _("What is counted"), _("Number"), _("Share"))

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from practice.charts.spans import NARROW, WIDE, Span, spans
 from practice.clinical import follow_up
+from practice.words import half_days
 from referrals.models import Destination, Path, Referral
 from referrals.reports import steps
 from referrals.reports.cases import Case
@@ -95,7 +96,7 @@ class Report:
             },
             {
                 "label": gettext("Sent to first infusion"),
-                "value": gettext("{n} days").format(n=f"{days[1]:g}") if days else str(TOO_FEW),
+                "value": half_days(days[1]) if days else str(TOO_FEW),
                 "words": gettext("Median. Middle half {low} to {high}. Goal {goal}.").format(
                     low=f"{days[0]:g}", high=f"{days[2]:g}", goal=follow_up.FIRST_WITHIN_DAYS
                 )

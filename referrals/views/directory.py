@@ -22,6 +22,7 @@ from practice.forms import HouseForm, phone_like, text
 from practice.pages import StaffRequest, staff_page
 from practice.templatetags.ui import full_day
 from practice.views.clients import conflict
+from practice.words import days_long, to_half_days
 from referrals import track
 from referrals.actions import desk
 from referrals.actions import directory as actions
@@ -134,7 +135,7 @@ class Asked:
             and (not self.given or self.given in clinic.gives)
             and (self.miles is None or clinic.miles is None or clinic.miles <= self.miles)
             and (self.price is None or clinic.price_usd is None or clinic.price_usd <= self.price)
-            and (self.days is None or known.to_first is None or known.to_first <= self.days)
+            and (self.days is None or known.to_first is None or to_half_days(known.to_first) <= self.days)
             and self.insurance.lower() in clinic.insurance.lower()
             and (not self.suicidal or clinic.accepts_suicidal is True)
         )
@@ -183,17 +184,17 @@ def price_words(clinic: Destination) -> str:
 
 
 def days_words(days: float | None) -> str:
-    return gettext("too few to say") if days is None else gettext("{n} d").format(n=f"{days:g}")
+    return gettext("too few to say") if days is None else days_long(days)
 
 
 def speed_words(known: Track) -> str:
-    """ "Opens in 0.4 d, first session 3 d, letters 9 of 11": what is known, from our own referrals."""
+    """ "Opens in 10 hours, first session in 3 days, letters 9 of 11": what is known, from our own referrals."""
     said = [
-        form.format(n=f"{days:g}")
+        form.format(time=days_long(days))
         for form, days in (
-            (gettext("opens in {n} d"), known.to_open),
-            (gettext("answers in {n} d"), known.to_accept),
-            (gettext("first session in {n} d"), known.to_first),
+            (gettext("opens in {time}"), known.to_open),
+            (gettext("answers in {time}"), known.to_accept),
+            (gettext("first session in {time}"), known.to_first),
         )
         if days is not None
     ]

@@ -20,3 +20,22 @@ def test_wrong_codes_say_what_to_do() -> None:
 
 def test_item_without_a_known_reason_leads_to_the_chart() -> None:
     assert words.why(Task(kind="todo", opened_at=NOW, facts={})) == "Something to do: see the client's page."
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (0, "under an hour"),
+        (0.02, "under an hour"),
+        (0.04, "1 hour"),
+        (0.12, "3 hours"),
+        (0.97, "23 hours"),
+        (0.99, "1 day"),
+        (1.2, "1 day"),
+        (1.3, "1.5 days"),
+        (2, "2 days"),
+        (12.8, "13 days"),
+    ],
+)
+def test_days_are_said_in_hours_below_a_day_and_in_halves_from_there(days: float, said: str) -> None:
+    assert words.days_long(days) == said

@@ -108,7 +108,7 @@ def test_medians_come_from_our_own_referrals_and_are_hidden_under_three(maya: Us
     last = course(maya, sam, to, opened=3, accepted=5, first=8, letter=True)
     found = track.of([to.pk], at)[to.pk]
     assert found == Track(sent=3, to_open=0.4, to_accept=2.0, to_first=3.0, letters=2, letters_of=3)
-    assert speed_words(found) == "Opens in 0.4 d, answers in 2 d, first session in 3 d, letters 2 of 3"
+    assert speed_words(found) == "Opens in 10 hours, answers in 2 days, first session in 3 days, letters 2 of 3"
     assert track.of([to.pk], NOW + 400 * DAY)[to.pk] == Track()  # a year later they say nothing any more
     visit = StatusChange.objects.get(referral=last, event=Event.OUTCOME)
     events.correct(visit, by=maya, reason="Another client's letter", at=at)
@@ -124,7 +124,7 @@ def test_known_wait_filters(as_user: As, maya: User, sam: Client) -> None:
     browser = as_user(maya)
     assert (listed(browser, "?days=5"), listed(browser, "?days=6")) == ([], ["Northlake Infusion"])
     page = browser.get(to.get_absolute_url()).content.decode()
-    assert "0 of 3" in page and "6 d" in page
+    assert "0 of 3" in page and "6 days" in page
 
 
 def test_directory_asks_the_database_the_same_for_any_number_of_clinics(as_user: As, maya: User, sam: Client) -> None:

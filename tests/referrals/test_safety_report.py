@@ -185,7 +185,8 @@ def test_number_that_tells_on_few_is_not_shown(chain: list[int], shown: list[boo
 
 
 @pytest.mark.parametrize(
-    ("minutes", "said"), [(0, "0 min"), (11.5, "11.5 min"), (119, "119 min"), (120, "2.0 h"), (2880, "2.0 days")]
+    ("minutes", "said"),
+    [(0, "0 min"), (11.5, "11.5 min"), (119, "119 min"), (120, "2 hours"), (1439, "1 day"), (2200, "1.5 days")],
 )
 def test_minutes_are_said_as_people_say_them(minutes: float, said: str) -> None:
     assert minutes_said(minutes) == said
