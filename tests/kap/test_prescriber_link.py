@@ -276,3 +276,36 @@ def test_quiet_page_locks_and_what_was_typed_stands_in_the_form_after_the_code(a
         opened = send(browser, CODE, {"code": code(), "kept": kept})
     assert "Typed for long" in text(opened)
     assert DoseClearance.objects.count() == 0
+
+
+def test_second_answer_is_refused_and_its_words_stay_on_the_page(asked: ClearanceRequest) -> None:
+    browser, other = inside(asked), inside_again(asked)
+    assert send(browser, PAGE, CLEAR)["Location"] == PAGE
+    page = send(other, PAGE, {"act": "none", "no": "Her pressure first."})
+    assert (page.status_code, DoseClearance.objects.count()) == (400, 1)
+    said = text(page)
+    assert "This question was answered or taken back already." in said
+    assert "What you wrote now was not taken. Copy it if you need it: Her pressure first." in said
+    assert "You cleared Doses 2" in said
+    assert "Two Why it is taken back" in said  # their own words for the record
+    assert "was not taken" not in text(other.get(PAGE))
+
+
+def inside_again(row: ClearanceRequest) -> Browser:
+    with time_machine.travel(NOW + timedelta(minutes=2), tick=False):
+        return inside(row)
+
+
+def test_what_was_taken_back_stays_on_the_page_with_its_words(asked: ClearanceRequest) -> None:
+    browser = inside(asked)
+    send(browser, PAGE, CLEAR)
+    mine = DoseClearance.objects.get()
+    send(browser, PAGE, {"act": "withdraw", "clearance": str(mine.pk), "words": "Wrong client."})
+    said = text(browser.get(PAGE))
+    assert "You cleared" not in said
+    assert re.search("You took this back Doses 2 .*Taken back .* The practice was told. Wrong client.", said)
+
+
+def test_plan_of_one_dose_is_said_in_the_singular(asked: ClearanceRequest) -> None:
+    Plan.objects.update(planned=1)
+    assert "Weekly, 1 dose planned: Nov 25, 2026" in text(inside(asked).get(PAGE))

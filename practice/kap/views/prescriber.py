@@ -12,11 +12,12 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from intake.doors import see_other
@@ -212,8 +213,12 @@ def _withdraw(request: HttpRequest, row: ClearanceRequest, at: Any) -> Act:
 
 def _own(row: ClearanceRequest) -> list[DoseClearance]:
     """What this prescriber cleared for this client and did not take back."""
-    mine = DoseClearance.objects.filter(client=row.client_id, by_request__to=row.to_id, withdrawal=None)
-    return list(mine.select_related("client"))
+    return list(_cleared(row).filter(withdrawal=None))
+
+
+def _cleared(row: ClearanceRequest) -> QuerySet[DoseClearance]:
+    mine = DoseClearance.objects.filter(client=row.client_id, by_request__to=row.to_id)
+    return mine.select_related("client", "withdrawal")
 
 
 def _page(
@@ -236,18 +241,30 @@ def _page(
                 {
                     "pk": own.pk,
                     "facts": line_facts(own),
+                    "words": own.words,
                     "form": withdrawing
                     if withdrawing is not None and request.POST.get("clearance") == str(own.pk)
                     else WithdrawForm(row=own, initial=typed if typed.get("clearance") == str(own.pk) else {}),
                 }
                 for own in _own(row)
             ],
+            "taken_back": [
+                {"facts": line_facts(own), "at": own.withdrawal.at, "words": own.withdrawal.words}
+                for own in _cleared(row).filter(withdrawal__by_request=row)
+            ],
+            "not_taken": _not_taken(request) if wrong and row.answered_at else "",
             "limit": limits.panel(row, timezone.now(), wrong, typed),
             "wrong": wrong,
             "locked_url": reverse("prescriber_code"),
             "idle_s": settings.SESSION_IDLE_S,
         }
         return _show(request, "prescriber_answer", context, status=400 if wrong else 200)
+
+
+def _not_taken(request: HttpRequest) -> str:
+    """Words of an answer that came after another: its form is gone, and they stay on the page to be copied."""
+    name = {"clear": "words", "none": "no"}.get(request.POST.get("act", ""), "")
+    return request.POST.get(name, "").strip()
 
 
 def _facts(row: ClearanceRequest, client: Client) -> list[dict[str, str]]:
@@ -266,9 +283,8 @@ def _plan_words(row: ClearanceRequest) -> str:
         return gettext("None yet")
     doses = plan.sessions.filter(kind=Session.Kind.DOSING).exclude(state=Session.State.SKIPPED)
     days = ", ".join(full_day(timezone.localdate(dose.starts_at)) for dose in doses.order_by("starts_at"))
-    return gettext("{shape}, {n} doses planned: {days}").format(
-        shape=plan.get_shape_display(), n=plan.planned, days=days or gettext("no days yet")
-    )
+    said = ngettext("{shape}, {n} dose planned: {days}", "{shape}, {n} doses planned: {days}", plan.planned)
+    return said.format(shape=plan.get_shape_display(), n=plan.planned, days=days or gettext("no days yet"))
 
 
 def _readings(client: Client) -> list[list[str]]:
