@@ -24,6 +24,7 @@ from practice.language import as_typed
 from practice.models import Practice, PublicPages
 
 HELD = "arrival"  # where a session keeps which one this browser began
+CAME_IN = "came_in"  # and, after the code, whose forms it opened: another tab, or Back, leads to them
 TRAP = "website"  # nobody sees this field; what fills in every field does
 
 
@@ -126,7 +127,7 @@ def begin_code(request: HttpRequest, pages: PublicPages, practice: Practice) -> 
     """The one-time code. Right: the forms open in this browser. Five wrong ones: begin anew."""
     found = acts.held(request.session.get(HELD, ""))
     if found is None:
-        return see_other("begin")
+        return see_other("my_start" if _is_in(request) else "begin")
     at = timezone.now()
     if request.method == "POST" and request.POST.get("send"):
         acts.send_code(arrival=found, at=at)
@@ -140,11 +141,18 @@ def begin_code(request: HttpRequest, pages: PublicPages, practice: Practice) -> 
         else:
             if invitation is not None:
                 request.session.pop(HELD, None)
+                request.session[CAME_IN] = str(invitation.pk)
                 doors.admit(request, invitation, None)
                 return see_other("my_start")
             found.refresh_from_db()
             wrong = gettext("That code does not fit. Check it and try again.")
     return _code_page(request, found, wrong)
+
+
+def _is_in(request: HttpRequest) -> bool:
+    """Whether the forms that this browser began by itself are what it has open."""
+    invitation = doors.held(request)
+    return invitation is not None and request.session.get(CAME_IN) == str(invitation.pk)
 
 
 def _code_page(request: HttpRequest, found: Arrival, wrong: str) -> HttpResponse:

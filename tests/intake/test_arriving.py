@@ -230,6 +230,17 @@ def test_right_code_twice_makes_one_record(pages: PublicPages) -> None:
     assert (Client.objects.count(), Task.objects.count(), Invitation.objects.count()) == (1, 1, 1)
 
 
+def test_second_tab_and_back_lead_to_the_forms_that_are_open(pages: PublicPages) -> None:
+    browser, stranger = Browser(), Browser()
+    client = arrive(browser)
+    assert browser.get("/begin/code/")["Location"] == "/my/"
+    code = code_of(client.email)
+    assert send(browser, reverse("begin_code"), {"code": code}, key="k" * 36)["Location"] == "/my/"
+    assert stranger.get("/begin/code/")["Location"] == "/begin/"
+    Invitation.objects.update(state=Invitation.State.WITHDRAWN)
+    assert (browser.get("/begin/code/")["Location"], Client.objects.count()) == ("/begin/", 1)
+
+
 def test_new_code_at_most_once_a_minute_and_four_times_a_day_to_one_address(pages: PublicPages) -> None:
     row = begun(NOW)
     sent = [arrivals.send_code(arrival=row, at=NOW + timedelta(seconds=s)) for s in (59, 60)]
