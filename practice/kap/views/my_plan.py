@@ -41,7 +41,7 @@ KINDS: dict[str, str | Promise] = {
     Kind.DOSING: _("Ketamine session"),
     Kind.INTEGRATION: _("A talk about it afterwards"),
 }
-ASKED: dict[str, str | Promise] = {
+ASKED: dict[str, Any] = {
     When.BEFORE: _("What would you like from this session?"),
     When.AFTER: _("What do you want to remember?"),
 }
