@@ -291,7 +291,8 @@ def _must_choose(page: Page) -> bool:
 
 
 def _form_field(each: Field, *, required: bool, today: date, page: Page) -> forms.Field:
-    missing = page.missing if page.kind == "one" and page.missing else _missing(each)
+    is_only = page.kind == "one" or [field for field in page.fields if field.required] == [each]
+    missing = page.missing if is_only and page.missing else _missing(each, may_skip=not page.required)
     common: dict[str, Any] = {
         "label": each.label,
         "required": required,
@@ -330,11 +331,13 @@ def _form_field(each: Field, *, required: bool, today: date, page: Page) -> form
     return field
 
 
-def _missing(each: Field) -> str:
+def _missing(each: Field, *, may_skip: bool) -> str:
     if each.type in ("choice", "select"):
+        if not may_skip:
+            return gettext("Choose the answer that fits best.")
         return gettext("Choose the answer that fits best, or skip the question.")
     if each.type == "checks":
-        return gettext("Tick what fits, or skip the question.")
+        return gettext("Tick what fits, or skip the question.") if may_skip else gettext("Tick what fits.")
     return gettext("Write your answer here: %(label)s.") % {"label": each.label.rstrip("?.")}
 
 

@@ -1,6 +1,7 @@
 """Forms of pages, and what people, clumsy or hostile, may put in them."""
 
 import re
+from dataclasses import replace
 from datetime import date
 from secrets import token_urlsafe
 from typing import Any
@@ -154,6 +155,15 @@ def test_nothing_chosen_is_said_above_and_beside_the_question(phone: Phone) -> N
     assert 'href="#id_answer_0"' in html and 'id="id_answer_0"' in html
     assert html.index("err-summary") < html.index("<h1")
     assert Answer.objects.filter(question="phq-9--3").count() == 0
+
+
+def test_what_must_be_answered_never_says_to_skip(phone: Phone) -> None:
+    assert "Choose the state where you are now." in text_of(phone.post("/my/q/place/", {}))
+    assert "Choose the state where you are now." not in text_of(phone.post("/my/q/place/", {"state": "Mars"}))
+    must = replace(CHECK_IN.by_slug["cssrs-screener-recent--1"], required=True, missing="")
+    assert form_for(must, today=TODAY, data={}).errors == {"answer": ["Choose the answer that fits best."]}
+    ticks = replace(INTAKE.by_slug["reach"], required=True, missing="")
+    assert form_for(ticks, today=TODAY, data={}).errors == {"answer": ["Tick what fits."]}
 
 
 def test_one_of_phone_or_mail_is_enough_and_none_is_not(phone: Phone) -> None:
