@@ -168,6 +168,7 @@ def my_copies(request: HttpRequest) -> HttpResponse:
     rows = [
         {
             "title": named[row.document, row.version],
+            "language": row.language,
             "signed_at": row.signed_at,
             "url": reverse("my_home_copy", args=[row.pk]),
         }

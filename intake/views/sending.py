@@ -110,7 +110,12 @@ def my_done(request: HttpRequest) -> HttpResponse:
             "sent_at": sitting.submitted_at,
             "read_by": coverage.read_by(sitting.submitted_at, practice, link.client.therapist),
             "copies": [
-                {"url": reverse("my_copy", args=[row.pk]), "title": named[row.document, row.version]} for row in signed
+                {
+                    "url": reverse("my_copy", args=[row.pk]),
+                    "title": named[row.document, row.version],
+                    "language": row.language,
+                }
+                for row in signed
             ],
             "flagged": not link.receipt and actions.alert_of(sitting) is not None,
             "receipt": link.receipt,

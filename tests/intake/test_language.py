@@ -240,6 +240,26 @@ def test_who_they_name_is_kept_in_the_words_of_the_record(phone: Phone, sam: Cli
     assert (sam.contact("support") or {})["relation"] == "Other family"
 
 
+def test_what_was_signed_is_named_in_the_language_of_its_text(phone: Phone, sam: Client) -> None:
+    """WCAG 3.1.2: the titles of agreements, which are signed in English, on a page in Spanish."""
+    fill_required(in_spanish(phone))
+    phone.post("/my/send/")
+    pages = [phone.get("/my/done/"), at_home(sam).get("/my/copies/")]
+    named = [re.findall(r"<span lang=\"([\w-]+)\">([^<]+)</span> \(PDF\)", page.content.decode()) for page in pages]
+    assert [language_of(page) for page in pages] == ["es", "es"]
+    assert sorted(named[0]) == sorted(named[1])
+    assert ("en", "Agreement to start care") in named[0]
+
+
+def test_the_page_for_somebody_else_asks_for_their_name(sam: Client) -> None:
+    """In Spanish, `su nombre` is also the reader's own."""
+    browser = at_home(sam)
+    send(browser, "/lang/", {"speak": "es", "back": "/my/"})
+    asked = re.findall(r'<label class="label"[^>]*>([^<]+?)\s*<', browser.get("/my/people/new/").content.decode())
+    assert [label for label in asked if label.startswith("Su ")] == []
+    assert asked[0] == "Nombre de esa persona"
+
+
 def test_the_plan_to_take_along_is_in_their_language(sam: Client, maya: User) -> None:
     Client.objects.filter(pk=sam.pk).update(language="es")
     sam.refresh_from_db()
