@@ -13,7 +13,6 @@ from django.conf import settings
 from django.test import Client as Browser
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, Page, Request, sync_playwright
-from playwright.sync_api import Error as PlaywrightError
 
 from practice import jobs
 from practice.models import Practice, User
@@ -29,6 +28,7 @@ DESK = {"width": 1440, "height": 900}
 Window = Callable[..., Page]
 Look = Callable[[Page, str], None]
 CHROMIUM = os.environ.get("TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
+LEAVING = "navigation.addEventListener('navigate', e => { window.leaving = !e.hashChange && e.downloadRequest === null })"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 
@@ -73,6 +73,7 @@ def window(chromium: Chromium, up: str) -> Iterator[Window]:
             has_touch=size["width"] < 600, locale="en-US", timezone_id="America/New_York",
         )  # fmt: skip
         contexts.append(context)
+        context.add_init_script(LEAVING)
         page = context.new_page()
         page.set_default_timeout(10_000)
         trouble: list[str] = []
@@ -116,19 +117,18 @@ def staff_window(window: Window, up: str) -> Window:
     return open_for
 
 
+def settle(page: Page) -> None:
+    """Wait for the page that a press leads to: the press itself is over before the page gives way to the next."""
+    page.wait_for_function("() => !window.leaving")
+    page.wait_for_load_state()
+
+
 def violations(page: Page) -> list[str]:
     """What axe finds on the page as it is now, as lines a person can act on."""
-    try:
-        found = _axe(page)
-    except PlaywrightError:  # a press had just been made: the page gave way to the next while it was looked at
-        found = _axe(page)
-    return [f"{v['id']}: {json.dumps([n['target'] for n in v['nodes']][:3])}" for v in found["violations"]]
-
-
-def _axe(page: Page) -> Any:
-    page.wait_for_load_state()
+    settle(page)
     page.evaluate(AXE)
-    return page.evaluate("rules => axe.run(document, {runOnly: rules})", AXE_RULES)
+    found = page.evaluate("rules => axe.run(document, {runOnly: rules})", AXE_RULES)
+    return [f"{v['id']}: {json.dumps([n['target'] for n in v['nodes']][:3])}" for v in found["violations"]]
 
 
 def sideways(page: Page) -> int:
@@ -158,6 +158,7 @@ def look() -> Look:
     """Check the page as it stands: no axe violation, no sideways scroll; keep a picture when SHOTS names a folder."""
 
     def check(page: Page, name: str) -> None:
+        settle(page)
         keep_picture(page, name)
         assert violations(page) == []
         assert sideways(page) == 0

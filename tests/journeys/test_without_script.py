@@ -23,15 +23,18 @@ def test_whole_intake_is_walked_without_script(window: Window, sam: Client) -> N
     press(page, "Continue")
     press(page, "Start")
     press(page, "I have written it down")
+    page.wait_for_url("**/my/q/**")
     seen: list[str] = []
     while found := re.search(r"/my/q/([\w-]+)/", page.url):
         assert found[1] not in seen
         seen.append(found[1])
         fill(page, found[1])
         page.get_by_role("button", name=re.compile("^(Continue|Sign and continue)$")).click()
+        page.wait_for_url(lambda url, question=found[0]: question not in url)
         if page.url.endswith("/my/support/"):
             expect(page.get_by_role("link", name=re.compile("^Call 988")).first).to_be_visible()
             page.get_by_role("link", name=re.compile("^(Go on|I am OK to keep going)$")).click()
+            page.wait_for_url(lambda url: not url.endswith("/my/support/"))
     on(page, "/my/check/")
     assert [
         section for section in ("cssrs-screener-recent--6r", "peg--3", "agreement--ketamine") if section not in seen
