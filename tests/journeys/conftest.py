@@ -28,7 +28,7 @@ DESK = {"width": 1440, "height": 900}
 Window = Callable[..., Page]
 Look = Callable[[Page, str], None]
 CHROMIUM = os.environ.get("TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
-LEAVING = "navigation.addEventListener('navigate', e => { window.leaving = !e.hashChange && e.downloadRequest === null })"
+LEAVING = "navigation.onnavigate = e => { window.leaving = !e.destination.sameDocument && e.downloadRequest === null }"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 
