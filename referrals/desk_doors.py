@@ -267,7 +267,9 @@ def why_gone(referral: Referral) -> str:
 
 
 def gone_page(request: HttpRequest, referral: Referral, why: str) -> HttpResponse:
-    context = {"referral": referral, "why": why, "may_report": hasattr(request, "desk")}
+    inside = hasattr(request, "desk")
+    unsent = request.POST.get("words", "").strip() if inside else ""  # of a page that stood open: theirs, not lost
+    context = {"referral": referral, "why": why, "may_report": inside, "unsent": unsent}
     return show(request, "referrals/desk_gone.html", context, status=410)
 
 

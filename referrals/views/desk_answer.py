@@ -63,10 +63,12 @@ def desk_answer(request: HttpRequest, referral: Referral) -> HttpResponse:
     form = AnswerForm(request.POST, auto_id="%s")
     if not form.is_valid():
         if Event.ACCEPT not in states.open_to(referral.state, Actor.RECIPIENT):  # its fields are not on that page
-            return page(request, referral, errors=[str(text) for texts in form.errors.values() for text in texts])
+            wrong = [str(text) for texts in form.errors.values() for text in texts]
+            return page(request, referral, errors=wrong, unsent=request.POST.get("words", ""))
         return page(request, referral, form=form)
     said = form.cleaned_data
-    return act(request, referral, lambda: ANSWERS[said["answer"]](request, referral, said, therapist))
+    answer = ANSWERS[said["answer"]]
+    return act(request, referral, lambda: answer(request, referral, said, therapist), form=form, unsent=said["words"])
 
 
 def _confirm(request: HttpRequest, referral: Referral, name: str) -> str:

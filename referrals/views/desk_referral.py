@@ -19,7 +19,7 @@ from practice.templatetags.ui import day
 from referrals import states
 from referrals.actions import acts, events
 from referrals.actions import desk as actions
-from referrals.desk_doors import Desk, packet_of, referral_page, say_name, show
+from referrals.desk_doors import Desk, packet_of, referral_page, say_name, show, with_people
 from referrals.models import Course, CourseSession, Packet, Referral, StatusChange
 from referrals.states import Actor, Event, State
 from referrals.views.desk_table import first_day, rows, session_number
@@ -55,9 +55,17 @@ def desk_referral(request: HttpRequest, referral: Referral) -> HttpResponse:
 
 
 def page(
-    request: HttpRequest, referral: Referral, *, form: HouseForm | None = None, errors: Sequence[str] = ()
+    request: HttpRequest,
+    referral: Referral,
+    *,
+    form: HouseForm | None = None,
+    errors: Sequence[str] = (),
+    unsent: str = "",
 ) -> HttpResponse:
-    """The answer before it is given (mock-up f1), the visits after it (f2); `errors` stand above."""
+    """The answer before it is given (mock-up f1), the visits after it (f2); `errors` stand above.
+
+    `unsent`: words of a form that was not taken; they stand in the box for a message, when `form` does not show them.
+    """
     here: Desk = request.desk  # type: ignore[attr-defined]
     at = timezone.now()
     packet = packet_of(referral)
@@ -66,6 +74,10 @@ def page(
     course = Course.objects.filter(referral=referral).prefetch_related("sessions").first()
     undo = undoable(history, at)
     wrong = [{"text": text, "href": ""} for text in errors]
+    if form is not None and Event.ACCEPT in possible:
+        unsent = ""
+    if unsent:
+        wrong.append({"text": gettext("What you wrote was not sent. It stands under Messages."), "href": "#m-words"})
     if form is not None:
         wrong += [{"text": str(text), "href": f"#{name}"} for name, texts in form.errors.items() for text in texts]
     table = rows(referral, course, undo, at) if course else []
@@ -93,6 +105,7 @@ def page(
         "next_visit": visit_words(referral.visit_at),
         "fill_from": first_day(course, at) if course else None,
         "undo": _newest(undo),
+        "unsent": unsent,
         "thread": referral.messages.select_related("by")[:TALKED_OVER],
         "letters": referral.letters.filter(from_clinic=True).defer("body", "words"),
         "in_treatment": referral.state in states.IN_TREATMENT,
@@ -188,12 +201,26 @@ def desk_undo(request: HttpRequest, referral: Referral) -> HttpResponse:
 # --- Acting ----------------------------------------------------------------------------------------------------------
 
 
-def act(request: HttpRequest, referral: Referral, do: Callable[[], str], anchor: str = "") -> HttpResponse:
-    """Do it, say so, and show the page; when it does not fit any more, say that, with the page as it is now."""
+def act(
+    request: HttpRequest,
+    referral: Referral,
+    do: Callable[[], str],
+    anchor: str = "",
+    *,
+    form: HouseForm | None = None,
+    unsent: str = "",
+) -> HttpResponse:
+    """Do it, say so, and show the page; when it does not fit any more, say that, with the page as it is now.
+
+    `unsent`: what they wrote, which then stays on the page: in `form`, while that may be sent again.
+    """
     try:
         with transaction.atomic():
             words = do()
     except NotNow as sentence:
+        if unsent.strip():
+            now = with_people(Referral.objects.filter(pk=referral.pk)).get()
+            return page(request, now, form=form, errors=[str(sentence)], unsent=unsent)
         messages.warning(request, str(sentence))
     else:
         if words:

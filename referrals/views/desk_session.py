@@ -41,10 +41,11 @@ def desk_session(request: HttpRequest, referral: Referral) -> HttpResponse:
         raise BadRequest
     form = SessionForm(request.POST)
     if not form.is_valid():
-        return page(request, referral, errors=[str(text) for texts in form.errors.values() for text in texts])
+        wrong = [str(text) for texts in form.errors.values() for text in texts]
+        return page(request, referral, errors=wrong, unsent=request.POST.get("words", ""))
     said = form.cleaned_data
     who = by_whom(request, said["who"]) | {"seen": seen(request)}
-    return act(request, referral, lambda: do(request, referral, said, who), "#infusions")
+    return act(request, referral, lambda: do(request, referral, said, who), "#infusions", unsent=said["words"])
 
 
 Said = dict[str, Any]

@@ -41,7 +41,8 @@ def desk_message(request: HttpRequest, referral: Referral) -> HttpResponse:
     here: Desk = request.desk  # type: ignore[attr-defined]
     form = MessageForm(request.POST)
     if not form.is_valid():
-        return page(request, referral, errors=[str(line) for lines in form.errors.values() for line in lines])
+        wrong = [str(line) for lines in form.errors.values() for line in lines]
+        return page(request, referral, errors=wrong, unsent=request.POST.get("words", ""))
     said = form.cleaned_data
 
     def write() -> str:
@@ -49,7 +50,7 @@ def desk_message(request: HttpRequest, referral: Referral) -> HttpResponse:
         actions.write(referral=referral, key=here.key, name=who["by_name"], words=said["words"], at=who["at"])
         return gettext("Sent. {name} has been told.").format(name=therapist_of(referral.client, here.practice))
 
-    return act(request, referral, write, "#thread")
+    return act(request, referral, write, "#thread", unsent=said["words"])
 
 
 # --- Safety ----------------------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """What a clinic does on its page without an account (journeys.md, script 4)."""
 
+import html
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from io import BytesIO
@@ -185,6 +187,51 @@ def test_two_coordinators_at_once_one_wins_and_the_other_reads_who(sent: Referra
     assert "Maria Lopez was first: Accept" in text
     assert stands(first) == State.ACCEPTED
     assert [c.event for c in sent.changes.all()] == ["send", "accept"]
+
+
+def box(page: Any, name: str = "m-words") -> str:
+    """What stands in a box of this page."""
+    found = re.search(rf'<textarea[^>]*id="{name}"[^>]*>(.*?)</textarea>', page.content.decode(), re.DOTALL)
+    return html.unescape(found[1]) if found else ""
+
+
+def test_answer_with_a_day_that_cannot_be_keeps_its_words(cleo: Coordinator) -> None:
+    said = {"answer": "accept", "first": "2019-01-01T10:00", "who": "Cleo", "words": "He is <late> & we are glad."}
+    page = cleo.post("answer/", said)
+    assert (page.status_code, "it is before the referral" in words(page)) == (400, True)
+    assert (box(page, "words"), box(page)) == ("He is <late> & we are glad.", "")
+    assert ('value="2019-01-01T10:00"' in page.content.decode(), stands(cleo)) == (True, State.SENT)
+    assert cleo.referral.messages.count() == 0
+
+
+def test_words_of_who_came_second_stand_in_the_box_for_a_message(cleo: Coordinator) -> None:
+    seen = str(cleo.referral.version)
+    accepted(cleo)
+    page = cleo.post("answer/", {"answer": "decline", "reason": "full", "words": "Ask Harbor.", "seen": seen})
+    assert (page.status_code, box(page), stands(cleo)) == (400, "Ask Harbor.", State.ACCEPTED)
+    assert "What you wrote was not sent. It stands under Messages." in words(page)
+    assert box(cleo.get()) == ""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"do": "missed", "number": "1", "on": "2026-02-31", "words": "Her bus."},
+        {"do": "done", "number": "1", "on": "2019-01-01", "words": "Her bus."},
+    ],
+)
+def test_words_of_a_session_that_was_not_taken_are_not_lost(cleo: Coordinator, said: dict[str, str]) -> None:
+    accepted(cleo)
+    page = cleo.post("session/", said)
+    assert (page.status_code, box(page), CourseSession.objects.count()) == (400, "Her bus.", 0)
+
+
+def test_words_sent_from_a_page_that_was_taken_back_may_be_copied(cleo: Coordinator, sam: Client) -> None:
+    sam.releases.update(revoked_at=timezone.now())
+    page = cleo.post("letter/", {"words": "Six infusions, well borne.", "last": "yes"})
+    assert page.status_code == 410
+    assert "What you wrote was not sent. Copy it if you need it: Six infusions, well borne." in words(page)
+    assert "was not sent" not in words(cleo.get())
 
 
 def test_taking_back_is_confirmed_by_the_clinic(cleo: Coordinator, maya: User) -> None:

@@ -67,9 +67,9 @@ class Command(BaseCommand):
                 self.say(label, person.invitation.path)
 
     def clinic(self, now: datetime) -> None:
-        """The newest referral that its clinic may read."""
+        """A referral that its clinic may read: one that waits for the first answer, when there is one."""
         rows = desk_doors.with_people(Referral.objects.open().filter(client__is_demo=True, destination__is_demo=True))
-        found = next((row for row in rows.order_by("-sent_at", "pk") if not desk_doors.why_gone(row)), None)
+        found = next((row for row in rows.order_by("state", "-sent_at", "pk") if not desk_doors.why_gone(row)), None)
         if found is not None:
             self.keep(found, "link_expires_at", now, DESK_LIFE)
             self.say("clinic", found.desk_path)
