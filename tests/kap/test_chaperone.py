@@ -314,6 +314,19 @@ def test_something_wrong_is_told_at_once_and_not_graded(
     assert "From the home: something is wrong" in page and said in page and "Kim Lee, in the home" in page
 
 
+def test_page_says_where_it_was_pressed_that_it_was_kept(link: ChaperoneLink) -> None:
+    browser = inside(link)
+    kept = "Kept at 10:00 am. The therapist sees it."
+    assert kept not in text(browser.get(PAGE))
+    say(browser, state="frightened")
+    looked, _sign, wrong = text(browser.get(PAGE)).partition("Something is wrong")
+    assert (kept in looked, kept in wrong) == (True, False)
+    say(browser, state="attention", help="now")
+    looked, _sign, wrong = text(browser.get(PAGE)).partition("Something is wrong")
+    assert (kept in looked, kept in wrong) == (False, True)
+    assert kept not in text(browser.get(PAGE + "?kept=1"))  # without script it stands at the top
+
+
 def test_talk_of_dying_opens_a_safety_flag(link: ChaperoneLink, sam: Client) -> None:
     say(inside(link), state="attention", sees="suicidal")
     assert list(Alert.objects.filter(client=sam, closed_at=None).values_list("severity", flat=True)) == ["urgent"]

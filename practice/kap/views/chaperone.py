@@ -102,6 +102,7 @@ def _page(
     request: HttpRequest, link: ChaperoneLink, is_live: bool, at: datetime, *, wrong: str = "", typed: Any = None
 ) -> HttpResponse:
     client, entries = link.session.plan.client, list(link.entries.all())
+    kept = request.GET.get("kept") == "1"
     with timezone.override(zone_of(client)):
         return _show(
             request, "chaperone", link, 400 if wrong else 200,
@@ -109,7 +110,8 @@ def _page(
             first=client.name.split()[0] if is_live else "",
             next_at=room.state(link.session, at).next_check_at if is_live else None,
             sent=[{"at": clock(entry.happened_at), "said": logbook.said(entry)} for entry in reversed(entries)],
-            kept=request.GET.get("kept") == "1",
+            kept=kept,
+            last=_last(entries) if not kept else {},
             sees=rules.sees().items(),
             new_key=lambda: str(uuid4()),
             wrong=[{"text": wrong, "href": "#wrong"}] if wrong else [],
@@ -118,6 +120,14 @@ def _page(
             page_url=reverse("chaperone"),
             worker_url=reverse("chaperone_worker"),
         )  # fmt: skip
+
+
+def _last(entries: list[Entry]) -> dict[str, str]:
+    """When the newest line was kept, in the part of the page where it was pressed: nobody presses into the blue."""
+    if not entries:
+        return {}
+    newest = entries[-1]
+    return {"wrong" if newest.facts.get("state") == "attention" else "looked": clock(newest.happened_at)}
 
 
 @public
