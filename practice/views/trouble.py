@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
+from practice import language
 from practice.middleware import is_database_trouble, kept_fields
 
 log = logging.getLogger("practice.request")
@@ -44,7 +45,10 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return HttpResponse(render_to_string("404.html"), status=404)
+    """An address that leads nowhere may be anybody's, mistyped: it is said in each language, unless one was chosen."""
+    nobodys = request.resolver_match is None and settings.LANGUAGE_COOKIE_NAME not in request.COOKIES
+    also = [code for code in language.CODES if code != language.HOUSE] if nobodys else []
+    return HttpResponse(render_to_string("404.html", {"also": also}), status=404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -362,3 +362,22 @@ def test_the_switch_keeps_where_somebody_is(phone: Phone) -> None:
     assert "where" not in {row["link_id"] for row in Alert.objects.get().answers}
     phone.post("/my/support/", {"where": "12 Elm St"})
     assert "where" in {row["link_id"] for row in Alert.objects.get().answers}
+
+
+def test_address_that_leads_nowhere_says_so_in_each_language(db: None, maya: User, kit: Client) -> None:
+    """A mistyped link may be anybody's. Where a language was chosen, or somebody of staff looks, it is said once."""
+    english, spanish = "We cannot find that page", "No encontramos esa página"
+
+    def heads(browser: Browser, path: str = "/p/") -> list[str]:
+        answer = browser.get(path)
+        assert answer.status_code == 404
+        return re.findall(r"<(h[12] [^>]*>[^<]*)", answer.content.decode())[:2]
+
+    stranger, chosen = Browser(), Browser()
+    assert heads(stranger) == [f'h1 class="c-h">{english}', f'h2 class="c-h">{spanish}']
+    assert '<div class="c-card c-q" lang="es">' in stranger.get("/p/").content.decode()
+    chosen.cookies["language"] = "es"
+    assert heads(chosen)[:1] == [f'h1 class="c-h">{spanish}']
+    assert spanish not in "".join(heads(chosen)[1:]) and english not in chosen.get("/p/").content.decode()
+    staff = sign_in(Browser(), maya).get(f"/clients/{kit.pk}/").content.decode()
+    assert (english in staff, spanish in staff) == (True, False)
