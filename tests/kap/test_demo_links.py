@@ -79,7 +79,7 @@ def test_demo_links_say_the_code_of_the_home_and_where_other_codes_are(
         transaction.set_rollback(True)
     *_, adult, last = out.getvalue().splitlines()
     assert re.search(r"/c/\w+/ \(code \d{6}\)$", adult)
-    assert last == f"  Where a page sends a code, read it in the newest file in {tmp_path}/mail"
+    assert last == f"  Where a page sends a code: it is in the newest file in {tmp_path}/mail (or sms)"
 
 
 def test_demo_links_lead_to_invented_people_only(cedar: int, at_home: None) -> None:

@@ -39,7 +39,9 @@ class Command(BaseCommand):
         for print_link in (self.forms, self.own_page, self.near_ones, self.clinic, self.prescriber, self.adult):
             print_link(now)
         if settings.EMAIL_BACKEND == TO_FILES:
-            self.stdout.write(f"  Where a page sends a code, read it in the newest file in {settings.DATA_DIR}/mail")
+            self.stdout.write(
+                f"  Where a page sends a code, read it in the newest file in {settings.DATA_DIR}/mail (or sms)"
+            )
 
     def forms(self, now: datetime) -> None:
         """A client's intake that nobody has begun."""
