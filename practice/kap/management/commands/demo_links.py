@@ -40,7 +40,7 @@ class Command(BaseCommand):
             print_link(now)
         if settings.EMAIL_BACKEND == TO_FILES:
             self.stdout.write(
-                f"  Where a page sends a code, read it in the newest file in {settings.DATA_DIR}/mail (or sms)"
+                f"  Where a page sends a code: it is in the newest file in {settings.DATA_DIR}/mail (or sms)"
             )
 
     def forms(self, now: datetime) -> None:
