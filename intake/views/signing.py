@@ -16,6 +16,7 @@ from intake import editions, resigning
 from intake.models import SigningPace, SigningRequest
 from practice import audit
 from practice.access import Permission
+from practice.models import Client
 from practice.pages import StaffRequest, record_of, staff_page
 
 PER_PAGE = 50
@@ -33,13 +34,18 @@ def signing_again(request: StaffRequest) -> HttpResponse:
     named = {key: editions.shipped(key).title for key in editions.documents()}
     named |= {key: rows[-1].title for key, rows in editions.own().items()}
     shown: list[SigningRequest] = list(page.object_list)
+    charts = Client.objects.visible_to(request.user, Permission.READ_CHART)
+    read = set(charts.filter(pk__in={row.client_id for row in shown}).values_list("pk", flat=True))
     audit.record("read.signing", by=request.user, count=len(shown))
     context: dict[str, Any] = {
         "pace": SigningPace.get(),
         "waiting": len(waiting),
         "now": len(resigning.in_turn(waiting, at, request.practice)),
         "page": page,
-        "rows": [{"row": row, "title": named.get(row.document, row.document)} for row in shown],
+        "rows": [
+            {"row": row, "title": named.get(row.document, row.document), "reads": row.client_id in read}
+            for row in shown
+        ],
         "tabs": _tabs(request, outcome),
         "query": f"outcome={outcome}&" if outcome else "",
     }

@@ -22,7 +22,7 @@ from practice.models import AlertEvent, AuditEvent, Client, Task, User
 from practice.pages import client_of, record_of, staff_page
 from practice.templatetags.ui import moment
 from practice.views import notes
-from practice.views.chart import SIDE, Panel, allowed, frame, named, open_flags, reader
+from practice.views.chart import SIDE, Panel, allowed, frame, leading, named, open_flags, reader
 
 PER_PAGE = 50
 LATELY = timedelta(days=30)
@@ -474,9 +474,9 @@ def todo(request: HttpRequest, client: Client, at: datetime) -> Panel:
     """The open items of this client, each leading to where it is done."""
     may_act = Permission.WRITE_NOTE in allowed(reader(request), client)
     rows = []
-    for task in tasks(client, at):
-        if task.done_at is not None:
-            continue
+    still = [task for task in tasks(client, at) if task.done_at is None]
+    led = leading(reader(request), still)
+    for task in still:
         by_words = task.kind in BY_WORDS
         url = reverse("task_done", args=[client.pk, task.pk]) if by_words else task.action_url
         here = url == reverse("chart", args=[client.pk])
@@ -486,7 +486,7 @@ def todo(request: HttpRequest, client: Client, at: datetime) -> Panel:
                 "why": words.why(task),
                 "due": words.due(task, at),
                 "late": bool(task.due_at and task.due_at <= at),
-                "url": "" if here or (by_words and not may_act) else url,
+                "url": url if not here and (may_act if by_words else task.pk in led) else "",
                 "action": task.look.action,
             }
         )

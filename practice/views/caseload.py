@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from itertools import groupby
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -17,10 +18,11 @@ from practice import caseload as lists
 from practice import charts, places, words
 from practice.access import Permission
 from practice.clinical.instrument import load
-from practice.models import Client, Task
+from practice.models import Client, Task, User
 from practice.pages import StaffRequest, staff_page
 from practice.templatetags.ui import clock, day
 from practice.views import choosing
+from practice.views.chart import leading
 from practice.views.opening import setting_up
 
 GROUPS = {
@@ -57,7 +59,7 @@ def caseload(request: StaffRequest) -> HttpResponse:
         "now": counted["now"] if charted else 0,
         "counted": counted,
         "page": page,
-        "groups": list(_groups(page, counted, at, show, sort, who)),
+        "groups": list(_groups(page, user, counted, at, show, sort, who)),
         "people": [choosing.link(chosen, "who", w, lists.WHO[w], w == who) for w in mine] if len(mine) > 1 else [],
         "tabs": [
             choosing.link(
@@ -101,7 +103,7 @@ def _lead(counted: dict[str, int], at: datetime, charted: bool) -> str:
 
 
 def _groups(
-    page: places.Stretch, counted: dict[str, int], at: datetime, show: str, sort: str, who: str
+    page: places.Stretch, user: User, counted: dict[str, int], at: datetime, show: str, sort: str, who: str
 ) -> Iterator[dict[str, Any]]:
     """The rows of this page under their heads. Only the list by need has groups."""
     today = timezone.localdate(at)
@@ -109,12 +111,13 @@ def _groups(
         yield {"rows": [_state_row(client, today) for client in page.rows]}
         return
     team = who == "team"
+    led = leading(user, [client.open_tasks[0] for client in page.rows if client.open_tasks])
     if sort:
-        yield {"rows": [_row(client, at, today, team) for client in page.rows]}
+        yield {"rows": [_row(client, at, today, team, led) for client in page.rows]}
         return
     for rank, clients in groupby(page.rows, key=lambda client: client.rank):
         icon, key, note = GROUPS[Client.Rank(rank)]
-        rows = [_row(client, at, today, team) for client in clients]
+        rows = [_row(client, at, today, team, led) for client in clients]
         count = len(rows) if show else counted[key]
         notes = [str(note)] if note else []
         if not show and len(rows) < count:
@@ -130,7 +133,7 @@ def meta(client: Client, today: date) -> str:
     return ", ".join(str(part) for part in (client.pronouns, age, invited) if part)
 
 
-def _row(client: Client, at: datetime, today: date, team: bool) -> dict[str, Any]:
+def _row(client: Client, at: datetime, today: date, team: bool, led: set[UUID]) -> dict[str, Any]:
     tasks: list[Task] = client.open_tasks  # type: ignore[attr-defined]
     first = tasks[0] if tasks else None
     row = {
@@ -156,8 +159,9 @@ def _row(client: Client, at: datetime, today: date, team: bool) -> dict[str, Any
                 "icon": look.icon,
                 "text": words.chip_text(first),
             },
-            "action": {"url": first.action_url, "label": look.action},
         }
+        if first.pk in led:
+            row["action"] = {"url": first.action_url, "label": look.action}
     return row | _score(client)
 
 

@@ -1,6 +1,6 @@
 """The chart: who this is, what is open, and the panels of every package in the order that practice.urls gives."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -9,13 +9,13 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
+from django.urls import resolve, reverse
 from django.utils import timezone
 from django.utils.translation import get_language_info, gettext, ngettext
 
 from practice import audit
 from practice.access import Permission
-from practice.models import Alert, Client, EmergencyAccess, SafetyContact, SafetyPlan, User
+from practice.models import Alert, Client, EmergencyAccess, SafetyContact, SafetyPlan, Task, User
 from practice.pages import client_of, staff_page
 from practice.templatetags.ui import clock, full_day, moment
 
@@ -125,12 +125,33 @@ ASKED = (
 def allowed(user: Any, client: Client) -> set[Permission]:
     """Which of the acts on a chart this person may do for this client. Asks the database once per client."""
     if not hasattr(client, "allowed_acts"):
-        checks = {
-            p.name: Exists(Client.objects.visible_to(user, p).filter(pk=OuterRef("pk"))) for p in ASKED if user.may(p)
-        }
+        checks = _checks(user, ASKED)
         mine = Client.objects.visible_to(user).filter(pk=client.pk).annotate(**checks).values(*checks).first() or {}
         client.allowed_acts = {Permission[name] for name in checks if mine.get(name)}  # type: ignore[attr-defined]
     return client.allowed_acts  # type: ignore[attr-defined]
+
+
+def _checks(user: Any, permissions: Iterable[Permission]) -> dict[str, Exists]:
+    return {
+        p.name: Exists(Client.objects.visible_to(user, p).filter(pk=OuterRef("pk"))) for p in permissions if user.may(p)
+    }
+
+
+def leading(user: Any, tasks: Iterable[Task]) -> set[UUID]:
+    """The keys of those items whose own page this person may open; the others lead to the chart, which they read.
+
+    Asks the database once, and only when there is an item whose page asks for more than the chart does.
+    """
+    needs = {task: resolve(task.action_url).func.door.permission for task in tasks}  # type: ignore[attr-defined]
+    asked = {task: permission for task, permission in needs.items() if permission != Permission.READ_CHART}
+    checks = _checks(user, set(asked.values()))
+    clients = Client.objects.filter(pk__in={task.client_id for task in asked}) if checks else Client.objects.none()
+    may = {row["pk"]: row for row in clients.annotate(**checks).values("pk", *checks)}
+    return {
+        task.pk
+        for task, permission in needs.items()
+        if task not in asked or may.get(task.client_id, {}).get(permission.name)
+    }
 
 
 def bar(flags: Sequence[Alert], user: Any, may_act: bool) -> dict[str, Any] | None:

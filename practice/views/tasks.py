@@ -27,6 +27,7 @@ from practice.models.tasks import KINDS
 from practice.pages import StaffRequest, staff_page
 from practice.views import choosing
 from practice.views.activity import BY_WORDS
+from practice.views.chart import leading
 from practice.views.moving import keys
 
 PAGE = 50
@@ -104,10 +105,11 @@ def tasks(request: StaffRequest) -> HttpResponse:
             return redirect(request.get_full_path())
     chosen = {"who": who if who != mine[0] else "", "whose": whose, "when": when}
     shown = _page(narrowed(scope(user, who), user, whose, when, at), f"tasks|{who}|{whose}|{when}", request)
+    led = leading(user, shown.rows) if who != "all" else set()
     may_act = who != "all" and user.may(Permission.WRITE_NOTE)
     context = {
         "form": form if may_act else None,
-        "rows": [_row(task, at, who, task in ticked) for task in shown.rows],
+        "rows": [_row(task, at, who, task in ticked, task.pk in led) for task in shown.rows],
         "people": [choosing.link(chosen, "who", w, lists.WHO[w], w == who) for w in mine] if len(mine) > 1 else [],
         "owners": [choosing.link(chosen, "whose", w, label, w == whose) for w, label in WHOSE.items()],
         "times": [choosing.link(chosen, "when", w, label, w == when) for w, label in WHEN.items()],
@@ -125,7 +127,7 @@ def _page(found: QuerySet[Task], about: str, request: StaffRequest) -> places.St
     return places.stretch(found, ["by", "opened_at", "pk"], about, request.GET.get("after", ""), PAGE)
 
 
-def _row(task: Task, at: datetime, who: str, ticked: bool) -> dict[str, Any]:
+def _row(task: Task, at: datetime, who: str, ticked: bool, led: bool) -> dict[str, Any]:
     charted = who != "all"
     client, look = task.client, task.look
     owner = task.owner or client.therapist
@@ -143,15 +145,21 @@ def _row(task: Task, at: datetime, who: str, ticked: bool) -> dict[str, Any]:
         "due_at": task.due_at,
         "due": words.due(task, at),
         "late": task.due_at is not None and task.due_at <= at,
-        "action_url": _open_url(task) if charted else reverse("client_edit", args=[client.pk]),
-        "action": look.action if charted else _("Open"),
+        **_way(task, charted, led),
         "in_bulk": charted,
         "ticked": ticked,
     }
 
 
-def _open_url(task: Task) -> str:
-    return reverse("task_done", args=[task.client_id, task.pk]) if task.kind in BY_WORDS else task.action_url
+def _way(task: Task, charted: bool, led: bool) -> dict[str, Any]:
+    """Where the button leads: where it is done; for whoever may not do it, to the client."""
+    if not charted:
+        return {"action_url": reverse("client_edit", args=[task.client_id]), "action": _("Open")}
+    if task.kind in BY_WORDS:
+        return {"action_url": reverse("task_done", args=[task.client_id, task.pk]), "action": task.look.action}
+    if not led:
+        return {"action_url": task.client.get_absolute_url(), "action": _("Open")}
+    return {"action_url": task.action_url, "action": task.look.action}
 
 
 # --- Acts ------------------------------------------------------------------------------------------------------------

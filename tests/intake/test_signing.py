@@ -12,8 +12,9 @@ from django.urls import reverse
 
 from intake import actions, editions, resigning, wording
 from intake.models import Invitation, Signature, SigningPace, SigningRequest
+from practice.access import Role
 from practice.actions import raise_manual_flag
-from practice.models import Alert, AuditEvent, Client, Notice, Practice, Task, User
+from practice.models import Alert, AuditEvent, Client, Notice, Practice, RoleGrant, Task, User
 from practice.schedule import tick
 from referrals import picture
 from referrals.models import Course, CourseSession
@@ -254,11 +255,23 @@ def test_admin_starts_and_stops_and_a_second_press_changes_nothing(as_user: As, 
 
 def test_progress_says_who_and_what_came_of_it(as_user: As, rosa: User, due: Client) -> None:
     resigning.ask_some(at=NOW)
-    words = text_of(as_user(rosa).get(SIGNING))
-    assert "Sam Whitehorse" in words
+    page = as_user(rosa).get(SIGNING)
+    words = text_of(page)
+    assert ("Sam Whitehorse" in words, due.get_absolute_url() in page.content.decode()) == (True, False)
     assert "Version 1.1 Asked" in words
     assert "Ask again" not in words
     assert "Sam Whitehorse" not in text_of(as_user(rosa).get(f"{SIGNING}?outcome=declined"))
+
+
+def test_only_who_reads_a_chart_gets_its_link(as_user: As, rosa: User, due: Client, maya: User) -> None:
+    """An admin who is a therapist, too, opens the charts of their own clients and of no other."""
+    RoleGrant.objects.create(user=rosa, role=Role.THERAPIST)
+    own = factories.client(rosa, "Ada Finch", site=due.site)
+    signed(own, at=NOW - 30 * DAY)
+    assert resigning.ask_some(at=NOW) == 2
+    html = as_user(rosa).get(SIGNING).content.decode()
+    linked = [client.get_absolute_url() in html for client in (own, due)]
+    assert (linked, "Sam Whitehorse" in html) == ([True, False], True)
 
 
 def test_somebody_who_declined_is_asked_again_once(as_user: As, rosa: User, due: Client) -> None:

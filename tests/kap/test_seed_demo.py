@@ -55,6 +55,7 @@ from practice.models import (
 from practice.models.clients import LAST
 from practice.models.tasks import KINDS
 from referrals.models import Course, CourseSession, Suggestion
+from tests import links
 from tests.conftest import sign_in
 from tests.factories import NOW
 
@@ -336,3 +337,24 @@ def test_demo_practice_asks_in_its_own_words(cedar: int) -> None:
         "check-in", ["New: “How many hours do you sleep in a night?” (a number)."],
     )  # fmt: skip
     assert list(PacketStart.objects.values_list("group", "packet")) == [("remote", row.key)]
+
+
+# --- No link leads nowhere -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", Role)
+@time_machine.travel(NOW, tick=False)
+def test_no_link_of_a_page_leads_its_reader_nowhere(cedar: int, role: Role) -> None:
+    """Every link that somebody of this role is shown opens for them, and every form is sent to a door of theirs."""
+    opened, nowhere = links.walk(demo(role))
+    assert nowhere == []
+    assert opened > 60
+
+
+def test_walk_finds_what_leads_nowhere(cedar: int) -> None:
+    """The walk itself: an admin reads no chart, so that a link or a form of one would be told."""
+    admin, note = demo(Role.ADMIN), f"/clients/{Client.objects.order_by('number')[0].pk}/notes/"
+    assert links.refused_forms(f'<form method="post" action="{note}">', "/here/", admin) == [("/here/", note)]
+    assert links.walk(admin, start=note) == (1, [(403, note, "")])
+    shown = '<a class="x" href="?q=1&amp;w=2#a"></a><a href="#b"></a><a href="tel:1"></a>'
+    assert links.addresses(shown, links.LINK, "/x/?y") == ["/x/?q=1&w=2"]

@@ -202,3 +202,57 @@ def test_who_may_not_write_in_records_changes_nothing(
     for user in (fay, rosa):
         assert act(post, as_user(user), [task], words="Done").status_code == 403
     assert Task.objects.get().done_at is None
+
+
+# --- Where the button leads ------------------------------------------------------------------------------------------
+
+
+def ways(response: Any) -> list[tuple[str, str]]:
+    found = re.findall(r'class="go"><a class="btn[^"]*" href="([^"]*)">([^<]*)<', response.content.decode())
+    return sorted(found)
+
+
+def test_item_whose_page_is_not_theirs_leads_to_the_chart(as_user: As, maya: User, pax: User, sam: Client) -> None:
+    """A prescriber sees that a release is asked for; the page of permissions is not theirs."""
+    Client.objects.filter(pk=sam.pk).update(prescriber=pax)
+    chart = f"/clients/{sam.pk}/"
+    Task.open(sam, "release", at=NOW)
+    assert ways(as_user(pax).get("/caseload/")) == [(chart, "Open")]
+    assert ways(as_user(maya).get("/caseload/")) == [(f"{chart}permissions/", "Open")]
+    Task.open(sam, "record_copy", at=NOW)
+    Task.open(sam, "plan_review", at=NOW)
+    theirs = [(chart, "Open"), (chart, "Open"), (f"{chart}safety-plan/", "Review")]
+    ours = [(f"{chart}copy/", "Open"), (f"{chart}permissions/", "Open"), (f"{chart}safety-plan/", "Review")]
+    assert (ways(as_user(pax).get(TASKS)), ways(as_user(maya).get(TASKS))) == (theirs, ours)
+    for user, listed in ((pax, theirs), (maya, ours)):
+        browser = as_user(user)
+        assert [browser.get(url).status_code for url, _label in listed] == [200, 200, 200]
+        panel = browser.get(chart).content.decode().partition('id="todo"')[2].partition("</section>")[0]
+        links = re.findall(r'href="([^"]*)"', panel)
+        assert sorted(links) == [url for url, _label in listed if url != chart]
+
+
+def test_item_of_a_client_one_stands_in_for_leads_to_what_one_may_open(
+    as_user: As, maya: User, omar: User, sam: Client
+) -> None:
+    """Who was told of a flag reads the chart while it is open, and nothing that the cover does not give."""
+    flag = actions.raise_manual_flag(by=maya, client=sam, severity="urgent", reason="x", at=NOW)
+    flag.notices.create(user=omar, why="asked", rung=0, told_at=NOW)
+    Task.open(sam, "release", at=NOW)
+    chart = f"/clients/{sam.pk}/"
+    theirs = ways(as_user(omar).get(TASKS))
+    assert theirs == [(chart, "Open"), (f"{chart}alerts/{flag.pk}/", "Record contact")]
+    assert [as_user(omar).get(url).status_code for url, _label in theirs] == [200, 200]
+
+
+def test_where_the_buttons_lead_is_asked_once(as_user: As, pax: User, maya: User) -> None:
+    browser, asked = as_user(pax), []
+    browser.get(TASKS)
+    for n in range(3):
+        client = factories.client(maya, f"Robin{n} Bell", prescriber=pax)
+        for kind in ("release", "record_copy", "plan_review"):
+            Task.open(client, kind, at=NOW)
+        with CaptureQueriesContext(connection) as caught:
+            browser.get(TASKS)
+        asked.append(len(caught))
+    assert asked[0] == asked[2]
