@@ -158,7 +158,7 @@ def _new(
     if not (phone.strip() or email.strip()):
         raise NotNow(gettext("Give a phone or an e-mail that only they read: the link and the code go there."))
     if _same(phone, client.phone) or (email.strip() and email.strip().lower() == client.email.lower()):
-        raise NotNow(gettext("This phone or e-mail is the client's. Give one that only the other person reads."))
+        raise NotNow(gettext("This phone or e-mail is in this record already. Give one that only they read."))
     if not today <= until <= today + LONGEST:
         raise NotNow(gettext("Choose a last day between today and {day}.").format(day=full_day(today + LONGEST)))
     standing = [row for row in people_of(client) if state_of(row, at, practice) in (OPEN, HELD)]

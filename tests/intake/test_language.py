@@ -281,6 +281,37 @@ def test_no_question_and_no_mistake_on_it_misses_a_word(phone: Phone, missed: Mi
     assert sorted(missed.words) == []
 
 
+THEIRS = {"name": "Lee", "phone": "202 555 0199", "may": ["see_plan"], "until": "2026-12-01", "signed_name": "Sam W"}
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "answer"),
+    [
+        ("/my/people/new/", THEIRS | {"phone": "call me"}, "Escriba el número de teléfono con cifras"),
+        ("/my/people/new/", THEIRS | {"phone": ""}, "Escriba un teléfono o un correo electrónico que solo lea"),
+        ("/my/people/new/", THEIRS | {"phone": "+1 202 555 0142"}, "Ese teléfono o correo electrónico es el suyo."),
+        ("/my/people/new/", THEIRS | {"until": "2026-11-01"}, "Elija un último día entre hoy y el"),
+        ("/my/people/new/", THEIRS | {"until": "x", "email": "x", "may": ["x"]}, "Escriba la dirección de correo"),
+        (
+            "/my/plan/away/",
+            {"first_on": "2026-12-02", "last_on": "2026-12-01"},
+            "El último día está antes del primero.",
+        ),
+        ("/my/plan/away/", {"first_on": "2026-11-01"}, "Esos días ya pasaron."),
+        ("/my/plan/away/", {"first_on": "2026-12-02", "last_on": "2032-12-01"}, "Elija días dentro de los próximos"),
+        ("/my/plan/away/", {"first_on": "x"}, "Escriba un día"),
+        ("/my/check-ins/", {"act": "pause", "how_long": "x"}, "Elija por cuánto tiempo."),
+    ],
+)
+def test_no_mistake_on_a_page_of_their_own_misses_a_word(
+    path: str, said: dict[str, Any], answer: str, sam: Client, missed: Missed
+) -> None:
+    Client.objects.filter(pk=sam.pk).update(language="es")
+    shown = send(at_home(sam), path, said)
+    assert (shown.status_code, answer in unescape(shown.content.decode())) == (400, True)
+    assert sorted(missed.words) == []
+
+
 def test_no_page_of_a_client_misses_a_word(
     maya: User, omar: User, pax: User, rosa: User, on_call: User, sam: Client, missed: Missed
 ) -> None:
