@@ -324,8 +324,8 @@ def test_part_2_practice_offers_neither_answers_nor_scores(sam: Client, maya: Us
     [
         ({"name": " "}, "Write their name."),
         ({"phone": "", "email": ""}, "Give a phone or an e-mail that only they read"),
-        ({"phone": "+1 (202) 555-0142"}, "is the client's"),
-        ({"email": "SAM@example.net"}, "is the client's"),
+        ({"phone": "+1 (202) 555-0142"}, "is in this record already"),
+        ({"email": "SAM@example.net"}, "is in this record already"),
         ({"until": date(2026, 11, 18)}, "Choose a last day between today and"),
         ({"until": date(2028, 11, 20)}, "Choose a last day between today and"),
         ({"signed_name": " "}, "Type your full name to sign."),
