@@ -454,7 +454,7 @@ def test_ride_is_told_the_day_before_once_and_anew_when_moved(sam: Client, maya:
     Session.objects.filter(pk=session.pk).update(starts_at=session.starts_at + timedelta(hours=4))
     assert rides.remind(at=NOW + timedelta(hours=3)) == 0
     page = text_of(opened(given(sam, Part.RIDES, phone="202 555 0191")).get(part_url(Part.RIDES)))
-    assert "they do not drive until the next day" in page
+    assert "They do not drive from a ketamine session until the next day" in page
 
 
 def went_out(template: str) -> tuple[str, str, Any]:

@@ -98,7 +98,10 @@ def rides_for_person(link: Link, at: datetime) -> Shown:
         ]
         if not rows:
             return Shown(said=[gettext("No ride is needed right now.")])
-        return Shown(said=[gettext("After it they do not drive until the next day, after a night's sleep.")], rows=rows)
+        return Shown(
+            said=[gettext("They do not drive from a ketamine session until the next day, after a night's sleep.")],
+            rows=rows,
+        )
 
 
 def ride_words(session: Session) -> str:
