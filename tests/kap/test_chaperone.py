@@ -275,7 +275,9 @@ def test_nothing_is_taken_after_half_a_day_or_without_the_code(link: ChaperoneLi
     browser = inside(link)
     assert say(Browser(), state="attention").status_code == 404
     with time_machine.travel(NOW + timedelta(hours=13), tick=False):
-        assert say(browser, state="attention").status_code == 404
+        answer = say(browser, state="attention")
+        assert (answer.status_code, "was not sent, and nobody was told" in text(answer)) == (404, True)
+        assert "nobody was told" not in text(browser.get(PAGE))
     assert Entry.objects.count() == 0
 
 

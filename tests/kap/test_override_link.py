@@ -142,6 +142,7 @@ def test_second_press_and_a_second_answer_change_nothing(asked: ClearanceRequest
     assert send(first, PAGE, LIFT | said)["Location"] == PAGE
     again = send(second, PAGE, KEEP | said)
     assert (again.status_code, ANSWERED in text(again)) == (400, True)
+    assert f"was not taken. Copy it if you need it: {KEEP['said']}" in text(again)
     assert (Override.objects.count(), PlanChange.objects.filter(by_request=asked).count()) == (1, 1)
     with pytest.raises(NotNow, match=ANSWERED):
         requests.answer_limit(

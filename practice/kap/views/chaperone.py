@@ -48,7 +48,8 @@ def _show(request: HttpRequest, name: str, link: ChaperoneLink | None, status: i
 
 
 def _old(request: HttpRequest) -> HttpResponse:
-    return _show(request, "chaperone_old", None, 404)
+    """When something was pressed on a page that stayed open, it says that nobody was told."""
+    return _show(request, "chaperone_old", None, 404, pressed="state" in request.POST)
 
 
 @door

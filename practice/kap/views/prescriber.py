@@ -89,7 +89,7 @@ def _show(request: HttpRequest, name: str, context: dict[str, Any], status: int 
 
 
 def _old(request: HttpRequest) -> HttpResponse:
-    return _show(request, "prescriber_old", {}, status=404)
+    return _show(request, "prescriber_old", {"not_taken": _words_of(request)}, status=404)
 
 
 # --- Before the code -------------------------------------------------------------------------------------------------
@@ -230,6 +230,8 @@ def _page(
     with timezone.override(zone):
         today = timezone.localdate()
         withdrawing = wrong if isinstance(wrong, WithdrawForm) else None
+        limit = limits.panel(row, timezone.now(), wrong, typed)
+        gone = {WithdrawForm: False, limits.LiftForm: limit["given"], limits.KeepForm: limit["given"]}
         context = {
             "row": row,
             "client": client,
@@ -252,8 +254,8 @@ def _page(
                 {"facts": line_facts(own), "at": own.withdrawal.at, "words": own.withdrawal.words}
                 for own in _cleared(row).filter(withdrawal__by_request=row)
             ],
-            "not_taken": _not_taken(request) if wrong and row.answered_at else "",
-            "limit": limits.panel(row, timezone.now(), wrong, typed),
+            "not_taken": _words_of(request) if wrong and gone.get(type(wrong), row.answered_at) else "",
+            "limit": limit,
             "wrong": wrong,
             "locked_url": reverse("prescriber_code"),
             "idle_s": settings.SESSION_IDLE_S,
@@ -261,10 +263,9 @@ def _page(
         return _show(request, "prescriber_answer", context, status=400 if wrong else 200)
 
 
-def _not_taken(request: HttpRequest) -> str:
-    """Words of an answer that came after another: its form is gone, and they stay on the page to be copied."""
-    name = {"clear": "words", "none": "no"}.get(request.POST.get("act", ""), "")
-    return request.POST.get(name, "").strip()
+def _words_of(request: HttpRequest) -> str:
+    """What was written in the form that was sent: when it is not on the page any more, its words are, to be copied."""
+    return next((found for name in ("no", "said", "words") if (found := request.POST.get(name, "").strip())), "")
 
 
 def _facts(row: ClearanceRequest, client: Client) -> list[dict[str, str]]:
