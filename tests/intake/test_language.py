@@ -219,6 +219,20 @@ def test_messages_are_in_the_language_of_their_reader(phone: Phone, sam: Client,
     assert '<html lang="es">' in spanish.alternatives[0][0]  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("reminder", "Cedar House: le queda algo por terminar. Unos 8 min. http://x/"),
+        ("home", "Cedar House: este es su enlace para entrar. http://x/"),
+        ("person_link", "Cedar House: hay un acceso para usted. Se abre con una clave. http://x/"),
+    ],
+)
+def test_a_spanish_text_says_what_it_is_for(template: str, said: str, house: Practice) -> None:
+    """Without a letter that makes a text dear; `algo que puede terminar` read as a threat."""
+    words = notices.render(template, "sms", {"link": "http://x/", "minutes": 8}, house, "es")[1]
+    assert (words.strip(), words.isascii()) == (said, True)
+
+
 def test_what_is_kept_of_a_spanish_page_reads_in_english(check_in: Phone, sam: Client) -> None:
     """Staff read the record; the client reads the message."""
     in_spanish(check_in).say("phq-9--9", "2")
