@@ -1,13 +1,15 @@
 """Who a client is and how to reach them: the form that staff fill in and correct."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 from uuid import UUID
+from zlib import crc32
 
 from django import forms
 from django.conf import settings
 from django.contrib import messages
+from django.db.models import Model, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -210,13 +212,35 @@ def differences(mine: forms.Form, theirs: forms.Form) -> Iterable[dict[str, str]
     for name, field in mine.fields.items():
         if name == "version":
             continue
-        yours, others = mine.cleaned_data.get(name), theirs.get_initial_for_field(field, name)
+        yours, others = plain(mine.cleaned_data.get(name)), plain(theirs.get_initial_for_field(field, name))
         if (yours or "") != (others or ""):
             yield {"label": str(field.label), "mine": shown(field, yours), "theirs": shown(field, others)}
 
 
+def plain(value: Any) -> Any:
+    return sorted(value, key=str) if isinstance(value, QuerySet) else value
+
+
+def version_of(said: Mapping[str, Any]) -> int:
+    """A number that is another one as soon as any of these values is, for rows that count no versions."""
+    rows = {name: plain(value) for name, value in said.items()}
+    keys = {name: [v.pk if isinstance(v, Model) else v for v in _many(value)] for name, value in rows.items()}
+    return crc32(repr(sorted(keys.items())).encode()) >> 1  # as large as a version may be
+
+
+def seen_field() -> forms.IntegerField:
+    """Of such a row, what the form was made from; a form that says nothing of it is taken as it is."""
+    return forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=0, max_value=2**31 - 1)
+
+
+def _many(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
 def shown(field: forms.Field, value: Any) -> str:
     """A value of a form in the words of its form."""
+    if isinstance(field, forms.ModelMultipleChoiceField):
+        return ", ".join(str(each) for each in value or []) or gettext("Empty")
     if isinstance(field, forms.BooleanField):
         return gettext("Yes") if value else gettext("No")
     if isinstance(field, forms.ModelChoiceField):

@@ -20,6 +20,7 @@ from practice.actions import NotNow
 from practice.forms import HouseForm, text, words_field
 from practice.models import RoleGrant, Site, Task, User
 from practice.pages import StaffRequest, staff_page
+from practice.views.clients import conflict, seen_field, version_of
 from practice.views.opening import setting_up
 
 MOST = 500
@@ -68,12 +69,15 @@ class PersonForm(HouseForm):
 
     def __init__(self, *args: Any, person: User | None = None, **kwargs: Any) -> None:
         if person is not None:
-            kwargs["initial"] = {
+            now = {
                 **{name: getattr(person, name) for name in KEPT},
-                "roles": sorted(person.roles),
+                "roles": [role for role in Role.values if role in person.roles],
                 "sites": person.sites.all(),
             }
+            kwargs["initial"] = now | {"version": version_of(now)}
         super().__init__(*args, **kwargs)
+        if person is not None:
+            self.fields["version"] = seen_field()
         self.person = person
         others = User.objects.filter(is_active=True)
         others = others.exclude(pk=person.pk) if person else others
@@ -144,6 +148,10 @@ def person_edit(request: StaffRequest, pk: UUID) -> HttpResponse:
     person = _person(pk)
     form = PersonForm(request.POST or None, person=person)
     if request.method == "POST" and form.is_valid():
+        now = form.initial["version"]
+        if form.cleaned_data.pop("version") not in (None, now):
+            theirs = PersonForm(person=person)
+            return conflict(request, gettext("Somebody changed this first"), form, theirs, now)
         try:
             staff.change_person(by=request.user, person=person, **form.cleaned_data)
         except NotNow as refusal:

@@ -16,6 +16,7 @@ from practice.actions import NotNow
 from practice.forms import HouseForm, phone_like, text
 from practice.models import Site
 from practice.pages import StaffRequest, staff_page
+from practice.views.clients import conflict, seen_field, version_of
 from practice.views.opening import setting_up
 from practice.views.settings import zones
 
@@ -49,10 +50,15 @@ def sites(request: StaffRequest) -> HttpResponse:
 def site_edit(request: StaffRequest, pk: int) -> HttpResponse:
     site = get_object_or_404(Site, pk=pk)
     initial = {name: getattr(site, name) for name in SiteForm.base_fields}
-    form = SiteForm(request.POST or None, initial=initial)
-    if request.method == "POST" and form.is_valid() and _kept(form, site, request):
-        messages.success(request, gettext("Saved."))
-        return redirect("sites")
+    now = version_of(initial)
+    form, theirs = (SiteForm(data, initial=initial | {"version": now}) for data in (request.POST or None, None))
+    form.fields["version"] = seen_field()
+    if request.method == "POST" and form.is_valid():
+        if form.cleaned_data.pop("version") not in (None, now):
+            return conflict(request, gettext("Somebody changed this first"), form, theirs, now)
+        if _kept(form, site, request):
+            messages.success(request, gettext("Saved."))
+            return redirect("sites")
     return render(request, "practice/site_edit.html", {"form": form, "site": site}, status=400 if form.errors else 200)
 
 

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from practice import actions, notices
 from practice.access import Role
-from practice.models import Alert, AuditEvent, Client, CoverageShift, Notice, Practice, Site, Task, User
+from practice.models import Alert, AuditEvent, Client, CoverageShift, Notice, Practice, RoleGrant, Site, Task, User
 from tests import factories
 from tests.factories import NOW
 
@@ -312,3 +312,41 @@ def test_list_asks_the_database_the_same_for_any_number_of_people(as_user: As, r
             browser.get(PEOPLE)
         asked.append(len(caught))
     assert asked == [asked[0]] * 2
+
+
+# --- Two windows -----------------------------------------------------------------------------------------------------
+
+
+def version(page: Any) -> str:
+    found = re.search(r'name="version" value="(\d+)"', page.content.decode())
+    assert found
+    return found[1]
+
+
+def test_a_page_that_stood_open_gives_nobody_their_role_back(
+    as_user: As, post: Post, rosa: User, sol: User, maya: User
+) -> None:
+    """What another admin took away meanwhile is not undone unseen: both stand side by side."""
+    RoleGrant.objects.create(user=sol, role=Role.ADMIN)
+    browser = as_user(rosa)
+    first, stale = (version(browser.get(edit(sol))) for _ in range(2))
+    said = form(sol, roles=["supervisor"])
+    assert post(browser, edit(sol), said | {"version": first})["Location"] == PEOPLE
+    old = form(sol, roles=["supervisor", "admin"], licence="LCSW 1")
+    answer = post(browser, edit(sol), old | {"version": stale})
+    page = words(answer)
+    assert (answer.status_code, "Somebody changed this first" in page) == (409, True)
+    assert "Roles Yours Supervisor, Admin Theirs Supervisor" in page
+    assert "Licence Yours LCSW 1 Theirs Empty" in page
+    assert ("Sites Yours" in page, "E-mail Yours" in page) == (False, False)
+    sol = User.objects.get(pk=sol.pk)
+    assert (sol.roles, sol.licence) == ({"supervisor"}, "")
+    assert post(browser, edit(sol), old | {"version": version(answer)})["Location"] == PEOPLE
+    sol = User.objects.get(pk=sol.pk)
+    assert (sol.roles, sol.licence) == ({"supervisor", "admin"}, "LCSW 1")
+
+
+@pytest.mark.parametrize("sent", ["", "x", "-1", str(2**70)])
+def test_version_made_up_by_somebody_is_no_trouble(as_user: As, post: Post, rosa: User, sol: User, sent: str) -> None:
+    answer = post(as_user(rosa), edit(sol), form(sol, licence="LCSW 2") | {"version": sent})
+    assert answer.status_code == (302 if sent == "" else 400)

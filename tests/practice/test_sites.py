@@ -88,3 +88,18 @@ def test_client_cannot_be_invited_before_there_is_a_therapist(as_user: As, rosa:
         assert "Nobody is a therapist yet" in page
         assert way in page
         assert "Send the invitation" not in page
+
+
+def test_two_admins_change_one_site_and_lose_nothing(as_user: As, post: Post, rosa: User, south: Site) -> None:
+    browser, url = as_user(rosa), f"{URL}{south.pk}/"
+    pages = [re.search(r'name="version" value="(\d+)"', browser.get(url).content.decode()) for _ in range(2)]
+    first, stale = (page[1] for page in pages if page)
+    said = {"name": south.name, "zone": south.zone, "address": "", "phone": ""}
+    assert post(browser, url, said | {"phone": "202 555 0111", "version": first})["Location"] == URL
+    answer = post(browser, url, said | {"address": "2 Oak St", "version": stale})
+    page = words(answer)
+    assert (answer.status_code, "Somebody changed this first" in page) == (409, True)
+    assert "Address Yours 2 Oak St Theirs Empty" in page
+    assert "Phone Yours Empty Theirs 202 555 0111" in page
+    south.refresh_from_db()
+    assert (south.address, south.phone) == ("", "202 555 0111")
