@@ -116,28 +116,24 @@ class PracticeForm(HouseForm):
         min_value=1,
         max_value=365,
         help_text=_("No answer, no contact and no appointment for that long becomes a task for their therapist."),
-        error_messages={"required": _("Write how many days.")},
     )
     measure_link_days = forms.IntegerField(
         label=_("Days that the link of a check-in works"),
         min_value=2,
         max_value=30,
         help_text=_("Then one press on the old link sends a new one, and their therapist sees that it is not back."),
-        error_messages={"required": _("Write how many days.")},
     )
     record_years = forms.IntegerField(
         label=_("Years a record is kept after its last entry"),
         min_value=RECORD_YEARS_LEAST,
         max_value=50,
         help_text=_("Seven is the guideline; your state's law may ask for more. Less than six is against federal law."),
-        error_messages={"required": _("Write how many years.")},
     )
     majority_age = forms.IntegerField(
         label=_("Age at which a client is an adult here"),
         min_value=18,
         max_value=21,
         help_text=_("A minor's guardian loses access that day. 18 in most states, 19 or 21 in some."),
-        error_messages={"required": _("Write the age.")},
     )
     messages_from = forms.TimeField(
         label=_("Messages that can wait go out from"),

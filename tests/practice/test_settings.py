@@ -116,6 +116,8 @@ def test_two_admins_at_once_lose_nothing(as_user: As, post: Post, rosa: User, ho
         ("opens_at", "8 o'clock", "The workday starts: write a time from 00:00 to 23:59, such as 08:30."),
         ("reads_by", "", "Answers are read by, on the next workday: write a time from 00:00 to 23:59, such as 08:30."),
         ("messages_until", "", "Until when messages go out: write a time from 00:00 to 23:59, such as 20:00."),
+        ("measure_link_days", "", "Days that the link of a check-in works: write a number in digits, such as 12."),
+        ("record_years", "", "Years a record is kept after its last entry: write a number in digits, such as 12."),
         ("quiet_days", "ten", "Days without a word until a client is quiet: write a number in digits, such as 12."),
         ("closes_at", "07:00", "The workday ends after it starts."),
         ("ladder_urgent", "0, 10, 5, 40", "four rising numbers"),
