@@ -142,4 +142,6 @@ def coverage_remove(request: StaffRequest, pk: int) -> HttpResponse:
             audit.record("coverage.removed", by=request.user, target=each, person=str(shift.user_id))
             each.delete()
         messages.success(request, gettext("{name} is no longer on call then.").format(name=shift.user.name))
+    else:
+        messages.info(request, gettext("That was taken off the roster already."))
     return redirect("coverage")

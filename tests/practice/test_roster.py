@@ -40,7 +40,8 @@ def test_hours_are_added_for_several_days_and_taken_away(as_user: As, post: Post
     assert "Omar Haddad has no phone for urgent text messages." in page
     first = CoverageShift.objects.order_by("weekday")[0]
     assert post(browser, f"{URL}{first.pk}/remove/")["Location"] == URL
-    assert post(browser, f"{URL}{first.pk}/remove/")["Location"] == URL  # a second press
+    assert post(browser, f"{URL}{first.pk}/remove/")["Location"] == URL  # in a second window
+    assert "That was taken off the roster already." in words(browser.get(URL))
     assert shifts() == [(1, "08:00", "20:00")]
     actions = AuditEvent.objects.filter(action__startswith="coverage.").values_list("action", flat=True)
     assert sorted(actions) == ["coverage.added", "coverage.added", "coverage.removed"]
