@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django import forms
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -76,6 +77,7 @@ def page(request: StaffRequest, row: Referral, at: datetime, wrong: HouseForm | 
     charted = P.READ_CHART in may
     history = list(row.changes.select_related("by", "by_key", "corrected_by", "evidence"))
     sends, tracks = P.SEND_REFERRAL in may, P.TRACK_REFERRAL in may
+    shown = _forms(row, at, sends=sends, tracks=tracks, charted=charted, wrong=wrong)
     context = {
         **(frame(request, client, at) if charted else {"client": client}),
         "frame": "practice/chart_frame.html" if charted else "base_staff.html",
@@ -92,7 +94,8 @@ def page(request: StaffRequest, row: Referral, at: datetime, wrong: HouseForm | 
         "wrong": wrong,
         "may": {"send": sends, "track": tracks},
         "urls": {name: reverse(f"referral_{name}", args=[row.pk]) for name in ACTS},
-        "forms": _forms(row, at, sends=sends, tracks=tracks, charted=charted, wrong=wrong),
+        "forms": shown,
+        "unsaid": unsaid(wrong) if wrong is not None and wrong not in shown.values() else [],
         "can": {
             "remind": tracks and row.is_open and row.due_at is not None and row.due_at <= at,
             "close": sends and row.state != State.DRAFT and row.closed_at is None,
@@ -110,6 +113,16 @@ def page(request: StaffRequest, row: Referral, at: datetime, wrong: HouseForm | 
             "packet": row.packets.defer("content", "pdf").first(),
         }
     return render(request, "referrals/referral.html", context, status=400 if wrong is not None else 200)
+
+
+def unsaid(form: HouseForm) -> list[dict[str, str]]:
+    """What was typed into a form that has no place on the page any more, so that it can be said elsewhere."""
+    typed = ((field, form.data.get(field.html_name, "")) for field in form.visible_fields())
+    return [
+        {"label": str(field.label), "value": value}
+        for field, value in typed
+        if value.strip() and not isinstance(field.field, forms.ChoiceField)
+    ]
 
 
 ACTS = ("record", "message", "cancel", "redirect", "resend", "called", "remind", "close", "session")

@@ -19,7 +19,14 @@ TOLD_BY = [(channel.value, channel.label) for channel in (Channel.PHONE, Channel
 class RecordForm(HouseForm):
     """What the clinic said, when it did not say so on its own page."""
 
-    event = forms.ChoiceField(label=_("What the clinic said"), choices=[])
+    event = forms.ChoiceField(
+        label=_("What the clinic said"),
+        choices=[],
+        error_messages={
+            "required": _("Choose what the clinic said."),
+            "invalid_choice": _("The referral has moved on meanwhile, and this does not follow from where it is now."),
+        },
+    )
     channel = forms.ChoiceField(label=_("How they told us"), choices=TOLD_BY)
     by_name = text(_("Who at the clinic"), 80)
     happened_at = Moment(label=_("When they said it"), required=False, help_text=_("Leave empty for now."))

@@ -297,6 +297,21 @@ def test_two_who_record_at_once_have_one_winner(as_user: As, post: Post, maya: U
     assert stale.version < Referral.objects.get(pk=row.pk).version
 
 
+def test_words_for_a_referral_that_ended_meanwhile_are_not_lost(
+    as_user: As, post: Post, maya: User, row: Referral
+) -> None:
+    """A page that stood open: its form is gone, and what was typed stands above with the reason."""
+    record(post, as_user(maya), row, "decline", reason="full")
+    stale = record(post, as_user(maya), row, "decline", reason="full", words="They may <b>know</b> another place.")
+    said = "The referral has moved on meanwhile, and this does not follow from where it is now."
+    html = stale.content.decode()
+    assert (stale.status_code, said in html) == (400, True)
+    assert "This is not saved. Copy what you still need." in html
+    assert "They may &lt;b&gt;know&lt;/b&gt; another place." in html
+    assert [typed["label"] for typed in stale.context["unsaid"]] == ["Who at the clinic", "Their words"]
+    assert row.changes.filter(event=Event.DECLINE).count() == 1
+
+
 def test_second_press_records_once(as_user: As, post: Post, maya: User, row: Referral) -> None:
     browser, url = as_user(maya), reverse("referral_record", args=[row.pk])
     first, again = (post(browser, url, told("accept"), key="k" * 24) for _ in range(2))
