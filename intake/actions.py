@@ -152,6 +152,7 @@ def link_life(invitation: Invitation) -> timedelta:
 @transaction.atomic
 def withdraw(*, by: User | None, invitation: Invitation, at: datetime) -> None:
     """Take a packet back: its link and every browser that holds it stop working at once. Answers given are kept."""
+    Invitation.objects.held(invitation.pk)
     if not Invitation.objects.filter(pk=invitation.pk, state__in=OPEN).update(state=State.WITHDRAWN):
         raise NotNow(gettext("This packet is finished or was taken back already."))
     invitation.refresh_from_db()
@@ -179,7 +180,7 @@ def chase(*, at: datetime) -> int:
     late = late.exclude(packet__in=(*PAGES, SIGNING))  # agreements are asked for once; intake.resigning watches them
     for pk in list(late.exclude(client__status__in=Client.LEFT).values_list("pk", flat=True)):
         with transaction.atomic():
-            row = Invitation.objects.select_for_update(of=("self",)).select_related("client").get(pk=pk)
+            row = Invitation.objects.select_related("client").held(pk)
             if row.state not in OPEN:
                 continue
             if _has_nothing_left(row, at):
@@ -223,6 +224,7 @@ def open_link(*, invitation: Invitation, at: datetime) -> None:
     """The button of the link was pressed. Nothing is spent by it."""
     if invitation.state != State.SENT:
         return
+    Invitation.objects.held(invitation.pk)
     if Invitation.objects.filter(pk=invitation.pk, state=State.SENT).update(state=State.OPENED, opened_at=at):
         audit.record("invitation.opened", by=invitation.holder, client=invitation.client, target=invitation, at=at)
         invitation.refresh_from_db(fields=["state", "opened_at"])
@@ -234,7 +236,7 @@ def start(*, invitation: Invitation, at: datetime, person: TrustedPerson | None 
 
     `person`: the guardian who answers for the client. They get no code: it would open the client's own answers.
     """
-    row = Invitation.objects.select_for_update(of=("self",)).select_related("client").get(pk=invitation.pk)
+    row = Invitation.objects.select_related("client").held(invitation.pk)
     before = Intake.objects.filter(invitation=row).first()
     if before is not None and (before.saved_at is not None or before.answers.exists()):
         raise NotNow(gettext("These forms were begun in another browser."))
@@ -283,7 +285,7 @@ def private_ways(client: Client) -> list[str]:
 @transaction.atomic
 def send_code(*, invitation: Invitation, channel: str, at: datetime) -> bool:
     """Send a one-time code to a private channel. Returns whether one went out (never twice within a minute)."""
-    row = Invitation.objects.select_for_update(of=("self",)).select_related("client").get(pk=invitation.pk)
+    row = Invitation.objects.select_related("client").held(invitation.pk)
     fresh = row.code_expires_at is not None and row.code_expires_at - CODE_LIFE > at - timedelta(minutes=1)
     if channel not in private_channels(row) or fresh or is_shut(row, at):
         return False
@@ -305,7 +307,7 @@ def is_shut(invitation: Invitation, at: datetime) -> bool:
 @transaction.atomic
 def try_code(*, invitation: Invitation, code: str, at: datetime) -> bool:
     """Return whether the code opens this sitting. Five wrong ones close it for a while, and staff are told."""
-    row = Invitation.objects.select_for_update(of=("self",)).select_related("client__therapist").get(pk=invitation.pk)
+    row = Invitation.objects.select_related("client__therapist").held(invitation.pk)
     if is_shut(row, at):
         return False
     typed = _code_digest(row, code[:40])
@@ -349,7 +351,7 @@ def _tell_locked(row: Invitation, at: datetime) -> None:
 @transaction.atomic
 def home_invitation(*, client: Client, at: datetime) -> Invitation:
     """The one link to this client's own page, good for its full life from now; anew when it had ended."""
-    client = Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
+    client = Client.objects.hold(client.pk)
     row = client.invitations.filter(packet=HOME).first()
     if row is None:
         row = Invitation(client=client, packet=HOME, packet_version="1", created_at=at, expires_at=at + LINK_LIFE)
@@ -392,7 +394,7 @@ def asks_birth_date(invitation: Invitation) -> bool:
 @transaction.atomic
 def try_birth_date(*, invitation: Invitation, said: str, at: datetime) -> bool:
     """Return whether this date (ISO) opens the client's own page. Counted like a code."""
-    row = Invitation.objects.select_for_update(of=("self",)).select_related("client__therapist").get(pk=invitation.pk)
+    row = Invitation.objects.select_related("client__therapist").held(invitation.pk)
     if is_shut(row, at) or not asks_birth_date(row):
         return False
     return _tried(row, hmac.compare_digest(said, row.client.birth_date), at)
@@ -401,6 +403,7 @@ def try_birth_date(*, invitation: Invitation, said: str, at: datetime) -> bool:
 @transaction.atomic
 def come_back(*, sitting: Intake, at: datetime) -> None:
     """The client is in: what a guardian began for them is theirs now. Noted on the flag when they had left."""
+    Intake.objects.held(sitting.pk)
     if Intake.objects.filter(pk=sitting.pk, submitted_at=None).exclude(answered_by=None).update(answered_by=None):
         audit.record("intake.taken_over", by=sitting.client, client=sitting.client, target=sitting, at=at)
         sitting.answered_by = None
@@ -461,7 +464,7 @@ def save_answer(
     never lowers or closes a flag. Raises NotNow when the answers were sent already, or `late`: what is there stays, but
     a safety sign that comes after it, from a second window, still raises its flag.
     """
-    row = Intake.objects.select_for_update(of=("self",)).get(pk=sitting.pk)
+    row = Intake.objects.held(sitting.pk)
     if row.client_id != by.pk:  # made one record with another since this page was asked for
         by = row.client
     replies = replies_of(row)
@@ -545,7 +548,7 @@ def _is_covered(sitting: Intake, found: signs.Fired, shown: Sequence[Page], repl
 
 def _keep_reach(client: Client, said: Any) -> None:
     """What is safe counts at once: reminders and codes obey it before the form is sent."""
-    row = Client.objects.select_for_update().get(pk=client.pk)
+    row = Client.objects.hold(client.pk)
     codes = said or []
     if said is not None:
         row.reach = (row.reach or {}) | {each: each in codes for each in ("sms", "email", "voice", "voicemail")}
@@ -553,13 +556,13 @@ def _keep_reach(client: Client, said: Any) -> None:
 
 
 def _keep_private(client: Client, said: Any) -> None:
-    row = Client.objects.select_for_update().get(pk=client.pk)
+    row = Client.objects.hold(client.pk)
     row.reach = (row.reach or {}) | {"private": list(said or [])}
     _save_identity(client, row, "reach")
 
 
 def _keep_contact(client: Client, said: Any) -> None:
-    row = Client.objects.select_for_update().get(pk=client.pk)
+    row = Client.objects.hold(client.pk)
     given = {key: value for key, value in (said or {}).items() if key in ("phone", "email") and value}
     changed = {key for key, value in given.items() if getattr(row, key) != value}
     if not changed:
@@ -599,7 +602,9 @@ def sign_consent(
 
     `person`: the guardian who signs for the client; as what, their document says.
     """
-    row = Intake.objects.select_for_update(of=("self",)).get(pk=sitting.pk) if person else sitting
+    row = Intake.objects.held(sitting.pk)
+    if row.client_id != by.pk:  # made one record with another since this page was asked for
+        by = row.client
     if not _has_in_hand(row, person, at):
         raise NotNow(gettext("This access has ended."))
     first: Signature | None = sitting.signatures.filter(document=agreement.key, version=agreement.version).first()
@@ -664,6 +669,7 @@ def say_where(*, by: Client, sitting: Intake, words: str, at: datetime) -> bool:
     alert = alert_of(sitting)
     if alert is None or not alert.is_open:
         return False
+    Client.objects.hold(by.pk)
     alert = Alert.objects.select_for_update().get(pk=alert.pk)
     kept = [row for row in alert.answers or [] if row["link_id"] != "where"]
     alert.answers = [
@@ -722,10 +728,10 @@ def submit(
     Entered by staff, it needs no signature: agreements stay for the client. Sent by a guardian, `person`, it needs
     nothing of what only the client says, and changes none of it. Raises NotNow when a required page has no answer.
     """
-    row = Intake.objects.select_for_update(of=("self",)).select_related("invitation").get(pk=sitting.pk)
+    row = Intake.objects.select_related("invitation", "client__therapist").held(sitting.pk)
     if row.submitted_at is not None:
         return row
-    client = Client.objects.select_for_update(of=("self",)).select_related("therapist").get(pk=row.client_id)
+    client = row.client
     practice, wanted, replies = Practice.get(), packet_of(row), replies_of(row)
     shown = flow.pages(wanted, replies, world(practice, alert_of(row), wanted, at))
     if not _has_in_hand(row, person, at):

@@ -140,11 +140,12 @@ def raise_alert(
     picked the flag up at a lower level is told anew. `by` is the client for a form, a User for a manual flag.
     """
     alert = None
+    Client.objects.hold(client.pk)
     if source_id is not None:
         alert = Alert.objects.select_for_update().filter(source_id=source_id, closed_at=None).first()
     fired = [{**rule, "at": at.isoformat()} for rule in rules]
     if alert is None:
-        merge = moves.standing(Client.objects.select_for_update(of=("self",)).get(pk=client.pk))
+        merge = moves.standing(client)
         client = merge.client if merge is not None else client
         alert = Alert(
             client=client,
@@ -181,6 +182,14 @@ def raise_alert(
             _tell_rung(alert, 0, at)
     _keep_task(alert, at)
     return alert
+
+
+def _held(alert: Alert) -> Alert:
+    """The flag as it is now, held by this transaction; its client's row before it, as everybody takes the two."""
+    if alert.client_id:
+        Client.objects.hold(alert.client_id)
+    found: Alert = Alert.objects.select_for_update().get(pk=alert.pk)
+    return found
 
 
 def _together(kept: Sequence[Mapping[str, Any]], said: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -268,8 +277,8 @@ def climb_alerts(*, at: datetime) -> int:
     waiting = Alert.objects.filter(closed_at=None, acknowledged_at=None, climbs_at__lte=at).values_list("pk", flat=True)
     for pk in list(waiting):
         with transaction.atomic():
-            alert = Alert.objects.select_for_update().filter(pk=pk, acknowledged_at=None, climbs_at__lte=at).first()
-            if alert is None:
+            alert = _held(Alert.objects.get(pk=pk))
+            if alert.acknowledged_at or alert.climbs_at is None or alert.climbs_at > at:
                 continue
             rung = escalation.rung_at(alert.severity, alert.raised_at, at, Practice.get().ladder)
             for missed in range(alert.rung + 1, max(rung, alert.rung + 1) + 1):
@@ -287,7 +296,7 @@ def hand_on(*, by: User | None, alert: Alert, former: User | None, at: datetime)
     The therapist of now is told. A flag that `former` picked up without a contact goes back on the ladder: whoever is
     told first has as long as anybody, then it climbs.
     """
-    alert = Alert.objects.select_for_update().get(pk=alert.pk)
+    alert = _held(alert)
     if former is not None:
         alert.notices.filter(user=former, why=Why.THERAPIST).delete()
     picked_up = former is not None and alert.acknowledged_by_id == former.pk and not alert.contacts.exists()
@@ -308,6 +317,7 @@ def hand_on(*, by: User | None, alert: Alert, former: User | None, at: datetime)
 @transaction.atomic
 def acknowledge(*, by: User, alert: Alert, at: datetime) -> bool:
     """Pick the alert up. Returns False when somebody else was first (see `acknowledged_by`); exactly one wins."""
+    _held(alert)
     won = Alert.objects.filter(pk=alert.pk, acknowledged_at=None, closed_at=None).update(
         acknowledged_at=at, acknowledged_by=by, climbs_at=None
     )
@@ -365,7 +375,7 @@ def close_alert(*, by: User, alert: Alert, action: str, note: str, at: datetime,
     """
     if alert.is_drill or alert.client is None:
         raise NotNow(gettext("A drill closes itself when somebody picks it up."))
-    now = Alert.objects.select_for_update().get(pk=alert.pk)
+    now = _held(alert)
     last = alert.contacts.order_by("recorded_at").last()
     if alert.client.status == Client.Status.DIED:
         last = None  # nobody is left to reach, or to check on
@@ -427,7 +437,7 @@ def client_did(
     """
     if by is not None:
         facts["guardian"] = True
-    alert = Alert.objects.select_for_update().get(pk=alert.pk)
+    alert = _held(alert)
     if kind == Kind.LEFT and (alert.left_at or not alert.is_open):
         return
     _event(alert, kind, at, **facts)

@@ -108,7 +108,7 @@ def merge(
 
 def _locked(one: Client, other: Client) -> tuple[Client, Client]:
     """Both rows, for this transaction alone; always taken in the same order, so that two people wait for each other."""
-    wanted = Client.objects.select_for_update(of=("self",)).select_related("therapist", "prescriber")
+    wanted = Client.objects.select_for_update(of=("self",), no_key=True).select_related("therapist", "prescriber")
     found = {row.pk: row for row in wanted.filter(pk__in=(one.pk, other.pk)).order_by("pk")}
     if one.pk == other.pk:
         raise NotNow(gettext("Choose two different records."))
@@ -234,7 +234,7 @@ def undo(*, by: User, merge: Merge, words: str, at: datetime) -> None:
     if not words.strip():
         raise NotNow(gettext("Write how you know that they are two people."))
     two = [pk for pk in (merge.client_id, merge.former_id) if pk]
-    list(Client.objects.select_for_update(of=("self",)).filter(pk__in=two).order_by("pk"))
+    list(Client.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=two).order_by("pk"))
     if not Merge.objects.filter(pk=merge.pk, undone_at=None).update(undone_at=at, undone_by=by):
         raise NotNow(gettext("Somebody took these two apart first. Nothing was changed."))
     row = Merge.objects.select_related("client", "former").get(pk=merge.pk)
