@@ -86,6 +86,29 @@ def test_pressing_a_bad_link_gives_that_page_too(db: None) -> None:
     assert (answer.status_code, "Send me a new link" in text_of(answer)) == (404, True)
 
 
+def test_where_a_way_in_is_shut_help_still_stands_in_the_page(
+    sent: Invitation, fresh: Fresh, phone: Phone, sam: Client
+) -> None:
+    """At 3 am nobody answers the practice's phone: no page that keeps somebody out names that number alone."""
+    send(phone.browser, "/my/later/")  # stopped: the page that says so
+    other = fresh()
+    send(other.browser, phone.sitting.invitation.path)
+    home = Browser()
+    send(home, actions.home_invitation(client=sam, at=NOW).path)
+    pages = {
+        "dead link": Browser().get("/p/x/"),
+        "new link": Browser().get("/my/new-link/"),
+        "locked": Browser().get("/my/locked/"),
+        "stopped": phone.browser.get("/my/locked/?stopped=1"),
+        "code": other.browser.get("/my/code/"),
+        "their page": home.get("/my/home/check/"),
+    }
+    shown = {name: page.content.decode().partition("<main")[2].partition("</main")[0] for name, page in pages.items()}
+    assert {name: ("tel:988" in main, "sms:988" in main) for name, main in shown.items()} == dict.fromkeys(
+        pages, (True, True)
+    )
+
+
 def test_a_new_generation_kills_the_older_link(sent: Invitation, maya: User) -> None:
     old = sent.path
     actions.resend(by=maya, invitation=sent, at=NOW)

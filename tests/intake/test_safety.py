@@ -200,7 +200,7 @@ def test_a_call_can_be_asked_for_and_taken_back(check_in: Phone, sam: Client) ->
     check_in.say(ITEM9, "1")
     assert check_in.post("/my/call-me/", {"wanted": "1"})["Location"] == "/my/call-me/"
     assert "Maya will call you by Thu Nov 19, 12:00 pm" in text_of(check_in.browser.get("/my/call-me/"))
-    assert "Cancel request" in text_of(check_in.browser.get("/my/support/"))
+    assert "Take back my request" in text_of(check_in.browser.get("/my/support/"))
     assert alert_of(check_in).call_wanted_at == NOW
     assert Task.objects.filter(client=sam, kind="call_me", done_at=None).count() == 1
     assert [n.words for n in Notice.objects.filter(template="call_me")] == [{"call_by": "2026-11-19T12:00:00-05:00"}]
