@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 
 from practice import audit, coverage, csv_in, importing, jobs
 from practice.access import Permission
@@ -22,6 +22,7 @@ from practice.models import Client, ClientImport, Practice, Site, User
 State = ClientImport.State
 BATCH = 200  # about a second
 FORGET_AFTER = timedelta(days=1)  # a file that nobody came back to
+ENDED = gettext_lazy("Somebody took this file in already, or threw it away.")
 
 
 @transaction.atomic
@@ -70,7 +71,7 @@ def start(*, by: User | None, row: ClientImport, at: datetime) -> None:
     if row.therapist is None or row.site is None:
         raise NotNow(gettext("Choose a therapist and a site first."))
     if not ClientImport.objects.filter(pk=row.pk, state=State.WAITING).update(state=State.TAKING, by=by):
-        raise NotNow(gettext("Somebody took this file in already, or threw it away."))
+        raise NotNow(str(ENDED))
     audit.record("import.started", by=by, target=row, at=at, rows=row.rows)
     take_next(row.pk, at=at)
     row.refresh_from_db()
@@ -105,7 +106,7 @@ def take_next(pk: UUID, *, at: datetime) -> None:
 def discard(*, by: User | None, row: ClientImport, at: datetime) -> None:
     """Throw away a file that waits."""
     if not ClientImport.objects.filter(pk=row.pk, state=State.WAITING).exists():
-        raise NotNow(gettext("Somebody took this file in already, or threw it away."))
+        raise NotNow(str(ENDED))
     _end(row, State.DISCARDED, at, by)
 
 

@@ -215,6 +215,7 @@ def _facts(identity: Mapping[str, str]) -> list[str]:
 
 def _settle(request: StaffRequest, row: ClientImport, at: datetime) -> HttpResponse:
     if row.state != State.WAITING:
+        messages.info(request, str(taking_in.ENDED))
         return redirect("client_import", row.pk)
     form = PlacesForm(request.POST, header=taking_in.table_of(row).header)
     if not form.is_valid():
@@ -226,11 +227,12 @@ def _settle(request: StaffRequest, row: ClientImport, at: datetime) -> HttpRespo
 
 
 def _mark(request: StaffRequest, row: ClientImport, at: datetime) -> HttpResponse:
-    if row.state == State.WAITING:
+    waits = row.state == State.WAITING
+    if waits:
         shown, ticked = ({_number(n) for n in request.POST.getlist(name)} for name in ("shown", "separate"))
         taking_in.mark(row, shown, ticked)
     if request.POST.get("act") == "mark":
-        messages.success(request, gettext("Saved."))
+        messages.success(request, gettext("Saved.")) if waits else messages.info(request, str(taking_in.ENDED))
     return redirect("client_import", row.pk)
 
 

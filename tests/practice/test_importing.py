@@ -243,6 +243,9 @@ def test_an_admin_walks_from_file_to_clients(rosa: User, maya: User, omar: User,
     assert "No e-mail, phone, birth date or number" in page
     said_twice = send(browser, place, {"act": "take"}, follow=True).content.decode()
     assert "Somebody took this file in already" in said_twice
+    for stale in ({"act": "mark", "shown": ["4"]}, {**said, "act": "settle"}):  # a page that stood open
+        text = send(browser, place, stale, follow=True).content.decode()
+        assert ("Somebody took this file in already" in text, "Saved." in text) == (True, False)
     assert Client.objects.count() == 4
     kinds = set(AuditEvent.objects.filter(action__startswith="import.").values_list("action", flat=True))
     assert kinds == {"import.kept", "import.started", "import.done"}
