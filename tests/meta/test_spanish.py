@@ -139,6 +139,16 @@ def test_places_in_a_sentence_are_the_same(spanish: dict[tuple[str, str], catalo
     assert wrong == []
 
 
+def test_who_is_told_to_call_988_is_told_to_press_2(spanish: dict[tuple[str, str], catalogue.Entry]) -> None:
+    """A call to 988 is answered in English first (988lifeline.org). The words of buttons say it on the line below."""
+    buttons = {("", "Call 988"), ("", "call 988")}  # the second is the veterans' line, which is press 1
+    said = {words for key, entry in spanish.items() if key not in buttons for words in entry.said.values()}
+    said |= {path.read_text(encoding="utf-8") for path in (TEMPLATES / "emails" / "es").iterdir()}
+    calls = [words for words in said if re.search(r"\bllam\w+ (juntos )?al 988", words, re.IGNORECASE)]
+    assert len(calls) > 20
+    assert [words for words in calls if not re.search(r"988 y opri\w+ 2", words)] == []
+
+
 def test_compiled_catalogue_is_of_its_source() -> None:
     entries = catalogue.read(SOURCE.read_text(encoding="utf-8"))
     assert SOURCE.with_suffix(".mo").read_bytes() == catalogue.compiled(entries)
