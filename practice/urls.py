@@ -25,6 +25,7 @@ from practice.views import (
     access_report,
     account,
     activity,
+    alert_cards,
     alerts,
     audit_log,
     break_glass,
@@ -62,7 +63,7 @@ handler500 = "practice.views.trouble.server_error"
 
 # The parts of the chart, in order; each says in which column it stands.
 PANELS = (
-    alerts.panel,
+    alert_cards.panel,
     suggestions.panel,
     trend.panel,
     plans.panel,

@@ -26,7 +26,7 @@ from practice.clinical.instrument import Answers, Instrument, Item
 from practice.models import Client, Practice
 from practice.pages import client_of, record_of, staff_page
 from practice.templatetags.ui import full_day, moment, signed
-from practice.views.alerts import rule_words
+from practice.views.alert_cards import rule_words
 from practice.views.chart import SIDE, Panel, allowed, frame, named, open_flags, reader
 
 SHOWN_AT_FIRST = 8

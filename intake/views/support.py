@@ -22,7 +22,7 @@ from practice.actions import client_did
 from practice.clinical.risk import CSSRS
 from practice.models import Alert, AlertEvent, AlertNotice, Client, Practice
 from practice.templatetags.ui import clock, moment
-from practice.views.alerts import TAPPED_WORDS
+from practice.views.alert_cards import TAPPED_WORDS
 
 NOBODY = _("Nobody reads this any more, so it was not passed on. Please call 988, or us.")
 TAPS = TAPPED_WORDS.keys() - {"where"}  # that one is kept when it is sent
