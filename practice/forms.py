@@ -1,11 +1,14 @@
 """What the forms of staff pages share."""
 
+from collections.abc import Callable
 from typing import Any
 
 from crispy_forms.helper import FormHelper
 from django import forms
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
+
+from practice.actions import NotNow
 
 LONGEST_WORDS = 4000
 # A page of many numbers says which one is meant.
@@ -53,6 +56,16 @@ def _name_it(field: forms.Field, said: Any) -> None:
     for code in ("required", "invalid"):
         if field.label and field.error_messages[code] in DJANGOS:
             field.error_messages[code] = str(said).format(label=field.label)
+
+
+def attempt(form: forms.Form, act: Callable[[], object]) -> bool:
+    """Whether it was done; a refusal becomes a sentence of the form."""
+    try:
+        act()
+    except NotNow as sentence:
+        form.add_error(None, str(sentence))
+        return False
+    return True
 
 
 class Moment(forms.DateTimeField):

@@ -16,8 +16,7 @@ from intake.models import Measure
 from intake.views.schedules import pause_words
 from practice import audit
 from practice.access import Permission
-from practice.actions import NotNow
-from practice.forms import HouseForm, words_field
+from practice.forms import HouseForm, attempt, words_field
 from practice.models import Client
 from practice.pages import client_of, record_of, staff_page
 from practice.templatetags.ui import moment
@@ -79,14 +78,11 @@ def measure_stop(request: HttpRequest, pk: UUID, measure: UUID) -> HttpResponse:
     row: Measure = record_of(request, Measure, measure, of=pk)
     client = client_of(request, pk)
     form = StopForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            measures.stop_by_words(by=reader(request), measure=row, at=at, **form.cleaned_data)
-        except NotNow as sentence:
-            form.add_error(None, str(sentence))
-        else:
-            messages.success(request, gettext("Stopped, and kept as a note."))
-            return redirect("chart", pk)
+    if form.is_valid() and attempt(
+        form, lambda: measures.stop_by_words(by=reader(request), measure=row, at=at, **form.cleaned_data)
+    ):
+        messages.success(request, gettext("Stopped, and kept as a note."))
+        return redirect("chart", pk)
     if request.method != "POST":
         audit.seen(request, client, "measure", row)
     context = {**frame(request, client, at), **row_of(row), "form": form}

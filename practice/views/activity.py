@@ -16,8 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from practice import actions, audit, merging, words
 from practice.access import Permission
-from practice.actions import NotNow
-from practice.forms import HouseForm, words_field
+from practice.forms import HouseForm, attempt, words_field
 from practice.models import AlertEvent, AuditEvent, Client, Task, User
 from practice.pages import client_of, record_of, staff_page
 from practice.templatetags.ui import moment
@@ -530,14 +529,11 @@ def task_done(request: HttpRequest, pk: UUID, task: UUID) -> HttpResponse:
         raise Http404
     client = client_of(request, pk)
     form = DoneForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            actions.finish_task(by=reader(request), task=item, at=at, **form.cleaned_data)
-        except NotNow as sentence:
-            form.add_error(None, str(sentence))
-        else:
-            messages.success(request, gettext("Done, and kept as a note."))
-            return redirect("chart", pk)
+    if form.is_valid() and attempt(
+        form, lambda: actions.finish_task(by=reader(request), task=item, at=at, **form.cleaned_data)
+    ):
+        messages.success(request, gettext("Done, and kept as a note."))
+        return redirect("chart", pk)
     if request.method != "POST":
         audit.seen(request, client, "task", item)
     context = {**frame(request, client, at), "task": item, "why": words.why(item), "form": form}

@@ -18,8 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from practice import alike, audit, merging, moves
 from practice.access import Permission
-from practice.actions import NotNow
-from practice.forms import HouseForm, text, words_field
+from practice.forms import HouseForm, attempt, text, words_field
 from practice.models import Apart, Client, Merge
 from practice.pages import StaffRequest, client_of, staff_page
 from practice.templatetags.ui import full_day
@@ -161,25 +160,20 @@ def merge(request: StaffRequest, pk: UUID, other: UUID) -> HttpResponse:
     kept, former = client_of(request, pk), client_of(request, other)
     form = MergeForm(request.POST or None, kept=kept, former=former)
     at = timezone.now()
-    if request.method == "POST" and form.is_valid():
-        said = form.cleaned_data
-        try:
-            merging.merge(
-                by=request.user, kept=kept, former=former, take=form.take, words=said["words"], at=at, seen=said["seen"]
-            )
-        except NotNow as sentence:
-            form.add_error(None, str(sentence))
-            kept.refresh_from_db()
-            former.refresh_from_db()
-        else:
-            messages.success(
-                request,
-                gettext("{former} is part of {kept} now. You can undo it below.").format(
-                    former=former.code, kept=kept.code
-                ),
-            )
+    if form.is_valid():
+        words, seen = form.cleaned_data["words"], form.cleaned_data["seen"]
+        if attempt(
+            form,
+            lambda: merging.merge(
+                by=request.user, kept=kept, former=former, take=form.take, words=words, at=at, seen=seen
+            ),
+        ):
+            said = gettext("{former} is part of {kept} now. You can undo it below.")
+            messages.success(request, said.format(former=former.code, kept=kept.code))
             return redirect("merges")
-    elif request.method != "POST":
+        kept.refresh_from_db()
+        former.refresh_from_db()
+    if request.method != "POST":
         audit.seen(request, kept, "merge", other=former.code)
         audit.seen(request, former, "merge", other=kept.code)
     context = {
@@ -200,16 +194,13 @@ def merge_apart(request: StaffRequest, pk: UUID, other: UUID) -> HttpResponse:
         raise Http404
     one, two = client_of(request, pk), client_of(request, other)
     form = UndoForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            merging.keep_apart(by=request.user, one=one, other=two, words=form.cleaned_data["words"], at=timezone.now())
-        except NotNow as sentence:
-            form.add_error(None, str(sentence))
-        else:
-            said = gettext("{one} and {other} are listed as two people. You can take that back below.")
-            messages.success(request, said.format(one=one.code, other=two.code))
-            return redirect(f"{reverse('merges')}#apart-h")
-    elif request.method != "POST":
+    if form.is_valid() and attempt(
+        form, lambda: merging.keep_apart(by=request.user, one=one, other=two, at=timezone.now(), **form.cleaned_data)
+    ):
+        said = gettext("{one} and {other} are listed as two people. You can take that back below.")
+        messages.success(request, said.format(one=one.code, other=two.code))
+        return redirect(f"{reverse('merges')}#apart-h")
+    if request.method != "POST":
         audit.seen(request, one, "merge", other=two.code)
         audit.seen(request, two, "merge", other=one.code)
     why = [alike.WHY[what] for what in alike.between(one, two)]
@@ -224,15 +215,12 @@ def apart_undo(request: StaffRequest, pk: UUID) -> HttpResponse:
     if row is None:
         raise Http404
     form = AgainForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            merging.ask_again(by=request.user, row=row, words=form.cleaned_data["words"], at=timezone.now())
-        except NotNow as sentence:
-            form.add_error(None, str(sentence))
-        else:
-            messages.success(request, gettext("Taken back. While anything of the two is alike, they are listed again."))
-            return redirect("merges")
-    elif request.method != "POST":
+    if form.is_valid() and attempt(
+        form, lambda: merging.ask_again(by=request.user, row=row, at=timezone.now(), **form.cleaned_data)
+    ):
+        messages.success(request, gettext("Taken back. While anything of the two is alike, they are listed again."))
+        return redirect("merges")
+    if request.method != "POST":
         audit.seen(request, row.client, "merge", other=row.other.code)
         audit.seen(request, row.other, "merge", other=row.client.code)
     return render(request, "practice/apart_undo.html", {"row": row, "form": form}, status=400 if form.errors else 200)
@@ -249,16 +237,13 @@ def merge_undo(request: StaffRequest, pk: UUID) -> HttpResponse:
     """What would move back, what was added since and stays, and the words for it."""
     row = Merge.objects.get_for(request.user, Permission.MERGE_CLIENTS, pk)
     form = UndoForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            merging.undo(by=request.user, merge=row, words=form.cleaned_data["words"], at=timezone.now())
-        except NotNow as sentence:
-            form.add_error(None, str(sentence))
-        else:
-            code = row.former.code if row.former else ""
-            messages.success(request, gettext("{code} is a record of its own again.").format(code=code))
-            return redirect("merges")
-    elif request.method != "POST":
+    if form.is_valid() and attempt(
+        form, lambda: merging.undo(by=request.user, merge=row, at=timezone.now(), **form.cleaned_data)
+    ):
+        code = row.former.code if row.former else ""
+        messages.success(request, gettext("{code} is a record of its own again.").format(code=code))
+        return redirect("merges")
+    if request.method != "POST":
         audit.seen(request, row.client, "merge")
     row.refresh_from_db()
     context = {

@@ -10,7 +10,7 @@ from referrals import attachments, states
 from referrals.actions import acts, sending
 from referrals.models import Destination, Referral, StatusChange
 from referrals.states import Actor
-from referrals.views.sending import SendForm
+from referrals.views.sending_forms import SendForm
 
 Channel = StatusChange.Channel
 TOLD_BY = [(channel.value, channel.label) for channel in (Channel.PHONE, Channel.FAX, Channel.MAIL, Channel.LETTER)]
