@@ -260,7 +260,10 @@ def test_one_part_is_open_at_a_time_and_the_other_is_read(sam: Client, plan: Pla
     pages = [browser.get(path(row) + query).content.decode() for query in ("", "?part=before", "?part=now")]
     assert [re.findall(r'name="when" value="(\w+)"', page) for page in pages] == [["after"], ["before"], ["after"]]
     assert '<p class="kept">Old hope</p>' in pages[0] and "Change it, or stop sharing" in pages[0]
-    assert '<p class="kept">Nothing yet.</p>' in pages[1]
+    assert '<p class="kept">Nothing yet.</p>' in pages[1] and 'name="open" value="after"' in pages[1]
+    assert "<a" not in pages[0].partition("Old hope</p>")[2].partition("</section>")[0]
+    assert write(browser, row, "New light", when="after", open="before")["Location"] == f"{path(row)}?part=before"
+    assert Intention.objects.get(when="after").words == "New light"
     ahead = browser.get(f"{path(dose(plan, 2))}?part=after").content.decode()
     assert re.findall(r'name="when" value="(\w+)"', ahead) == ["before"]
 

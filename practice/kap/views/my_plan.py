@@ -201,7 +201,7 @@ def is_given(session: Session) -> bool:
 def my_intention(request: HttpRequest, session: UUID) -> HttpResponse:
     """What the client writes before a session and after it, one of both at a time (`?part=`).
 
-    A script saves while they type; so does each button, and the switch of language.
+    A script saves while they type; so does each button, that to the other part too, and the switch of language.
     """
     link: Link = request.link  # type: ignore[attr-defined]
     at, client = timezone.now(), link.client
@@ -259,6 +259,8 @@ def _after(request: HttpRequest, link: Link, row: Session, when: str, at: dateti
     """What follows a save: nothing for the script, else the page again with what is true now."""
     if chosen := languages.asked(request):
         return switch(request, see_other("my_intention", row.pk, query=f"?part={when}"), link.client, chosen)
+    if (opened := request.POST.get("open")) in When.values:
+        return see_other("my_intention", row.pk, query=f"?part={opened}")
     pressed = next((name for name in ("share", "stop", "save") if name in request.POST), "")
     if not pressed:
         return HttpResponse(status=204)
