@@ -246,6 +246,9 @@ SUCCESSORS = {"therapist": Role.THERAPIST, "prescriber": Role.PRESCRIBER, "super
 @staff_page(Permission.MANAGE_PEOPLE, fresh=True)
 def person_leave(request: StaffRequest, pk: UUID) -> HttpResponse:
     person = _person(pk)
+    if not person.is_active:
+        messages.info(request, gettext("They have left already."))
+        return redirect("person_edit", pk)
     theirs: dict[str, list[Any]] = {
         "therapist": [*handover.in_care(person), *handover.still_open(person)],
         "prescriber": list(handover.prescribed(person)),

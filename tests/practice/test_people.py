@@ -279,7 +279,9 @@ def test_last_admin_and_oneself_cannot_leave(as_user: As, post: Post, rosa: User
     assert "You cannot let yourself go." in words(post(as_user(rosa), f"{edit(rosa)}leave/", {}))
     other = factories.staff("Bo Second", Role.ADMIN, sites=(north,))
     assert post(as_user(rosa), f"{edit(other)}leave/", {}).status_code == 302
-    assert "They have left already." in words(post(as_user(rosa), f"{edit(other)}leave/", {}))
+    browser = as_user(rosa)
+    for once_more in (lambda: post(browser, f"{edit(other)}leave/", {}), lambda: browser.get(f"{edit(other)}leave/")):
+        assert "They have left already." in words(browser.get(once_more()["Location"]))
     assert User.objects.get(pk=rosa.pk).is_active
 
 
