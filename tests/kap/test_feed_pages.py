@@ -148,3 +148,19 @@ def test_address_tells_no_other_site_its_path_and_stays_out_of_logs(booked: Sess
 
 def test_account_leads_to_the_calendar(maya: User, as_user: As) -> None:
     assert f'href="{PAGE}"' in as_user(maya).get("/account/").content.decode()
+
+
+def test_second_window_does_not_end_the_address_that_the_first_has_made(maya: User, as_user: As) -> None:
+    """A page that knew of none asks for the first one; only "anew" ends what a calendar reads already."""
+    browser = as_user(maya)
+    assert 'name="make" value="first"' in browser.get(PAGE).content.decode()
+    send(browser, PAGE, {"make": "first"})
+    found = re.search(r'value="http[^"]*?(/feed/[^"]+)"', browser.get(PAGE).content.decode())
+    assert found
+    send(browser, PAGE, {"make": "first"})
+    page = browser.get(PAGE).content.decode()
+    assert ("made already, in another window" in page, "/feed/" in page) == (True, False)
+    assert Browser().get(found[1]).status_code == 200
+    assert 'name="make" value="1">' in page
+    assert address(browser) != found[1]
+    assert Browser().get(found[1]).status_code == 404

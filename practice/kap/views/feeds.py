@@ -41,6 +41,8 @@ def feed_new(request: StaffRequest) -> HttpResponse:
         if "stop" in request.POST:
             actions.stop(by=request.user, at=timezone.now())
             messages.success(request, gettext("Stopped. The address does not work any more."))
+        elif request.POST.get("make") == "first" and Feed.objects.filter(user=request.user).exists():
+            messages.info(request, gettext("Your address was made already, in another window. It works as it is."))
         elif "make" in request.POST:
             actions.make(by=request.user, at=timezone.now())
             request.session[SHOWN] = True
