@@ -19,10 +19,11 @@ from django.db.models import Exists, F, Max, OuterRef, Q
 from django.http import HttpResponse
 from django.utils import translation
 from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext_lazy as _
 
 from practice import audit, coverage, notices, pdf
 from practice.actions import NotNow
-from practice.language import checked
+from practice.language import CODES, checked, said_in
 from practice.models import Alert, Client, Practice, SafetyPlan, Task, User
 from practice.templatetags.ui import full_day, tel
 
@@ -32,6 +33,7 @@ LONGEST = 300
 NUMBER = re.compile(r"\+?[\d\s().-]+")
 SHORTEST_NUMBER = 3  # 988
 FURTHEST_REVIEW_DAYS = 366
+LIFELINE, EMERGENCY_ROOM = _("988, call or text, day or night"), _("Nearest emergency room")
 Steps = dict[str, list[dict[str, Any]]]
 
 
@@ -98,8 +100,8 @@ def prefilled(client: Client, practice: Practice) -> Steps:
         services.append({"name": name, "phone": practice.phone})
     hours = gettext("{practice}, {hours}").format(practice=practice.display_name, hours=practice.hours_text)
     services.append({"name": hours if practice.hours_text else practice.display_name, "phone": practice.phone})
-    services.append({"name": gettext("988, call or text, day or night"), "phone": "988"})
-    services.append({"name": gettext("Nearest emergency room"), "phone": ""})
+    services.append({"name": str(LIFELINE), "phone": "988"})
+    services.append({"name": str(EMERGENCY_ROOM), "phone": ""})
     return {section.code: [] for section in form().sections} | {"professionals": services}
 
 
@@ -116,10 +118,16 @@ def shown(steps: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, An
 
 
 def _row(section: Section, row: Mapping[str, Any]) -> dict[str, Any]:
-    words = [str(row.get(part.key, "")) for part in section.parts if part.kind == "text"]
-    text = ", ".join(word.strip() for word in words if word.strip())
+    words = [_as_read(str(row.get(part.key, "")).strip()) for part in section.parts if part.kind == "text"]
+    text = ", ".join(word for word in words if word)
     phone = str(row.get("phone", ""))
     return {"text": text, "phone": phone, "call": to_call(phone), "done": bool(row.get("done"))}
+
+
+def _as_read(words: str) -> str:
+    """A line of ours in the language of its reader, whatever the plan was begun in; the client's words as they are."""
+    ours = (line for line in (LIFELINE, EMERGENCY_ROOM) for code in CODES if words == said_in(code, str, line))
+    return str(next(ours, words))
 
 
 def to_call(phone: str) -> str:

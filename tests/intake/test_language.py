@@ -13,7 +13,7 @@ from django.core import mail
 from django.db import transaction
 from django.test import Client as Browser
 from django.urls import reverse
-from django.utils.translation import trans_real
+from django.utils.translation import override, trans_real
 
 from intake import actions
 from intake.models import Invitation, Message, TrustedPerson
@@ -281,6 +281,11 @@ def test_the_plan_to_take_along_is_in_their_language(sam: Client, maya: User) ->
     names = [row["name"] for row in draft.steps["professionals"]]
     assert names[-2:] == ["988, llame o envíe un mensaje, de día y de noche", "Sala de emergencias más cercana"]
     assert safety_plan.shown(draft.steps)[0]["prompt"] == "Professionals and services"  # to staff
+    lines = [row["text"] for row in safety_plan.shown(draft.steps)[0]["rows"]]
+    assert lines[-2:] == ["988, call or text, day or night", "Nearest emergency room"]  # to staff, too
+    with override("es"):
+        mine = {"professionals": [{"name": "Nearest emergency room "}, {"name": "Nearest friend"}]}
+        assert [row["text"] for row in safety_plan.shown(mine)[0]["rows"]] == [names[-1], "Nearest friend"]
 
 
 def test_no_question_and_no_mistake_on_it_misses_a_word(phone: Phone, missed: Missed) -> None:
