@@ -162,6 +162,9 @@ def _new(
     if not today <= until <= today + LONGEST:
         raise NotNow(gettext("Choose a last day between today and {day}.").format(day=full_day(today + LONGEST)))
     standing = [row for row in people_of(client) if state_of(row, at, practice) in (OPEN, HELD)]
+    ways = (name.strip(), phone.strip(), email.strip())
+    if ways in [(row.name, row.phone, row.email) for row in standing]:
+        raise NotNow(gettext("{name} has a page already. Change that one instead.").format(name=name.strip()))
     if len(standing) >= MOST:
         raise NotNow(gettext("That is as many people as can have a page at a time. End one of them first."))
     row = TrustedPerson(client=client, until=until, given_at=at)

@@ -423,6 +423,19 @@ def test_each_look_is_listed_and_the_first_of_a_part_is_a_disclosure(sam: Client
     assert ("Support person" in report, "Lee Park" in report) == (True, False)
 
 
+def test_the_same_person_is_given_one_page(sam: Client) -> None:
+    """The form again, from the browser's Back: nothing is done twice. Another way to reach them is another page."""
+    first = given(sam, Part.PLAN)
+    with pytest.raises(NotNow, match="Lee Park has a page already"):
+        given(sam, Part.PLAN, name=" Lee Park ", signed_name="Sam W")
+    given(sam, Part.RIDES, phone="202 555 0190")
+    page = at_home(sam).get("/my/people/").content.decode()
+    assert (TrustedPerson.objects.count(), page.count("<article")) == (2, 2)
+    assert page.count('<section class="c-card stack"') == 1  # two regions of one name would not be told apart
+    trusted.end(by=sam, person=first, at=NOW)
+    assert given(sam, Part.PLAN).pk != first.pk
+
+
 def test_people_and_looks_ask_the_same_number_of_questions(sam: Client) -> None:
     mine = at_home(sam)
     counts = []
