@@ -45,10 +45,6 @@ def published(by: User, *, must_sign: bool = True, at: Any = NOW, **changed: Any
     )
 
 
-def as_text(document: str, body: str) -> agreement.Agreement:
-    return editions.of_row(AgreementText(document=document, version="1.1", **SAID | {"body": body}))
-
-
 def signed(client: Client, document: str = "communications", version: str = "1", at: Any = NOW) -> Signature:
     row = Signature(client=client, document=document, version=version, text_sha256="0" * 64, signed_at=at)
     row.typed_name = client.legal_name

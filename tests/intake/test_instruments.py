@@ -164,7 +164,7 @@ def test_one_blank_leaves_the_total_open(key: str) -> None:
 def test_qids_bears_a_blank_beside_an_answer_of_the_same_domain() -> None:
     given = [1, None, 2, 0, *[1] * 12]
     assert score(defined(QIDS), answers(QIDS, *given)).total == 10
-    given[0] = given[2] = given[3] = None  # type: ignore[call-overload]
+    given[0] = given[2] = given[3] = None
     assert score(defined(QIDS), answers(QIDS, *given)).total is None
 
 

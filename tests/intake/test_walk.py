@@ -6,7 +6,8 @@ from django.test import Client as Browser
 
 from intake.models import Assessment, Invitation
 from practice.models import Alert, Client, Task
-from tests.intake.conftest import REQUIRED, Phone, fill_required, send
+from tests.conftest import send
+from tests.intake.conftest import REQUIRED, Phone, fill_required
 
 
 def walk(phone: Phone) -> list[str]:

@@ -14,7 +14,6 @@ from django.test import Client as Browser
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, Page, Request, sync_playwright
 
-from practice import jobs
 from practice.models import Practice, User
 from tests import factories
 from tests.conftest import sign_in
@@ -178,12 +177,6 @@ def both(look: Look) -> Look:
         page.set_viewport_size(own)  # type: ignore[arg-type]
 
     return check
-
-
-@pytest.fixture
-def run_jobs() -> Callable[[], int]:
-    """Do what the job runner would do now."""
-    return jobs.run_due
 
 
 @pytest.fixture

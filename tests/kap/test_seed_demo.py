@@ -205,7 +205,7 @@ def raised() -> Any:
 
 def totals(name: str) -> list[int]:
     found = next(client for client in Client.objects.all() if client.name == name)
-    rows = found.assessments.filter(instrument="phq-9").order_by("taken_at")  # type: ignore[attr-defined]
+    rows = found.assessments.filter(instrument="phq-9").order_by("taken_at")
     return [int(row.total) for row in rows]
 
 
@@ -237,7 +237,7 @@ def test_demo_has_a_thread_that_was_answered_and_one_that_waits(cedar: int) -> N
     threads = {
         client.name: [(row.by and row.by.name, row.openings.count()) for row in client.messages.order_by("at")]
         for client in Client.objects.all()
-        if client.messages.exists()  # type: ignore[attr-defined]
+        if client.messages.exists()
     }
     maya = "Maya Torres"
     assert threads == {

@@ -134,7 +134,7 @@ def test_former_therapist_is_refused_within_one_request(
     assert "BEGIN:VEVENT" in Browser().get(reverse("feed", args=[path.token])).content.decode()
     to_omar(rosa, omar, sam)
     assert post(theirs, note, {"words": "Typed in the open tab"}).status_code == 404
-    assert not sam.notes.exists()  # type: ignore[attr-defined]
+    assert not sam.notes.exists()
     urls = [
         file,
         reverse("referral", args=[draft.pk]),

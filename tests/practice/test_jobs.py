@@ -232,7 +232,7 @@ def test_runner_runs_a_job_and_stops(transactional_db: None, kinds: dict[str, jo
 
 
 def notice(user: User | None = None, client: Client | None = None, **fields: object) -> Notice:
-    row = Notice(template="urgent", channel="email", user=user, client=client, created_at=NOW, **fields)  # type: ignore[misc]
+    row = Notice(template="urgent", channel="email", user=user, client=client, created_at=NOW, **fields)
     row.address = "somebody@example.org"
     row.words = {"link": "http://testserver/alerts/open/1/", "at": "10:00", "next_at": "", "minutes": 0, "drill": False}
     row.save(force_insert=True)

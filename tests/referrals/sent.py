@@ -35,7 +35,7 @@ def send(by: User, row: Referral, *channels: str, at: datetime = LATER, **more: 
 
 def sent(by: User, client: Client, to: Destination, at: datetime = LATER, **fields: Any) -> Referral:
     """A referral that went by link, under the release it needs."""
-    if not client.releases.filter(destination=to).exists():  # type: ignore[attr-defined]
+    if not client.releases.filter(destination=to).exists():
         released(client, to)
     row = drafted(by, client, to, **fields)
     send(by, row, at=at)
