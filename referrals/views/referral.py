@@ -78,6 +78,7 @@ def page(request: StaffRequest, row: Referral, at: datetime, wrong: HouseForm | 
     history = list(row.changes.select_related("by", "by_key", "corrected_by", "evidence"))
     sends, tracks = P.SEND_REFERRAL in may, P.TRACK_REFERRAL in may
     shown = _forms(row, at, sends=sends, tracks=tracks, charted=charted, wrong=wrong)
+    gone = wrong if wrong not in shown.values() else None  # its form has no place on the page any more
     context = {
         **(frame(request, client, at) if charted else {"client": client}),
         "frame": "practice/chart_frame.html" if charted else "base_staff.html",
@@ -95,7 +96,8 @@ def page(request: StaffRequest, row: Referral, at: datetime, wrong: HouseForm | 
         "may": {"send": sends, "track": tracks},
         "urls": {name: reverse(f"referral_{name}", args=[row.pk]) for name in ACTS},
         "forms": shown,
-        "unsaid": unsaid(wrong) if wrong is not None and wrong not in shown.values() else [],
+        "gone": [{"text": line} for lines in gone.errors.values() for line in lines] if gone is not None else [],
+        "unsaid": unsaid(gone) if gone is not None else [],
         "can": {
             "remind": tracks and row.is_open and row.due_at is not None and row.due_at <= at,
             "close": sends and row.state != State.DRAFT and row.closed_at is None,

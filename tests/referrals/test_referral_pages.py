@@ -308,6 +308,7 @@ def test_words_for_a_referral_that_ended_meanwhile_are_not_lost(
     assert (stale.status_code, said in html) == (400, True)
     assert "This is not saved. Copy what you still need." in html
     assert "They may &lt;b&gt;know&lt;/b&gt; another place." in html
+    assert '<a href="#recordform' not in html  # no line that leads to a field that is not there
     assert [typed["label"] for typed in stale.context["unsaid"]] == ["Who at the clinic", "Their words"]
     assert row.changes.filter(event=Event.DECLINE).count() == 1
 
