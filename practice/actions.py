@@ -277,8 +277,9 @@ def climb_alerts(*, at: datetime) -> int:
     waiting = Alert.objects.filter(closed_at=None, acknowledged_at=None, climbs_at__lte=at).values_list("pk", flat=True)
     for pk in list(waiting):
         with transaction.atomic():
-            alert = _held(Alert.objects.get(pk=pk))
-            if alert.acknowledged_at or alert.climbs_at is None or alert.climbs_at > at:
+            found = Alert.objects.filter(pk=pk).first()  # one that was erased meanwhile keeps nobody else waiting
+            alert = _held(found) if found is not None else None
+            if alert is None or alert.acknowledged_at or alert.climbs_at is None or alert.climbs_at > at:
                 continue
             rung = escalation.rung_at(alert.severity, alert.raised_at, at, Practice.get().ladder)
             for missed in range(alert.rung + 1, max(rung, alert.rung + 1) + 1):
