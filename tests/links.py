@@ -43,7 +43,7 @@ def refused_forms(html: str, here: str, user: User) -> list[tuple[str, str]]:
 
 def walk(user: User, start: str = "/") -> tuple[int, list[tuple[Any, ...]]]:
     """How many pages were opened from the first one on, and the links that led nowhere: status, address, found on."""
-    browser = sign_in(Browser(raise_request_exception=False), user)
+    browser = sign_in(Browser(), user)
     opened: Counter[tuple[str, ...]] = Counter()
     nowhere: list[tuple[Any, ...]] = []
     seen: set[str] = set()
