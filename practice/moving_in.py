@@ -102,9 +102,23 @@ def take_in(bundle: Bundle, *, at: datetime, dry_run: bool = False, say: Say = l
         raise
     except DatabaseError as trouble:
         raise BundleTrouble(f"The rows do not fit together: {_first_line(trouble)}.") from trouble
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")  # or the first lists after it are planned for an empty database
+    analyze()
     return taken
+
+
+def analyze() -> None:
+    """Let the database know how much it holds, or the next lists are planned for an empty one. It may take its time.
+
+    PostgreSQL is asked about our tables alone: those that its databases share stay held until the transaction ends.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            ours = ", ".join(map(connection.ops.quote_name, connection.introspection.table_names(cursor)))
+            cursor.execute("SET LOCAL statement_timeout = 0")
+            cursor.execute(f"ANALYZE {ours}")
+            cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
+        else:
+            cursor.execute("ANALYZE")
 
 
 def _stand_alone() -> None:

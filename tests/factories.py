@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db import connection
 from django.utils import timezone
 
 from practice import actions
@@ -70,13 +69,3 @@ def always_on_call(user: User) -> None:
             for s, e in (("00:00", "12:00"), ("12:00", "00:00"))
         ]
     )
-
-
-def analyze() -> None:
-    """Let the database know how much it holds, as one at work does; it may read longer for it than a page may."""
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SET LOCAL statement_timeout = 0")
-        cursor.execute("ANALYZE")
-        if connection.vendor == "postgresql":
-            cursor.execute("SET LOCAL statement_timeout TO DEFAULT")

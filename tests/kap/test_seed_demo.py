@@ -55,7 +55,7 @@ from practice.models import (
 from practice.models.clients import LAST
 from practice.models.tasks import KINDS
 from referrals.models import Course, CourseSession, Suggestion
-from tests import factories, links
+from tests import links
 from tests.conftest import sign_in
 from tests.factories import NOW
 
@@ -104,7 +104,6 @@ def test_demo_answers_are_the_same_every_time() -> None:
 def cedar(django_db_setup: None, django_db_blocker: Any) -> Iterator[int]:
     with django_db_blocker.unblock(), transaction.atomic():
         told = story.tell(NOW)
-        factories.analyze()
         if connection.vendor == "postgresql":  # this one transaction is open for as long as the file takes
             with connection.cursor() as cursor:
                 for limit in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):

@@ -14,6 +14,7 @@ from bench.seed import Person, Tables
 from practice import caseload
 from practice.access import Permission, Role
 from practice.models import Alert, Client, User
+from practice.moving_in import analyze
 from practice.views import search
 from tests import factories
 
@@ -30,7 +31,7 @@ def therapist(django_db_setup: None, django_db_blocker: Any) -> Iterator[User]:
         site = factories.site()
         staff = [factories.staff(f"Therapist {n}", Role.THERAPIST, sites=(site,)) for n in range(20)]
         Tables(limits=False).write([Person(n) for n in range(MANY)], staff, site, timezone.now())
-        factories.analyze()
+        analyze()
         assert staff[0].may(Permission.READ_CHART)  # the person's roles are known from here on
         yield staff[0]
         transaction.set_rollback(True)

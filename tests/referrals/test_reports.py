@@ -20,6 +20,7 @@ from django.utils.html import escape
 from openpyxl import load_workbook
 
 from practice.models import AuditEvent, Client, Practice, User
+from practice.moving_in import analyze
 from referrals.reports import cases, steps
 from referrals.reports.figures import Cell, Report, folded, quartiles
 from referrals.reports.filters import Asked, FilterForm, ask
@@ -53,7 +54,7 @@ def many(therapists: list[User], count: int, clients: int = 40) -> flags.World:
     clinics = [referring.clinic(name) for name in ("Northlake Infusion", "Meridian", "St. Brigid", "Harbor")]
     world = flags.flags(flags.people(therapists, clients), clinics, count)
     world.write()
-    factories.analyze()
+    analyze()
     return world
 
 
