@@ -98,8 +98,8 @@ def prefilled(client: Client, practice: Practice) -> Steps:
     if client.therapist:
         name = gettext("{name}, my therapist").format(name=client.therapist.name)
         services.append({"name": name, "phone": practice.phone})
-    hours = gettext("{practice}, {hours}").format(practice=practice.display_name, hours=practice.hours_text)
-    services.append({"name": hours if practice.hours_text else practice.display_name, "phone": practice.phone})
+    hours = gettext("{practice}, {hours}").format(practice=practice.display_name, hours=practice.hours)
+    services.append({"name": hours if practice.hours else practice.display_name, "phone": practice.phone})
     services.append({"name": str(LIFELINE), "phone": "988"})
     services.append({"name": str(EMERGENCY_ROOM), "phone": ""})
     return {section.code: [] for section in form().sections} | {"professionals": services}

@@ -19,6 +19,7 @@ def practice(**fields: Any) -> Practice:
         "name": "Cedar House",
         "phone": "555 0110",
         "hours_text": "weekdays 8 am to 5 pm",
+        "hours_text_es": "de lunes a viernes, de 8 am a 5 pm",
         "answer_calls_nobody": True,
         "messages_from": time(0),  # at any hour: the tests of daytime set their own
         "messages_until": time(0),

@@ -175,8 +175,8 @@ def truths(client: Client, practice: Practice, at: datetime) -> list[str]:
         said = gettext("%(reader)s reads it by %(when)s if you send it now.")
     found.append(said % names)
     found.append(gettext("Messages are not watched day and night, and not on weekends."))
-    if practice.hours_text:
-        found.append(gettext("We are here %(hours)s.") % {"hours": practice.hours_text})
+    if practice.hours:
+        found.append(gettext("We are here %(hours)s.") % {"hours": practice.hours})
     guide = therapist.supervisor
     if guide is not None and guide != reader and guide.is_active and guide.may(Permission.WRITE_MESSAGE):
         found.append(gettext("%(guide)s, who guides %(name)s, can read it too.") % {**names, "guide": guide.first_name})

@@ -2,6 +2,7 @@ from datetime import time
 from typing import Any, ClassVar
 
 from django.db import models
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from practice.sealed import SealedField
@@ -29,6 +30,7 @@ class Practice(models.Model):
     fax = models.CharField(_("fax"), max_length=32, blank=True, default="")
     address = models.CharField(_("address"), max_length=160, blank=True, default="")
     hours_text = models.CharField(_("hours, in words"), max_length=80, blank=True, default="")
+    hours_text_es = models.CharField(_("hours, in Spanish"), max_length=80, blank=True, default="")
     zone = models.CharField(_("time zone"), max_length=64, default="America/New_York")
     opens_at = models.TimeField(_("workday starts"), default=time(8))
     closes_at = models.TimeField(_("workday ends"), default=time(17))
@@ -69,6 +71,7 @@ class Practice(models.Model):
             "fax",
             "address",
             "hours_text",
+            "hours_text_es",
             "zone",
             "opens_at",
             "closes_at",
@@ -110,6 +113,11 @@ class Practice(models.Model):
     def display_name(self) -> str:
         """The name that clients, and whoever looks over their shoulder, may see."""
         return self.discreet_name or self.name or UNNAMED
+
+    @property
+    def hours(self) -> str:
+        """When we are there, in the language of the page or message; "" where nobody has said it in that language."""
+        return self.hours_text_es if get_language() == "es" else self.hours_text
 
 
 class Site(models.Model):

@@ -19,6 +19,7 @@ from practice import audit, handover
 from practice.access import Permission
 from practice.clinical import escalation
 from practice.forms import HouseForm, phone_like, text
+from practice.language import said_in
 from practice.models import Client, Practice, Site
 from practice.models.sites import RECORD_YEARS_LEAST
 from practice.pages import StaffRequest, staff_page
@@ -88,6 +89,10 @@ class PracticeForm(HouseForm):
         required=True,
         help_text=_("Such as: weekdays 8 am to 5 pm."),
         error_messages={"required": _("Write when you are there.")},
+    )
+    hours_text_es = text(
+        _("Hours, in Spanish"),
+        help_text=_("For clients who read Spanish. Left empty, they are not told when you are there."),
     )
     zone = forms.ChoiceField(label=_("Time zone"), choices=zones)
     answer_calls_nobody = forms.BooleanField(
@@ -195,6 +200,7 @@ COLUMNS = [
     "discreet_name",
     "phone",
     "hours_text",
+    "hours_text_es",
     "zone",
     "opens_at",
     "closes_at",
@@ -261,7 +267,7 @@ def _value(name: str, field: forms.Field, value: Any) -> str:
 def practice_edit(request: StaffRequest) -> HttpResponse:
     practice = Practice.objects.select_for_update().get(pk=1) if request.method == "POST" else request.practice
     initial = PracticeForm.initial_of(practice)
-    initial["hours_text"] = practice.hours_text or usual_hours(practice)
+    initial |= proposed_hours(practice)
     form = PracticeForm(request.POST or None, initial=initial)
     if request.method != "POST" or not form.is_valid():
         context_ = {"form": form}
@@ -286,6 +292,15 @@ def practice_edit(request: StaffRequest) -> HttpResponse:
     return redirect("practice_settings")
 
 
+def proposed_hours(practice: Practice) -> dict[str, str]:
+    """What stands in the fields of the hours: what was said; where nothing was, the workday, if it is not another."""
+    usual = usual_hours(practice)
+    spanish = practice.hours_text_es
+    if not spanish and practice.hours_text in ("", usual):
+        spanish = said_in("es", usual_hours, practice)
+    return {"hours_text": practice.hours_text or usual, "hours_text_es": spanish}
+
+
 def usual_hours(practice: Practice) -> str:
     """What the workday is, in words, for a practice that has not said it yet."""
     return gettext("weekdays {start} to {end}").format(
@@ -300,6 +315,7 @@ def write_card(practice: Practice) -> None:
         "name": practice.display_name,
         "phone": practice.phone,
         "hours": practice.hours_text,
+        "hours_es": practice.hours_text_es,
     }
     fresh = settings.DATA_DIR / f"{CARD}.new"
     fresh.write_text(json.dumps(card))

@@ -11,6 +11,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils.translation import get_language
 
 from practice import language
 from practice.middleware import is_database_trouble, kept_fields
@@ -68,4 +69,5 @@ def card() -> dict[str, Any]:
         found: dict[str, Any] = json.loads((settings.DATA_DIR / CARD).read_text())
     except (OSError, ValueError):
         return {}
-    return found | {"display_name": found.get("name", "")}
+    hours = found.get("hours_es" if get_language() == "es" else "hours", "")
+    return found | {"display_name": found.get("name", ""), "hours": hours}

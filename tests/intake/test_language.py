@@ -31,6 +31,7 @@ from practice.models import (
     Site,
     User,
 )
+from practice.views.settings import write_card
 from tests.conftest import send, sign_in
 from tests.factories import NOW
 from tests.homes import at_home
@@ -179,6 +180,25 @@ def test_a_page_that_knows_nobody_follows_the_device(house: Practice) -> None:
         "es"
     ] * 4
     assert language_of(browser.get("/help-now/?language=en")) == "en"
+
+
+@pytest.mark.parametrize(
+    ("spanish", "said"),
+    [("los lunes", "555 0110 , los lunes. No vigilamos"), ("", "555 0110 . No vigilamos")],
+)
+def test_hours_are_said_in_the_language_of_the_page_or_not_at_all(
+    spanish: str, said: str, house: Practice, django_capture_on_commit_callbacks: Any
+) -> None:
+    house.hours_text_es = spanish
+    house.save()
+    write_card(house)
+    browser = Browser(headers={"accept-language": "es"})
+    assert said in text_of(browser.get("/help-now/"))
+    home = text_of(browser.get("/"))
+    assert ("555 0110" in home, "los lunes" in home, "weekdays" in home) == (True, bool(spanish), False)
+    assert "555 0110 , weekdays 8 am to 5 pm." in text_of(Browser().get("/help-now/"))
+    _subject, text = notices.render("code", "email", {"code": "123456"}, house, "es")
+    assert text.rstrip().endswith(f"Cedar House, 555 0110{', los lunes' if spanish else ''}.")
 
 
 def test_help_now_in_spanish_leads_to_help_in_spanish(client: Browser) -> None:

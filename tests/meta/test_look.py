@@ -223,7 +223,7 @@ def test_client_page_keeps_the_help_control_and_a_neutral_title() -> None:
     page = engines["django"].from_string(
         '{% extends "base_client.html" %}{% block title %}Question 3 of 9{% endblock %}'
     )
-    html = page.render({"practice": {"display_name": "Cedar House", "phone": "555 0110", "hours_text": "Weekdays."}})
+    html = page.render({"practice": {"display_name": "Cedar House", "phone": "555 0110", "hours": "Weekdays."}})
     assert re.findall(r"<title>(.*)</title>", html) == ["Question 3 of 9 - Cedar House"]
     links = re.findall(r'<a[^>]*href="([^"]+)"', html)
     assert links[:3] == ["#main", "/", "/help-now/"]

@@ -18,7 +18,7 @@ def folder(settings: Any, tmp_path: Path) -> Path:
 
 def test_help_page_is_written_for_the_proxy(folder: Path) -> None:
     (folder / "practice-card.json").write_text(
-        json.dumps({"name": "Cedar House", "phone": "555 0110", "hours": "weekdays 8 am to 5 pm"})
+        json.dumps({"name": "Cedar House", "phone": "555 0110", "hours": "weekdays 8 am to 5 pm", "hours_es": ""})
     )
     call_command("help_page", stdout=StringIO())
     page = (folder / "public" / "help-now.html").read_text()

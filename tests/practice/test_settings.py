@@ -80,7 +80,12 @@ def test_settings_are_saved_with_what_changed(
         "fields": ["phone", "zone", "screen_everyone", "ladder"]
     }
     card = json.loads((settings.DATA_DIR / "practice-card.json").read_text())
-    assert card == {"name": "Cedar House", "phone": "555 0199", "hours": "weekdays 8 am to 5 pm"}
+    assert card == {
+        "name": "Cedar House",
+        "phone": "555 0199",
+        "hours": "weekdays 8 am to 5 pm",
+        "hours_es": "de lunes a viernes, de 8 am a 5 pm",
+    }
     assert "555 0199" in words(Browser().get("/help-now/"))
 
 
@@ -237,6 +242,24 @@ def test_hours_are_proposed_and_not_saved_until_somebody_saves(as_user: As, rosa
     assert Practice.get().hours_text == ""
     Practice.objects.update(hours_text="Mondays")
     assert 'value="Mondays"' in as_user(rosa).get(EDIT).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("said", "spanish", "proposed"),
+    [
+        ("", "", "de lunes a viernes, de 8 am a 5 pm"),
+        ("weekdays 8 am to 5 pm", "", "de lunes a viernes, de 8 am a 5 pm"),
+        ("Mondays", "", None),  # what they are in Spanish is the practice's to say
+        ("Mondays", "los lunes", "los lunes"),
+    ],
+)
+def test_hours_in_spanish_are_proposed_where_they_are_the_workday(
+    said: str, spanish: str, proposed: str | None, as_user: As, rosa: User, house: Practice
+) -> None:
+    Practice.objects.update(hours_text=said, hours_text_es=spanish)
+    assert as_user(rosa).get(EDIT).context["form"]["hours_text_es"].value() == (proposed or "")
+    shown = {row["label"]: row["value"] for row in as_user(rosa).get("/practice/").context["rows"]}
+    assert shown["Hours, in Spanish"] == spanish
 
 
 def test_only_site_follows_the_practice_to_another_time_zone(
