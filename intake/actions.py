@@ -670,7 +670,7 @@ def say_where(*, by: Client, sitting: Intake, words: str, at: datetime) -> bool:
     if alert is None or not alert.is_open:
         return False
     Client.objects.hold(by.pk)
-    alert = Alert.objects.select_for_update().get(pk=alert.pk)
+    alert = Alert.objects.select_for_update(no_key=True).get(pk=alert.pk)
     kept = [row for row in alert.answers or [] if row["link_id"] != "where"]
     alert.answers = [
         *kept,

@@ -94,7 +94,7 @@ def begin(*, said: Mapping[str, str], language: str, origin: str, at: datetime) 
 @transaction.atomic
 def send_code(*, arrival: Arrival, at: datetime) -> bool:
     """Send a code, never twice within a minute. The visitor is told the same whether one went out or not."""
-    row = Arrival.objects.select_for_update(of=("self",)).get(pk=arrival.pk)
+    row = Arrival.objects.select_for_update(of=("self",), no_key=True).get(pk=arrival.pk)
     if row.client_id is not None or row.tries >= TRIES:
         return False
     if row.code_sent_at is not None and row.code_sent_at > at - AGAIN_AFTER:
@@ -135,7 +135,7 @@ def confirm(*, arrival: Arrival, code: str, at: datetime) -> Invitation | None:
 
     Five wrong codes end it. Raises NotNow when nobody may begin at this moment; the code stays good then.
     """
-    row = Arrival.objects.select_for_update(of=("self",)).get(pk=arrival.pk)
+    row = Arrival.objects.select_for_update(of=("self",), no_key=True).get(pk=arrival.pk)
     live = row.code_expires_at is not None and at < row.code_expires_at and row.tries < TRIES
     if not (live and hmac.compare_digest(row.code_digest, _digest(row.pk, code[:40]))):
         if row.tries < TRIES:
@@ -214,7 +214,7 @@ def alike(user: User, client: Client) -> list[Client]:
 @transaction.atomic
 def assign(*, by: User, client: Client, to: User, words: str, at: datetime) -> None:
     """Give somebody who began by themselves to a therapist, once. Raises NotNow when that was done already."""
-    row = Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
+    row = Client.objects.hold(client.pk)
     if row.therapist_id is not None:
         raise NotNow(gettext("Somebody gave them to a therapist already. Nothing was changed."))
     site = to.sites.filter(pk=row.site_id).first() or to.sites.first()

@@ -50,7 +50,12 @@ def _begun(*, by: User, key: str, base: str, rows: Data, at: datetime) -> Packet
 
 def _locked(key: str, seen: int) -> PacketDraft:
     """The draft, when it is as the person saw it."""
-    draft = PacketDraft.objects.select_for_update(of=("self",)).select_related("changed_by").filter(key=key).first()
+    draft = (
+        PacketDraft.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("changed_by")
+        .filter(key=key)
+        .first()
+    )
     if draft is None:
         last = PacketVersion.objects.filter(key=key).select_related("published_by").first()
         if last is None:

@@ -177,7 +177,11 @@ def stop_by_words(*, by: User, measure: Measure, words: str, at: datetime) -> No
     """Stop a planned form by a clinician's words, which become a note. The short check-ins stop as a whole. Once."""
     if not words.strip():
         raise NotNow(gettext("Write why it stops."))
-    row = Measure.objects.select_for_update(of=("self",)).select_related("client__therapist").get(pk=measure.pk)
+    row = (
+        Measure.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("client__therapist")
+        .get(pk=measure.pk)
+    )
     if row.stopped_at is not None or row.sent_at is not None:
         raise NotNow(gettext("This was sent or stopped already. Look at the client's page for what is planned now."))
     if row.why == Why.INTERIM:
@@ -210,7 +214,7 @@ def send_due(*, at: datetime) -> int:
 
 @transaction.atomic
 def _send(pk: UUID, at: datetime) -> bool:
-    rows = Measure.objects.select_for_update(of=("self",)).select_related("client__therapist")
+    rows = Measure.objects.select_for_update(of=("self",), no_key=True).select_related("client__therapist")
     row = rows.filter(pk=pk, sent_at=None, stopped_at=None).first()
     if row is None:
         return False
@@ -346,7 +350,9 @@ def watch_missing(*, at: datetime) -> int:
 
 @transaction.atomic
 def _miss(pk: UUID, at: datetime) -> bool:
-    rows = Measure.objects.select_for_update(of=("self",)).select_related("client__therapist", "invitation")
+    rows = Measure.objects.select_for_update(of=("self",), no_key=True).select_related(
+        "client__therapist", "invitation"
+    )
     row = rows.filter(pk=pk, missed_at=None, stopped_at=None).first()
     if row is None or (row.invitation is not None and row.invitation.state == State.DONE):
         return False

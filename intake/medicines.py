@@ -39,7 +39,7 @@ def waiting(client: Client) -> QuerySet[MedicinePage]:
 @transaction.atomic
 def send(*, by: Client, body: bytes, at: datetime) -> MedicinePage:
     """Keep a page and tell the therapist that there is one. The same page sent again while it waits is taken once."""
-    client = Client.objects.select_for_update(of=("self",)).select_related("therapist").get(pk=by.pk)
+    client = Client.objects.select_for_update(of=("self",), no_key=True).select_related("therapist").get(pk=by.pk)
     if client.status in Client.LEFT:
         raise NotNow(gettext("Nothing can be sent here any more. Please call us."))
     here = {page.sha256: page for page in waiting(client)}
@@ -62,7 +62,7 @@ def send(*, by: Client, body: bytes, at: datetime) -> MedicinePage:
 @transaction.atomic
 def typed(*, by: User, client: Client, pages: Collection[UUID], at: datetime) -> int:
     """Note that somebody typed these pages into the record. One that came since they looked goes on waiting."""
-    client = Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
+    client = Client.objects.hold(client.pk)
     n = client.medicine_pages.filter(pk__in=pages, typed_at=None).update(typed_at=at, typed_by=by)
     if not n:
         raise NotNow(gettext("Nothing of this list was waiting any more."))
@@ -75,7 +75,7 @@ def typed(*, by: User, client: Client, pages: Collection[UUID], at: datetime) ->
 @transaction.atomic
 def take_back(*, by: Client, page: UUID, at: datetime) -> None:
     """Delete a page that the client sent by mistake, while nobody has typed it into the record. Else NotNow."""
-    client = Client.objects.select_for_update(of=("self",)).get(pk=by.pk)
+    client = Client.objects.hold(by.pk)
     row = pages_of(client).filter(pk=page).first()
     if row is None:
         return  # taken back before, in another window

@@ -56,7 +56,7 @@ def moment_on(client: Client, day: date, practice: Practice) -> datetime:
 @transaction.atomic
 def choose_hour(*, client: Client, hour: int, zone: str, at: datetime) -> None:
     """Keep the hour and zone the client chose; what is set by hand and not sent yet moves to it, on the same day."""
-    row = Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
+    row = Client.objects.hold(client.pk)
     practice = Practice.get()
     if hour not in hours(practice):
         raise NotNow(gettext("We do not send messages at that hour. Choose another."))
@@ -95,7 +95,7 @@ def pause(*, by: Client, weeks: int | None, words: str, checks_too: bool, at: da
 
     Raises NotNow when they wait already. None of what is out is taken back: it may be answered, and is not chased.
     """
-    client = Client.objects.select_for_update(of=("self",)).select_related("therapist").get(pk=by.pk)
+    client = Client.objects.select_for_update(of=("self",), no_key=True).select_related("therapist").get(pk=by.pk)
     end_over(at=at, client=client)
     if running(client, at) is not None:
         raise NotNow(gettext("They are paused already."))
@@ -149,7 +149,7 @@ def _tell(measure: Measure, row: Pause, at: datetime) -> None:
 @transaction.atomic
 def resume(*, by: User | Client, client: Client, at: datetime, words: str = "") -> bool:
     """Go on with the check-ins, by the client or, with words, by a clinician. Returns whether they were paused."""
-    row = Pause.objects.running(at).select_for_update(of=("self",)).filter(client=client).first()
+    row = Pause.objects.running(at).select_for_update(of=("self",), no_key=True).filter(client=client).first()
     if row is None:
         return False
     if isinstance(by, User):

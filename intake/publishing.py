@@ -69,7 +69,7 @@ def keep_draft(
 @transaction.atomic
 def put_away(*, by: User, document: str, at: datetime) -> None:
     """Throw the draft away. Nothing that was published is touched."""
-    row = AgreementText.objects.select_for_update().filter(document=document, published_at=None).first()
+    row = AgreementText.objects.select_for_update(no_key=True).filter(document=document, published_at=None).first()
     if row is not None:
         audit.record("agreement.put_away", by=by, target=row, at=at, document=document)
         row.delete()
@@ -83,7 +83,7 @@ def publish(
 
     Raises NotNow when there is no such draft any more, nothing is different, or an element is missing.
     """
-    row = AgreementText.objects.select_for_update().filter(document=document, published_at=None).first()
+    row = AgreementText.objects.select_for_update(no_key=True).filter(document=document, published_at=None).first()
     if row is None or row.edition != edition:
         raise NotNow(gettext("Somebody changed or published this draft first. Look at it again."))
     found = review(row, Practice.get())

@@ -93,7 +93,7 @@ def make(
     *, by: User, client: Client, key: str, rhythm: str, days: int | None, first_on: date | None, at: datetime
 ) -> Schedule:
     """Set a form to be sent by itself. Raises NotNow for a day that is gone, a second of the same, or one too many."""
-    client = Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
+    client = Client.objects.hold(client.pk)
     if client.status in Client.LEFT:
         raise NotNow(gettext("Their care has ended. Nothing is sent to them any more."))
     name, only = split(key)
@@ -161,7 +161,9 @@ def running(client: Client) -> list[Schedule]:
 def _mine(schedule: Schedule, seen: int, words: str) -> Schedule:
     if not words.strip():
         raise NotNow(gettext("Write why."))
-    row: Schedule = Schedule.objects.select_for_update(of=("self",)).select_related("client").get(pk=schedule.pk)
+    row: Schedule = (
+        Schedule.objects.select_for_update(of=("self",), no_key=True).select_related("client").get(pk=schedule.pk)
+    )
     if row.ended_at is not None or row.version != seen:
         raise NotNow(gettext("Somebody changed this since you opened it. Look at what is set now."))
     return row

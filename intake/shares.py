@@ -53,7 +53,7 @@ def share(
 
     Raises NotNow with what is missing.
     """
-    client = Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
+    client = Client.objects.hold(client.pk)
     if client.status in Client.LEFT:
         raise NotNow(gettext("This client was discharged. Take them back into care first."))
     if not words.strip():

@@ -49,7 +49,7 @@ def add(*, by: User, group: str, key: str, site: Site | None, at: datetime) -> P
 @transaction.atomic
 def remove(*, by: User, pk: UUID, at: datetime) -> bool:
     """Take a line out of the table; what was planned by it still goes out. False when it was out already."""
-    start = PacketStart.objects.select_for_update(of=("self",)).filter(pk=pk).first()
+    start = PacketStart.objects.select_for_update(of=("self",), no_key=True).filter(pk=pk).first()
     if start is None:
         return False
     audit.record("packet_start.removed", by=by, target=start, at=at, group=start.group, packet=start.packet)

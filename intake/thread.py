@@ -58,7 +58,7 @@ def news_for(client: Client) -> QuerySet[Message]:
 @transaction.atomic
 def write(*, by: Client, words: str, wants_help: bool, at: datetime) -> Message:
     """Send a message to the therapist, or whoever covers. `wants_help` raises an urgent flag and is never refused."""
-    rows = Client.objects.select_for_update(of=("self",)).select_related("therapist__backup")
+    rows = Client.objects.select_for_update(of=("self",), no_key=True).select_related("therapist__backup")
     client, practice = rows.get(pk=by.pk), Practice.get()
     if (merge := moves.standing(client)) is not None:  # made one record with another since this page was asked for
         client = rows.get(pk=merge.client_id)
@@ -102,7 +102,11 @@ def take_text(*, client: Client, words: str, at: datetime) -> Message:
 
     The number is the client's; nobody has shown who typed. They were promised nothing but that it is passed on.
     """
-    client = Client.objects.select_for_update(of=("self",)).select_related("therapist__backup").get(pk=client.pk)
+    client = (
+        Client.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("therapist__backup")
+        .get(pk=client.pk)
+    )
     practice, therapist = Practice.get(), client.therapist
     reader, due = coverage.message_reader(therapist, at, practice) if therapist else (None, at)
     row = Message(client=client, at=at, by_text=True, read_by_at=due)
@@ -152,7 +156,9 @@ def fitting(text: str) -> str:
 def keep_draft(*, by: Client, words: str, at: datetime) -> None:
     """Keep what the client has typed and not sent; nothing typed is no draft."""
     if words.strip():
-        row, _new = MessageDraft._base_manager.select_for_update().get_or_create(client=by, defaults={"at": at})
+        row, _new = MessageDraft._base_manager.select_for_update(no_key=True).get_or_create(
+            client=by, defaults={"at": at}
+        )
         row.words, row.at = words, at
         row.save()
     else:
@@ -189,7 +195,7 @@ def answer(*, by: User, client: Client, words: str, at: datetime) -> list[str]:
 
     The item of their message is done, unless there is one that nobody has opened.
     """
-    client = Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
+    client = Client.objects.hold(client.pk)
     if client.status in Client.LEFT:
         raise NotNow(gettext("Their care has ended. Nothing is sent to them any more."))
     told_lately = news_for(client).filter(at__gt=at - TOLD_AGAIN_AFTER).exists()
@@ -206,7 +212,7 @@ def answer(*, by: User, client: Client, words: str, at: datetime) -> list[str]:
 @transaction.atomic
 def put_away(*, by: User, client: Client, at: datetime) -> None:
     """Note that what the client wrote needs no answer."""
-    Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
+    Client.objects.hold(client.pk)
     if unopened(client).exists():
         raise NotNow(gettext("There is a new message. Read it first."))
     audit.record("message.put_away", by=by, client=client, at=at)

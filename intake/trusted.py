@@ -136,7 +136,7 @@ def give_guardian(
 
 
 def _locked(client: Client) -> Client:
-    row: Client = Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
+    row: Client = Client.objects.hold(client.pk)
     if row.status in Client.LEFT:
         raise NotNow(gettext("This client was discharged. Take them back into care first."))
     return row
@@ -263,7 +263,7 @@ def let_go(*, by: User, person: TrustedPerson, at: datetime) -> None:
 
 
 def _standing(person: TrustedPerson, at: datetime, practice: Practice) -> TrustedPerson:
-    rows = TrustedPerson.objects.select_for_update(of=("self",)).select_related("client")
+    rows = TrustedPerson.objects.select_for_update(of=("self",), no_key=True).select_related("client")
     row: TrustedPerson = rows.get(pk=person.pk)
     if state_of(row, at, practice) not in (OPEN, HELD):
         raise NotNow(gettext("This access has ended."))
@@ -278,7 +278,7 @@ def send_link(*, by: User | Client | TrustedPerson, person: TrustedPerson, at: d
     """
     if state_of(person, at, Practice.get()) != OPEN:
         raise NotNow(gettext("This access does not hold now. No link was sent."))
-    link = Invitation.objects.select_for_update(of=("self",)).get(pk=person.invitation_id)
+    link = Invitation.objects.select_for_update(of=("self",), no_key=True).get(pk=person.invitation_id)
     if link.sent_at is not None:
         _renew(link, at)
     link.sent_at = at

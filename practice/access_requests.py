@@ -30,7 +30,7 @@ def ask(*, by: User | Client, client: Client, words: str, at: datetime) -> Acces
 
     `by` is the client themselves, or who on staff noted it for them.
     """
-    client = Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
+    client = Client.objects.hold(client.pk)
     if (waiting := open_request(client)) is not None:
         return waiting
     today = coverage.local(at, Practice.get()).date()
@@ -86,7 +86,7 @@ def withdraw(*, by: User | Client, request: AccessRequest, words: str, at: datet
 
 
 def _open(request: AccessRequest) -> AccessRequest:
-    row: AccessRequest = AccessRequest.objects.select_for_update(of=("self",)).get(pk=request.pk)
+    row: AccessRequest = AccessRequest.objects.select_for_update(of=("self",), no_key=True).get(pk=request.pk)
     if not row.is_open:
         raise NotNow(gettext("This request was closed on {day} already.").format(day=full_day(row.closed_at)))
     return row

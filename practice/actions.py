@@ -74,7 +74,7 @@ def discharge(*, by: User, client: Client, status: str, words: str, at: datetime
         raise ValueError(status)
     if not words.strip():
         raise NotNow(gettext("Write a line on how their care ended."))
-    row = Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
+    row = Client.objects.hold(client.pk)
     if row.status in Client.LEFT:
         raise NotNow(gettext("Their care has ended already."))
     flags = list(Alert.objects.open().filter(client=row))
@@ -142,7 +142,7 @@ def raise_alert(
     alert = None
     Client.objects.hold(client.pk)
     if source_id is not None:
-        alert = Alert.objects.select_for_update().filter(source_id=source_id, closed_at=None).first()
+        alert = Alert.objects.select_for_update(no_key=True).filter(source_id=source_id, closed_at=None).first()
     fired = [{**rule, "at": at.isoformat()} for rule in rules]
     if alert is None:
         merge = moves.standing(client)
@@ -188,7 +188,7 @@ def _held(alert: Alert) -> Alert:
     """The flag as it is now, held by this transaction; its client's row before it, as everybody takes the two."""
     if alert.client_id:
         Client.objects.hold(alert.client_id)
-    found: Alert = Alert.objects.select_for_update().get(pk=alert.pk)
+    found: Alert = Alert.objects.select_for_update(no_key=True).get(pk=alert.pk)
     return found
 
 

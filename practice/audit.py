@@ -115,7 +115,7 @@ def _actor(by: Any) -> tuple[str, Any]:
 def _chain(events: Sequence[AuditEvent]) -> None:
     """Give each event its number and its link, and write them."""
     with transaction.atomic(savepoint=False):  # an event that fails fails its act; nothing to go back to in between
-        head, _ = AuditHead.objects.select_for_update().get_or_create(pk=1, defaults={"hash": GENESIS})
+        head, _ = AuditHead.objects.select_for_update(no_key=True).get_or_create(pk=1, defaults={"hash": GENESIS})
         seq, link = head.seq, head.hash
         for event in events:
             seq += 1

@@ -81,7 +81,11 @@ def end(*, by: User, access: EmergencyAccess, at: datetime) -> None:
 @transaction.atomic
 def review(*, by: User, access: EmergencyAccess, words: str, at: datetime) -> None:
     """Close the review by a named person's words. Raises NotNow for one's own, while somebody else can do it."""
-    row = EmergencyAccess.objects.select_for_update(of=("self",)).select_related("reviewed_by", "by").get(pk=access.pk)
+    row = (
+        EmergencyAccess.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("reviewed_by", "by")
+        .get(pk=access.pk)
+    )
     if row.reviewed_by is not None:
         raise NotNow(gettext("{name} reviewed this first.").format(name=row.reviewed_by.name))
     if not row.reviewable_by(by):

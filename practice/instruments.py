@@ -87,7 +87,7 @@ def save_wording(
     *, by: User, key: str, language: str, wording: Mapping[str, Any], version: int, at: datetime
 ) -> InstrumentDraft | None:
     """Keep what was typed, whole or not. Returns None when somebody else saved since `version` (0: there was none)."""
-    row = InstrumentDraft.objects.select_for_update().filter(instrument=key).first()
+    row = InstrumentDraft.objects.select_for_update(no_key=True).filter(instrument=key).first()
     if (row.version if row else 0) != version:
         return None
     try:
@@ -117,7 +117,7 @@ def state_permission(
     at: datetime,
 ) -> InstrumentPermission:
     """Write down a permission. It takes the place of the one that stands, whose id the writer saw (`replaces`)."""
-    before = InstrumentPermission.objects.select_for_update().standing().filter(instrument=key).first()
+    before = InstrumentPermission.objects.select_for_update(no_key=True).standing().filter(instrument=key).first()
     if (str(before.pk) if before else "") != replaces:
         raise NotNow(gettext("Somebody wrote down another permission meanwhile. Look at it first."))
     if before is not None:
@@ -149,7 +149,7 @@ def state_permission(
 @transaction.atomic
 def end_permission(*, by: User, key: str, words: str, at: datetime) -> None:
     """The permission was taken back: from now on nobody is asked. What was answered stays."""
-    row = InstrumentPermission.objects.select_for_update().standing().filter(instrument=key).first()
+    row = InstrumentPermission.objects.select_for_update(no_key=True).standing().filter(instrument=key).first()
     if row is None:
         raise NotNow(gettext("No permission stands here any more."))
     row.ended_at, row.ended_by, row.ended_words = at, by, words
@@ -161,7 +161,7 @@ def end_permission(*, by: User, key: str, words: str, at: datetime) -> None:
 @transaction.atomic
 def publish(*, by: User, key: str, reason: str, draft: int, at: datetime) -> InstrumentVersion:
     """Freeze the draft as the next version. `draft` is the version of the draft that was read."""
-    row = InstrumentDraft.objects.select_for_update().filter(instrument=key).first()
+    row = InstrumentDraft.objects.select_for_update(no_key=True).filter(instrument=key).first()
     if row is None or row.version != draft:
         raise NotNow(gettext("Somebody changed the wording meanwhile. Read it again before you publish it."))
     permission = standing(key)

@@ -298,7 +298,7 @@ def ask_again(*, by: User, row: Apart, words: str, at: datetime) -> None:
     """Take it back: the pair is listed again while anything of the two is alike."""
     if not words.strip():
         raise NotNow(gettext("Write why they may be one person after all."))
-    standing = Apart.objects.standing(row.client_id, row.other_id).select_for_update()
+    standing = Apart.objects.standing(row.client_id, row.other_id).select_for_update(no_key=True)
     found = {each.pk: each for each in standing}
     if row.pk not in found:
         raise NotNow(gettext("Somebody took this back first."))

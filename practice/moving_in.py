@@ -128,7 +128,7 @@ def _stand_alone() -> None:
             cursor.execute("SET LOCAL statement_timeout = 0")
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
     Practice.get()
-    list(Practice.objects.select_for_update())
+    list(Practice.objects.select_for_update(no_key=True))
     refuse_unless_fresh()
 
 

@@ -249,7 +249,7 @@ def delete(*, by: User, client: Client, at: datetime) -> Erased:
 
 
 def _locked(client: Client) -> Client:
-    found: Client | None = Client.objects.select_for_update(of=("self",)).filter(pk=client.pk).first()
+    found: Client | None = Client.objects.select_for_update(of=("self",), no_key=True).filter(pk=client.pk).first()
     if found is None:
         raise NotNow(gettext("This record was deleted already."))
     return found

@@ -182,7 +182,7 @@ def draft_of(client: Client) -> SafetyPlan | None:
 @transaction.atomic
 def begin(*, by: User, client: Client, at: datetime) -> SafetyPlan:
     """Return the open draft, or begin one: from the last version when there is one, else with what we know."""
-    client = Client.objects.select_for_update(of=("self",)).select_related("therapist").get(pk=client.pk)
+    client = Client.objects.select_for_update(of=("self",), no_key=True).select_related("therapist").get(pk=client.pk)
     if client.status in Client.LEFT:
         raise NotNow(gettext("This client was discharged. Take them back into care first."))
     if (draft := draft_of(client)) is not None:
@@ -214,7 +214,7 @@ def save(
 
     Raises Changed when another page saved something else since, NotNow when the plan is finished.
     """
-    row = SafetyPlan.objects.select_for_update(of=("self",)).get(pk=plan.pk)
+    row = SafetyPlan.objects.select_for_update(of=("self",), no_key=True).get(pk=plan.pk)
     if row.finished_at is not None:
         raise NotNow(gettext("{who} finished this plan. Begin a review to change it.").format(who=row.finished_by))
     said = {"steps": steps, "means": means, "means_words": means_words, "review_on": review_on}
@@ -233,7 +233,7 @@ def save(
 @transaction.atomic
 def finish(*, by: User, plan: SafetyPlan, at: datetime, give: bool = False) -> None:
     """Finish the draft as it was saved. Once; the second person reads who did."""
-    row = SafetyPlan.objects.select_for_update(of=("self",)).select_related("client").get(pk=plan.pk)
+    row = SafetyPlan.objects.select_for_update(of=("self",), no_key=True).select_related("client").get(pk=plan.pk)
     if row.finished_at is not None:
         raise NotNow(gettext("{who} finished this plan first.").format(who=row.finished_by))
     row.finished_at, row.finished_by, row.version = at, by, row.version + 1

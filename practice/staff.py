@@ -88,7 +88,7 @@ def change_person(
     most_clients: int | None = None,
 ) -> None:
     """Change who somebody is here. A change of roles ends their sessions. Nobody loses their therapist or admin."""
-    person = User.objects.select_for_update().get(pk=person.pk)
+    person = User.objects.select_for_update(no_key=True).get(pk=person.pk)
     before, after = person.roles, set(roles)
     if Role.ADMIN not in after and _last_admin(person):
         raise NotNow(gettext("They are the last admin. Make somebody else an admin first."))
@@ -162,7 +162,7 @@ def let_go(
     Refused while a client would be left without a therapist or prescriber, or the practice without an admin. Signed-in
     browsers, devices, second factors, calendar address, kept text and mail on its way end with the same transaction.
     """
-    person = User.objects.select_for_update().get(pk=person.pk)
+    person = User.objects.select_for_update(no_key=True).get(pk=person.pk)
     if not person.is_active:
         raise NotNow(gettext("They have left already."))
     if person == by:
@@ -199,7 +199,7 @@ def _hand_clients(
     by: User, person: User, therapist: User | None, prescriber: User | None, at: datetime, words: str
 ) -> int:
     theirs = [*in_care(person), *still_open(person)]
-    rows = list(prescribed(person).select_for_update(of=("self",)))
+    rows = list(prescribed(person).select_for_update(of=("self",), no_key=True))
     _check_successor(therapist, Role.THERAPIST, person, needed=bool(theirs))
     _check_successor(prescriber, Role.PRESCRIBER, person, needed=bool(rows))
     moved = transfer(by=by, clients=theirs, to=therapist, at=at, words=words) if theirs and therapist else 0
@@ -232,7 +232,7 @@ def _end_everything(person: User) -> dict[str, Any]:
 @transaction.atomic
 def keep_site(*, by: User | None, site: Site | None, name: str, zone: str, address: str = "", phone: str = "") -> Site:
     """Add a place where the practice works, or change it. Two of them never have one name."""
-    Practice.objects.select_for_update().get_or_create(pk=1)
+    Practice.objects.select_for_update(no_key=True).get_or_create(pk=1)
     same = Site.objects.filter(name__iexact=name)
     if (same.exclude(pk=site.pk) if site else same).exists():
         raise NotNow(gettext("There is a site called {name} already.").format(name=name))

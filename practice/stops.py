@@ -72,7 +72,7 @@ def stop(*, channel: str, address: str, at: datetime) -> Stop:
 @transaction.atomic
 def start(*, channel: str, address: str, at: datetime) -> bool:
     """Send to this address again, as its owner asks. Returns whether it had been stopped."""
-    row = Stop.objects.select_for_update().of(channel, address).first()
+    row = Stop.objects.select_for_update(no_key=True).of(channel, address).first()
     if row is None:
         return False
     row.ended_at = at

@@ -80,7 +80,7 @@ def start(*, by: User | None, row: ClientImport, at: datetime) -> None:
 @transaction.atomic
 def take_next(pk: UUID, *, at: datetime) -> None:
     """Take the next batch in; then leave the rest to a job, or finish."""
-    found = ClientImport.objects.select_for_update(of=("self",)).select_related("by", "therapist", "site")
+    found = ClientImport.objects.select_for_update(of=("self",), no_key=True).select_related("by", "therapist", "site")
     row = found.get(pk=pk)
     if row.state != State.TAKING:
         return

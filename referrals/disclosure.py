@@ -189,7 +189,7 @@ def disclose(
     release = None
     if answer is not None:
         if answer.release is not None:
-            Release.objects.select_for_update().filter(pk=answer.release.pk).first()
+            Release.objects.select_for_update(no_key=True).filter(pk=answer.release.pk).first()
         now = may_disclose(client, destination, sections, purpose, at)
         if not now.allowed:
             raise NotNow(now.words)
@@ -231,7 +231,7 @@ def note_look(*, person: TrustedPerson, part: str, at: datetime) -> None:
     """Write down that they look at this part; the first time it is a disclosure (45 CFR 164.510(b), 164.502(g))."""
     Look.objects.create(person=person, part=part, at=at)
     audit.record("read.shared", by=person, client=person.client_id, target=person, at=at, part=part)
-    TrustedPerson.objects.select_for_update(of=("self",)).get(pk=person.pk)
+    TrustedPerson.objects.select_for_update(of=("self",), no_key=True).get(pk=person.pk)
     if any(part in row.sections for row in Disclosure.objects.filter(person=person)):
         return
     kind = said_in(HOUSE, str, TrustedPerson.Kind(person.kind).label)  # their name is in no column that is in clear

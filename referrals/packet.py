@@ -256,7 +256,7 @@ def freeze(*, by: User, referral: Referral, at: datetime, change: str = "", emer
     """
     if referral.destination is None:
         raise NotNow(gettext("Choose the clinic first."))
-    list(Referral.objects.select_for_update().filter(pk=referral.pk).values_list("pk"))
+    list(Referral.objects.select_for_update(no_key=True).filter(pk=referral.pk).values_list("pk"))
     found, answer = outgoing(referral, at, emergency=emergency)
     if answer is not None and not answer.sections:
         raise NotNow(answer.words)

@@ -275,7 +275,7 @@ class PaceForm(HouseForm):
 def agreements_pace(request: StaffRequest) -> HttpResponse:
     if request.method == "POST":
         SigningPace.objects.get_or_create(pk=1)
-        pace = SigningPace.objects.select_for_update().get(pk=1)
+        pace = SigningPace.objects.select_for_update(no_key=True).get(pk=1)
     else:
         pace = SigningPace.get()
     form = PaceForm(request.POST or None, initial=PaceForm.initial_of(pace))

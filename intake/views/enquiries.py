@@ -240,7 +240,7 @@ def public_pages(request: StaffRequest) -> HttpResponse:
     pages = PublicPages.get()
     if request.method == "POST":
         PublicPages.objects.get_or_create(pk=1)
-        pages = PublicPages.objects.select_for_update().get(pk=1)
+        pages = PublicPages.objects.select_for_update(no_key=True).get(pk=1)
     form = PublicPagesForm(request.POST or None, initial=PublicPagesForm.initial_of(pages))
     if request.method != "POST" or not form.is_valid():
         context = {

@@ -25,7 +25,7 @@ def own(client: Client, session: Session) -> dict[str, Intention]:
 @transaction.atomic
 def keep(*, by: Client, session: Session, when: str, words: str, at: datetime) -> Intention:
     """Keep the client's words as they stand now. Whether they are shared stays as it was."""
-    row, _new = Intention.objects.select_for_update().get_or_create(
+    row, _new = Intention.objects.select_for_update(no_key=True).get_or_create(
         client=by, session=session, when=when, defaults={"saved_at": at}
     )
     row.words, row.saved_at = words, at
@@ -37,7 +37,7 @@ def keep(*, by: Client, session: Session, when: str, words: str, at: datetime) -
 @transaction.atomic
 def share(*, by: Client, session: Session, when: str, wanted: bool, at: datetime) -> None:
     """Show these words to the people who run the session, or stop showing them."""
-    row = Intention.objects.select_for_update().filter(client=by, session=session, when=when).first()
+    row = Intention.objects.select_for_update(no_key=True).filter(client=by, session=session, when=when).first()
     if row is None or (row.shared_at is not None) == wanted:
         return
     row.shared_at = at if wanted else None

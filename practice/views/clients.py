@@ -153,7 +153,7 @@ def client_edit(request: StaffRequest, pk: UUID) -> HttpResponse:
     form = ClientForm(request.POST)
     if not form.is_valid():
         return _page(request, client, form, status=400)
-    client = Client.objects.select_for_update().get(pk=client.pk)
+    client = Client.objects.hold(client.pk)
     if client.version != form.cleaned_data["version"]:
         theirs = ClientForm(initial=ClientForm.initial_of(client))
         return conflict(request, gettext("Somebody changed this first"), form, theirs, client.version)

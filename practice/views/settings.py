@@ -265,7 +265,9 @@ def _value(name: str, field: forms.Field, value: Any) -> str:
 
 @staff_page(Permission.MANAGE_PRACTICE)
 def practice_edit(request: StaffRequest) -> HttpResponse:
-    practice = Practice.objects.select_for_update().get(pk=1) if request.method == "POST" else request.practice
+    practice = (
+        Practice.objects.select_for_update(no_key=True).get(pk=1) if request.method == "POST" else request.practice
+    )
     initial = PracticeForm.initial_of(practice)
     initial |= proposed_hours(practice)
     form = PracticeForm(request.POST or None, initial=initial)

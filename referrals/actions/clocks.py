@@ -98,7 +98,7 @@ def climb(*, at: datetime) -> int:
 
 @transaction.atomic
 def _climb(pk: Any, at: datetime) -> bool:
-    found = Referral.objects.open().select_for_update(of=("self",)).filter(pk=pk, climbs_at__lte=at)
+    found = Referral.objects.open().select_for_update(of=("self",), no_key=True).filter(pk=pk, climbs_at__lte=at)
     referral = found.select_related("client", "destination").first()
     if referral is None or referral.due_at is None:
         return False
@@ -229,7 +229,7 @@ def _close_silent(referral: Referral, at: datetime) -> None:
 @transaction.atomic
 def close(*, by: User, referral: Referral, at: datetime) -> None:
     """Put away a referral that is done with, here: its state stays what the clinic said. One press takes it back."""
-    now = Referral.objects.select_for_update(of=("self",)).get(pk=referral.pk)
+    now = Referral.objects.select_for_update(of=("self",), no_key=True).get(pk=referral.pk)
     if now.state == State.DRAFT or now.closed_at is not None:
         raise NotNow(gettext("There is nothing to put away: this referral is a draft, or was put away already."))
     if now.state not in TERMINAL and _must_stay(now):
@@ -254,7 +254,7 @@ def _put_away(referral: Referral, why: str, by: User | None, at: datetime) -> No
 @transaction.atomic
 def undo_close(*, by: User, referral: Referral, at: datetime) -> None:
     """Take a referral that was put away back into the list. Its clock starts where it stands."""
-    now = Referral.objects.select_for_update(of=("self",)).get(pk=referral.pk)
+    now = Referral.objects.select_for_update(of=("self",), no_key=True).get(pk=referral.pk)
     if now.closed_at is None:
         raise NotNow(gettext("This referral is in the list."))
     if now.client.status in Client.LEFT:
@@ -272,7 +272,7 @@ def undo_close(*, by: User, referral: Referral, at: datetime) -> None:
 @transaction.atomic
 def called(*, by: User, referral: Referral, reached: bool, at: datetime) -> None:
     """Note that somebody called the clinic. When they were reached, the clock starts anew; else the call stays due."""
-    now = Referral.objects.select_for_update(of=("self",)).select_related("client").get(pk=referral.pk)
+    now = Referral.objects.select_for_update(of=("self",), no_key=True).select_related("client").get(pk=referral.pk)
     audit.record("referral.called", by=by, client=now.client_id, target=now, at=at, reached=reached)
     if not reached:
         Task.open(now.client, "call_clinic", at=at, subject_id=now.pk, due_at=coverage.next_opening(at, Practice.get()))

@@ -53,7 +53,7 @@ def decide(
     """
     if not reasoning.strip():
         raise NotNow(gettext("Write one line of reasoning."))
-    client = Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
+    client = Client.objects.hold(client.pk)
     if client.status in Client.LEFT:
         raise NotNow(gettext("This client was discharged. Take them back into care first."))
     newest = client.decisions.select_related("by").first()
@@ -237,7 +237,7 @@ def override(*, by: User, client: Client, rule: str, words: str, at: datetime) -
 @transaction.atomic
 def _clear(by: User, client: Client, rule_id: str, words: str, at: datetime, *, override: bool) -> Clearance:
     needed = Permission.OVERRIDE_EXCLUSION if override else Permission.DECIDE
-    client = Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
+    client = Client.objects.hold(client.pk)
     Client.objects.get_for(by, needed, client.pk)
     if not words.strip():
         raise NotNow(gettext("Write why this may go on."))
@@ -280,7 +280,7 @@ def open_care_today(*, by: User, client: Client, reason: str, at: datetime) -> C
     """Say that this client needs care today: nothing else goes out until the emergency steps are recorded."""
     if not reason.strip():
         raise NotNow(gettext("Write what you saw or heard."))
-    client = Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
+    client = Client.objects.hold(client.pk)
     before: CareToday | None = client.care_today.filter(recorded_at=None).select_related("opened_by").first()
     if before is not None:
         raise NotNow(

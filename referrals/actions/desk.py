@@ -110,7 +110,7 @@ def send_code(*, referral: Referral, way: Way, at: datetime) -> DeskKey | None:
     key = way.key or (main_key(referral.destination, at) if referral.destination else None)
     if key is None:
         return None
-    row = DeskKey.objects.select_for_update(of=("self",)).get(pk=key.pk)
+    row = DeskKey.objects.select_for_update(of=("self",), no_key=True).get(pk=key.pk)
     fresh = row.code_expires_at is not None and row.code_expires_at - CODE_LIFE > at - AGAIN_AFTER
     if fresh or is_shut(row, at):
         return key
@@ -125,7 +125,7 @@ def send_code(*, referral: Referral, way: Way, at: datetime) -> DeskKey | None:
 @transaction.atomic
 def try_code(*, referral: Referral, key: DeskKey, code: str, at: datetime) -> bool:
     """Return whether the code opens the clinic's page. Five wrong ones close it for a while; the practice is told."""
-    row = DeskKey.objects.select_for_update(of=("self",)).select_related("destination").get(pk=key.pk)
+    row = DeskKey.objects.select_for_update(of=("self",), no_key=True).select_related("destination").get(pk=key.pk)
     if is_shut(row, at):
         return False
     live = row.code_digest if row.code_expires_at is not None and at < row.code_expires_at else ""
@@ -160,7 +160,7 @@ def _have_called(referral: Referral, reason: str, at: datetime) -> None:
 @transaction.atomic
 def renew_link(*, referral: Referral, at: datetime) -> bool:
     """Send a new link for one that has run out, to the addresses on file. Returns whether one went out."""
-    row: Referral = Referral.objects.select_for_update(of=("self",)).get(pk=referral.pk)
+    row: Referral = Referral.objects.select_for_update(of=("self",), no_key=True).get(pk=referral.pk)
     ended = row.link_expires_at is not None and row.link_expires_at <= at
     lately = Notice.objects.filter(template="desk_link", client=row.client_id, created_at__gt=at - RENEW_AFTER)
     if not ended or not row.is_open or row.client.status in Client.LEFT or lately.exists():

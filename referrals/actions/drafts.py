@@ -36,7 +36,7 @@ def draft(
     **fields: Any,
 ) -> Referral:
     """Begin a referral, filled in from the decision. It stays until it is sent, or put away with words."""
-    client = Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
+    client = Client.objects.hold(client.pk)
     still_here(client)
     number = Referral.objects.filter(client=client).aggregate(n=Max("number"))["n"] or 0
     row = Referral(
@@ -109,7 +109,9 @@ def discard(*, by: User, referral: Referral, words: str, at: datetime) -> None:
 
 def locked(referral: Referral) -> Referral:
     row: Referral = (
-        Referral.objects.select_for_update(of=("self",)).select_related("client", "destination").get(pk=referral.pk)
+        Referral.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("client", "destination")
+        .get(pk=referral.pk)
     )
     return row
 

@@ -91,7 +91,7 @@ def correct(
     A clinic may take back what was said for it within 24 hours; staff may at any time, with a word on why. When later
     entries stand on it, only the session it reported is put back.
     """
-    referral: Referral = Referral.objects.select_for_update().get(pk=change.referral_id)
+    referral: Referral = Referral.objects.select_for_update(no_key=True).get(pk=change.referral_id)
     actor, channel = (CLINIC, Channel.LINK) if by is None else (Actor.INITIATOR, Channel.HERE)
     teller = Teller(actor, channel, at, by, by_key, by_name.strip(), words=reason.strip())
     check_teller(teller)
@@ -214,7 +214,7 @@ def proposed(first: date, count: int = 6) -> list[date]:
 
 def _begin(referral: Referral, told: Told, words: str = "") -> tuple[Act, Course]:
     act = Act(referral, CLINIC, told, words=words)
-    course = Course.objects.select_for_update().filter(referral=referral).first()
+    course = Course.objects.select_for_update(no_key=True).filter(referral=referral).first()
     if course is None:
         raise NotNow(gettext("Sessions can be entered once the referral is accepted."))
     return act, course

@@ -40,7 +40,7 @@ def record(*, by: User, client: Client, said: Mapping[str, tuple[Any, date]], at
 
     Raises NotNow with the sentence to read, and then nothing is kept.
     """
-    client = Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
+    client = Client.objects.hold(client.pk)
     if client.status in Client.LEFT:
         raise NotNow(gettext("This client was discharged. Take them back into care first."))
     if not said:

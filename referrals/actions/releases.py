@@ -53,7 +53,7 @@ def ask(
         raise NotNow(
             gettext("Choose a last day between today and {day}.").format(day=full_day(today + LONGEST)),
         )
-    Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
+    Client.objects.hold(client.pk)
     waiting = Release.objects.filter(client=client, destination=destination, signed_at=None, revoked_at=None)
     replaced = waiting.update(revoked_at=at, revoked_by=by)
     row = Release(
@@ -108,7 +108,11 @@ def sign(
 
     A member of staff who takes a signature is its witness. `signed_on` is the day on a paper, when that is not today.
     """
-    row = Release.objects.select_for_update(of=("self",)).select_related("client", "destination").get(pk=release.pk)
+    row = (
+        Release.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("client", "destination")
+        .get(pk=release.pk)
+    )
     practice = Practice.get()
     today = coverage.local(at, practice).date()
     if row.signed_at is not None and row.revoked_at is None:
@@ -219,7 +223,7 @@ def warn(*, at: datetime) -> int:
     told = 0
     for pk in list(ending.values_list("pk", flat=True)):
         with transaction.atomic():
-            row = Release.objects.select_for_update(of=("self",)).select_related("client").get(pk=pk)
+            row = Release.objects.select_for_update(of=("self",), no_key=True).select_related("client").get(pk=pk)
             if row.warned_at is not None or row.revoked_at is not None:
                 continue
             Release.objects.filter(pk=pk).update(warned_at=at)

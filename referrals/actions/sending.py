@@ -217,7 +217,7 @@ def resend(
 @transaction.atomic
 def redirect(*, by: User, referral: Referral, destination: Destination, at: datetime) -> Referral:
     """The same request to the next clinic, as a draft; what the first one said stays. Once per ended attempt (G19)."""
-    Client.objects.select_for_update(of=("self",)).get(pk=referral.client_id)
+    Client.objects.hold(referral.client_id)
     row = locked(referral)
     still_here(row.client)
     if row.state not in TERMINAL and row.closed_at is None:

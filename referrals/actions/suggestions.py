@@ -39,7 +39,7 @@ def suggest(*, by: User | None, client: Client, sitting: Intake | None, at: date
         Task.open(client, "reconcile", at=at, due_at=coverage.routine_by(at, practice), rules=[RECONCILE])
     if not is_worth_a_card(known.inputs, overrides):
         return None
-    before = Suggestion.objects.select_for_update().filter(client=client, state=State.OPEN).first()
+    before = Suggestion.objects.select_for_update(no_key=True).filter(client=client, state=State.OPEN).first()
     if before is not None:
         Suggestion.objects.filter(pk=before.pk).update(state=State.SUPERSEDED)
         Task.finish(client, "suggestion", at=at, by=None, subject_id=before.pk)

@@ -57,8 +57,8 @@ def save_numbers(*, by: User, change: RuleChange, reason: str, at: datetime) -> 
     """Put the numbers that were tried in force, as the next version, for what comes in from now on."""
     if not reason.strip():
         raise NotNow(gettext("Write why the number changes."))
-    practice = Practice.objects.select_for_update().get(pk=1)
-    change = RuleChange.objects.select_for_update().get(pk=change.pk)
+    practice = Practice.objects.select_for_update(no_key=True).get(pk=1)
+    change = RuleChange.objects.select_for_update(no_key=True).get(pk=change.pk)
     if change.number is not None:
         raise NotNow(gettext("{who} saved this already.").format(who=change.saved_by))
     if own_numbers(practice) != change.before:

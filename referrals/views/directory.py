@@ -316,7 +316,7 @@ def destination_edit(request: StaffRequest, pk: UUID) -> HttpResponse:
     form = DestinationForm(request.POST)
     if not form.is_valid():
         return _form_page(request, form, clinic.name, clinic.get_absolute_url())
-    clinic = Destination.objects.select_for_update().get(pk=clinic.pk)
+    clinic = Destination.objects.select_for_update(no_key=True).get(pk=clinic.pk)
     if clinic.version != form.cleaned_data["version"]:
         theirs = DestinationForm(initial=DestinationForm.initial_of(clinic))
         return conflict(request, gettext("Somebody changed this clinic first"), form, theirs, clinic.version)

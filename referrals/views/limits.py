@@ -64,7 +64,9 @@ class LimitsForm(HouseForm):
 
 @staff_page(Permission.MANAGE_PRACTICE)
 def referral_limits(request: StaffRequest) -> HttpResponse:
-    practice = Practice.objects.select_for_update().get(pk=1) if request.method == "POST" else request.practice
+    practice = (
+        Practice.objects.select_for_update(no_key=True).get(pk=1) if request.method == "POST" else request.practice
+    )
     form = LimitsForm(request.POST or None, initial=LimitsForm.initial_of(practice))
     if request.method != "POST" or not form.is_valid():
         return render(request, "referrals/limits.html", {"form": form}, status=400 if form.errors else 200)

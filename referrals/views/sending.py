@@ -121,7 +121,7 @@ def write_diagnoses(request: StaffRequest, client: Client, form: DraftForm, at: 
     shown, said = form.cleaned_data["diagnoses_were"], form.cleaned_data["diagnoses"]
     if _same(shown, said):
         return
-    row = Client.objects.select_for_update(of=("self",)).get(pk=client.pk)
+    row = Client.objects.hold(client.pk)
     if not _same(diagnoses_text(row), shown):
         raise NotNow(gettext("Somebody changed the diagnoses meanwhile. Open the page again to see them."))
     row.diagnoses = diagnoses_of(said)

@@ -1,70 +1,21 @@
 """An answer, and a merge of its client's record, at the same instant: neither is lost, nobody is told "not saved"."""
 
-import threading
-import time
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.conf import settings
-from django.db import connection, transaction
 
 from intake import actions
 from intake.models import Answer, Intake
 from practice import merging
-from practice.models import Alert, AuditHead, Client, Merge, User
+from practice.models import Alert, Client, Merge, User
 from tests import factories
+from tests.at_once import MARKS, Act, both
 from tests.factories import NOW
 from tests.intake.conftest import Phone, fill_required
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(
-        settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"), reason="only on PostgreSQL: SQLite has one writer"
-    ),
-]
+pytestmark = MARKS
 LATER = NOW + timedelta(minutes=5)
-LONGEST_S = 60.0  # a machine with much else to do is slow, not stuck
-
-Act = Callable[[], object]
-
-
-def waiting() -> int:
-    """How many connections to this database wait for a row that somebody else holds."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        found: int = cursor.fetchone()[0]
-    return found
-
-
-def both(first: Act, second: Act) -> list[str]:
-    """Begin `first`; when it stands at the trail, begin `second`; when both stand, let them go. Returns what failed."""
-    failed: list[str] = []
-
-    def run(act: Act) -> None:
-        try:
-            act()
-        except Exception as trouble:
-            failed.append(f"{type(trouble).__name__}: {trouble}")
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(act,)) for act in (first, second)]
-    with transaction.atomic():
-        AuditHead.objects.select_for_update().get(pk=1)
-        for n, thread in enumerate(threads, 1):
-            thread.start()
-            until = time.monotonic() + LONGEST_S
-            while waiting() < n and time.monotonic() < until:
-                time.sleep(0.02)
-            assert waiting() == n, "it does not stand where the test wants it"
-    for thread in threads:
-        thread.join()
-    return failed
 
 
 @pytest.fixture

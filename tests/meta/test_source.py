@@ -35,6 +35,10 @@ REFUSED = {
     r"date\.today\(|datetime\.now\(|utcnow\(": ("the clock is passed in; views read timezone.now()", {}),
     r"\bTemplate\(|from_string\(": ("text that people can edit is never a template", {}),
     r"\bprint\(": ("logs go through logging", {}),
+    r"select_for_update\((?!(?:of=\([^)]*\), )?no_key=True)": (
+        "a row held with its key makes whoever names it wait at their commit, with the trail in hand: a deadlock",
+        {},
+    ),
     r"help_text=(?!_\(|escape)": (
         "help text is printed by the form pack; only our own words",
         {

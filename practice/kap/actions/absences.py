@@ -83,7 +83,7 @@ def booked(client: Client, rows: list[ClientAbsence], at: datetime) -> dict[UUID
 @transaction.atomic
 def add(*, by: User, user: User, first_on: date, last_on: date, at: datetime) -> Absence:
     """Note that somebody is away; the same days said twice are one absence."""
-    User.objects.select_for_update().get(pk=user.pk)
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
     today = at.astimezone(ZoneInfo(Practice.get().zone)).date()
     known = list(Absence.objects.filter(user=user, last_on__gte=today))
     same = next((row for row in known if (row.first_on, row.last_on) == (first_on, last_on)), None)
@@ -104,7 +104,7 @@ def remove(*, by: User, absence: Absence, at: datetime) -> None:
 @transaction.atomic
 def add_for(*, by: User | Client, client: Client, first_on: date, last_on: date, at: datetime) -> ClientAbsence:
     """Note that a client is away. When they said so themselves, their therapist is told."""
-    Client.objects.select_for_update().get(pk=client.pk)
+    Client.objects.hold(client.pk)
     if client.status in Client.LEFT:
         raise NotNow(gettext("This client was discharged. Take them back into care first."))
     known = ahead(client, at.astimezone(zone_of(client)).date())

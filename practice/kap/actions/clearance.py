@@ -191,7 +191,7 @@ def use(*, session: Session, mg: Decimal, route: str, last_dose_on: date | None,
         if sentence := against_more(session, mg=mg, route=route, today=timezone.localdate(at)):
             raise NotNow(sentence)
         return before
-    list(DoseClearance.objects.select_for_update().filter(client=client).values_list("pk", flat=True))
+    list(DoseClearance.objects.select_for_update(no_key=True).filter(client=client).values_list("pk", flat=True))
     today = timezone.localdate(at)
     found = ledger(client, today)
     if sentence := against(found, mg=mg, route=route, today=today, last_dose_on=last_dose_on):

@@ -50,7 +50,7 @@ def make(
     follows: Plan | None = None,
 ) -> Plan:
     """Make a plan with its sessions. Doses past what a prescriber allows stand in it, and wait to be booked."""
-    Client.objects.select_for_update().get(pk=client.pk)  # two plans at once see each other
+    Client.objects.hold(client.pk)  # two plans at once see each other
     if client.status in Client.LEFT:
         raise NotNow(gettext("This client was discharged. Take them back into care first."))
     zone = weighing.zone_of(client)
@@ -163,7 +163,7 @@ def refresh(client: Client, at: datetime, by: User | None = None) -> None:
 
     And finish, or open again, the item of an integration (H13).
     """
-    row = Client.objects.select_for_update().get(pk=client.pk)
+    row = Client.objects.hold(client.pk)
     mine = Session.objects.filter(plan__client=row)
     ahead = mine.filter(state=State.PLANNED, starts_at__gt=at).order_by("starts_at").values_list("starts_at", flat=True)
     row.next_session_at = ahead.first()
@@ -184,7 +184,9 @@ def refresh(client: Client, at: datetime, by: User | None = None) -> None:
 
 def _mine(plan: Plan, seen: int | None) -> Plan:
     """The plan, claimed for one change: whoever read an older version is told so."""
-    row: Plan = Plan.objects.select_for_update(of=("self",)).select_related("client", "therapist").get(pk=plan.pk)
+    row: Plan = (
+        Plan.objects.select_for_update(of=("self",), no_key=True).select_related("client", "therapist").get(pk=plan.pk)
+    )
     if seen is not None and seen != row.version:
         raise NotNow(gettext("Somebody changed this plan while you looked at it. Read it again, then change it."))
     if row.state != Plan.State.UNDER_WAY:
@@ -195,7 +197,7 @@ def _mine(plan: Plan, seen: int | None) -> Plan:
 
 
 def _ahead(session: Session) -> Session:
-    row: Session = Session.objects.select_for_update(of=("self",)).get(pk=session.pk)
+    row: Session = Session.objects.select_for_update(of=("self",), no_key=True).get(pk=session.pk)
     if row.signed_at is not None:
         raise NotNow(gettext("This session is signed. It stays where it is."))
     if row.state not in Session.AHEAD:
@@ -449,7 +451,9 @@ def care_ended(*, by: User, client: Client, at: datetime) -> None:
     under_way = Session.objects.filter(plan__client=client, state=State.STARTED)
     if client.status != Client.Status.DIED and under_way.exists():
         raise NotNow(gettext("A session is under way. Finish it first."))
-    for plan in Plan.objects.select_for_update(of=("self",)).filter(client=client, state=Plan.State.UNDER_WAY):
+    for plan in Plan.objects.select_for_update(of=("self",), no_key=True).filter(
+        client=client, state=Plan.State.UNDER_WAY
+    ):
         plan.version += 1
         plan.save(update_fields=["version"])
         _close(plan, Plan.State.STOPPED, by, gettext("Their care ended."), at)

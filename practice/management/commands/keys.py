@@ -99,7 +99,7 @@ class Command(BaseCommand):
             last = ids[-1]
             for pk in ids:
                 with transaction.atomic():
-                    row = model._base_manager.select_for_update().filter(pk=pk).first()
+                    row = model._base_manager.select_for_update(no_key=True).filter(pk=pk).first()
                     stale = [f.attname for f in fields if row and _stale(row.__dict__[f.attname], number)]
                     if row is None or not stale:
                         continue
