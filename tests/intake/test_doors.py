@@ -13,6 +13,7 @@ from intake.models import Answer, Intake, Invitation
 from practice.models import AuditEvent, Client, Notice, SentForm, Task, User
 from tests.conftest import send
 from tests.factories import NOW
+from tests.homes import newest_code
 from tests.intake.conftest import Phone, fill_required, text_of
 
 Fresh = Callable[[], Phone]
@@ -222,7 +223,7 @@ def test_a_one_time_code_goes_only_where_the_client_said_nobody_else_reads(
     clock.shift(timedelta(minutes=10))
     assert other.post("/my/code/", {"code": code}).status_code == 200
     other.post("/my/code/", {"send": "sms"})
-    code = Notice.objects.filter(template="code").order_by("created_at").last().words["code"]
+    code = newest_code("code")
     assert other.post("/my/code/", {"code": code})["Location"].startswith("/my/q/")
     again = fresh()
     again.open()

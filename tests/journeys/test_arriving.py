@@ -4,13 +4,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from intake.models import Answer, Arrival, Intake
-from practice.models import Client, Notice, PublicPages, Site, User
+from practice.models import Client, PublicPages, Site, User
+from tests.homes import newest_code
 from tests.journeys.conftest import PHONE, Look, Window, sideways, violations, wide
 from tests.journeys.walking import follow, press
-
-
-def newest_code() -> str:
-    return str((Notice.objects.filter(template="code").order_by("-created_at")[0].words or {})["code"])
 
 
 def begin(page: Page, name: str, email: str) -> None:
@@ -38,7 +35,7 @@ def test_stranger_begins_and_gets_a_therapist(
     press(page, "Send me a code")
     expect(page.get_by_role("heading", name="Type the code we sent you")).to_be_visible()
     both(page, "arriving-02-code")
-    code = newest_code()
+    code = newest_code("code")
     page.get_by_label("Your code").fill("000000" if code != "000000" else "111111")
     press(page, "Open the forms")
     both(page, "arriving-03-wrong")
@@ -68,7 +65,7 @@ def test_beginning_needs_no_script_and_fits_the_narrowest_phone(window: Window, 
     page.goto("/begin/")
     begin(page, "Noor Vale", "noor@example.net")
     press(page, "Send me a code")
-    page.get_by_label("Your code").fill(newest_code())
+    page.get_by_label("Your code").fill(newest_code("code"))
     press(page, "Open the forms")
     expect(page.get_by_role("heading", name="Before you start")).to_be_visible()
     assert Arrival.objects.get().client is not None

@@ -14,7 +14,7 @@ from tests import factories
 from tests.journeys.conftest import DESK, PHONE, Window, sideways, violations
 from tests.journeys.walking import at_own_page, press
 from tests.referrals import cases
-from tests.referrals.desks import newest_code, went_out
+from tests.referrals.desks import desk_code, went_out
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("on_call")]
 
@@ -46,7 +46,7 @@ def clinic_page(page: Page, referral: Referral) -> Page:
     page.goto(f"/r/{referral.token}/")
     press(page, "Send me a code")
     page.wait_for_url("**/desk/code/")
-    page.get_by_label("Code", exact=False).first.fill(newest_code())
+    page.get_by_label("Code", exact=False).first.fill(desk_code())
     page.get_by_role("button", name="Open").first.click()
     page.wait_for_url("**/desk/**")
     return page

@@ -15,6 +15,7 @@ from practice.kap.models import ClearanceRequest, DoseClearance, Entry, OutsideP
 from practice.models import AuditEvent, Client, Notice, Task, User
 from tests.conftest import send
 from tests.factories import NOW
+from tests.homes import newest_code
 
 As = Callable[[User], Browser]
 PAGE, CODE = "/prescriber/answer/", "/prescriber/code/"
@@ -48,7 +49,7 @@ def link(row: ClearanceRequest) -> str:
 
 
 def code() -> str:
-    return str(Notice.objects.filter(template="prescriber_code").latest("created_at").words["code"])
+    return newest_code("prescriber_code")
 
 
 def inside(row: ClearanceRequest) -> Browser:

@@ -9,11 +9,12 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from practice import jobs
-from practice.models import Client, Notice, User
+from practice.models import Client, User
 from referrals import packet as packets
 from referrals.actions import sending
 from referrals.models import Destination, Packet, Referral
 from tests.conftest import send
+from tests.homes import newest_code
 from tests.referrals import cases
 
 
@@ -27,11 +28,8 @@ def went_out(client: Client, by: User, to: Destination, *, at: datetime | None =
     return row
 
 
-def newest_code(template: str = "desk_code") -> str:
-    """The code in the newest notice that is still to go out."""
-    notice = Notice.objects.filter(template=template).order_by("created_at").last()
-    assert notice is not None
-    return str((notice.words or {})["code"])
+def desk_code() -> str:
+    return newest_code("desk_code")
 
 
 @dataclass
@@ -51,7 +49,7 @@ class Coordinator:
 
     def come_in(self) -> "Coordinator":
         assert self.ask()["Location"] == "/desk/code/"
-        answer = send(self.browser, "/desk/code/", {"code": newest_code()})
+        answer = send(self.browser, "/desk/code/", {"code": desk_code()})
         assert answer["Location"] == self.path(), answer["Location"]
         return self
 
@@ -83,4 +81,4 @@ def packet_of(referral: Referral) -> Packet:
     return found
 
 
-__all__ = ["Coordinator", "jobs", "newest_code", "packets", "went_out", "words"]
+__all__ = ["Coordinator", "desk_code", "jobs", "packets", "went_out", "words"]

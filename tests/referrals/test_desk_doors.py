@@ -20,7 +20,7 @@ from referrals.states import Actor, Event
 from tests import factories
 from tests.conftest import send
 from tests.referrals import cases
-from tests.referrals.desks import Coordinator, newest_code, went_out, words
+from tests.referrals.desks import Coordinator, desk_code, went_out, words
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ def test_token_leaves_the_address_and_is_kept_nowhere(sent: Referral) -> None:
     cleo = Coordinator(sent)
     answer = cleo.ask()
     assert (answer.status_code, answer["Location"], answer["Referrer-Policy"]) == (303, "/desk/code/", "strict-origin")
-    code = newest_code()
+    code = desk_code()
     send(cleo.browser, "/desk/code/", {"code": code})
     page = cleo.get()
     assert sent.token not in page.content.decode()
@@ -209,19 +209,19 @@ def test_session_id_changes_with_the_code(sent: Referral) -> None:
     cleo = Coordinator(sent)
     cleo.ask()
     before = cleo.browser.cookies["session"].value
-    send(cleo.browser, "/desk/code/", {"code": newest_code()})
+    send(cleo.browser, "/desk/code/", {"code": desk_code()})
     assert cleo.browser.cookies["session"].value != before
 
 
 def test_code_works_once_and_for_ten_minutes(sent: Referral, clock: Any) -> None:
     first, second = Coordinator(sent), Coordinator(sent)
     first.ask()
-    code = newest_code()
+    code = desk_code()
     assert send(first.browser, "/desk/code/", {"code": f" {code[:3]} {code[3:]} "})["Location"] == first.path()
     clock.shift(timedelta(minutes=2))
     second.ask()
     assert send(second.browser, "/desk/code/", {"code": code}).status_code == 200
-    later = newest_code()
+    later = desk_code()
     clock.shift(timedelta(minutes=11))
     assert send(second.browser, "/desk/code/", {"code": later}).status_code == 200
 
@@ -249,7 +249,7 @@ def test_five_wrong_codes_lock_for_a_quarter_of_an_hour_and_the_practice_is_told
 ) -> None:
     cleo = Coordinator(sent)
     cleo.ask()
-    code = newest_code()
+    code = desk_code()
     wrong = "000000" if code != "000000" else "111111"
     said = [words(send(cleo.browser, "/desk/code/", {"code": wrong})) for _ in range(5)]
     assert ["too many tries" in text for text in said] == [False] * 4 + [True]
@@ -304,7 +304,7 @@ def test_words_typed_before_the_lock_come_back_after_the_code(sent: Referral, cl
     assert "ECG" not in stored
     kept = page.context["kept"]
     send(cleo.browser, "/desk/code/", {"send": "1", "kept": kept})
-    back = send(cleo.browser, "/desk/code/", {"code": newest_code(), "kept": kept})
+    back = send(cleo.browser, "/desk/code/", {"code": desk_code(), "kept": kept})
     fields = dict(back.context["fields"])
     assert (back.context["path"], fields["words"]) == (cleo.path("message/"), 'Is the "ECG" <b>recent</b>?')
     cleo.post("message/", fields)
@@ -327,7 +327,7 @@ def test_page_that_locks_itself_sends_nobody_what_stood_on_it(sent: Referral) ->
 def test_kept_words_of_somebody_elses_making_are_not_offered(sent: Referral, kept: str) -> None:
     cleo = Coordinator(sent)
     cleo.ask()
-    answer = send(cleo.browser, "/desk/code/", {"code": newest_code(), "kept": kept})
+    answer = send(cleo.browser, "/desk/code/", {"code": desk_code(), "kept": kept})
     assert (answer.status_code, answer["Location"]) == (303, cleo.path())
 
 
@@ -546,7 +546,7 @@ def test_link_of_a_digest_leads_to_the_list(sent: Referral) -> None:
     browser = Browser()
     link = Coordinator(sent).link + "?all=1"
     send(browser, link, {"way": "clinic"})
-    assert send(browser, "/desk/code/", {"code": newest_code()})["Location"] == "/desk/"
+    assert send(browser, "/desk/code/", {"code": desk_code()})["Location"] == "/desk/"
     assert browser.get(link)["Location"] == "/desk/"
 
 

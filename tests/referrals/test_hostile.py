@@ -26,7 +26,7 @@ from tests.homes import at_home
 from tests.intake.conftest import Phone, text_of
 from tests.referrals import sent as ways
 from tests.referrals.cases import ALL, released
-from tests.referrals.desks import Coordinator, newest_code, packet_of, words
+from tests.referrals.desks import Coordinator, desk_code, packet_of, words
 from tests.referrals.referring import referral_in
 from tests.referrals.test_sending import at_risk, hand_off
 
@@ -100,7 +100,7 @@ def test_half_a_worry_typed_while_the_page_locked_comes_along_to_the_code(went: 
 
 def _code(row: Referral, cleo: Coordinator) -> str:
     send(cleo.browser, "/desk/code/", {"send": "1", "kept": '{"path": "/desk/", "fields": []}'})
-    return newest_code()
+    return desk_code()
 
 
 def test_nobody_who_never_showed_a_code_raises_a_flag(went: Referral) -> None:

@@ -24,7 +24,7 @@ from referrals.models import Disclosure
 from referrals.views import trusted_page
 from tests.conftest import send
 from tests.factories import NOW
-from tests.homes import at_home
+from tests.homes import at_home, newest_code
 from tests.intake.conftest import text_of
 from tests.sittings import answered, sitting
 
@@ -66,8 +66,7 @@ def minor(client: Client, born: str = "2010-03-08") -> Client:
 
 
 def code_of(person: TrustedPerson) -> str:
-    waiting = Notice.objects.filter(template="person_code", client=person.client).order_by("created_at")
-    return str(list(waiting)[-1].words["code"])
+    return newest_code("person_code", client=person.client)
 
 
 def opened(person: TrustedPerson, browser: Browser | None = None, way: str = "sms") -> Browser:
