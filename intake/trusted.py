@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from intake.models import Invitation, Part, Signature, TrustedPerson
+from intake.models import Arrival, Invitation, Part, Signature, TrustedPerson
 from intake.models.packets import LINK_LIFE, PERSON, digest
 from intake.models.trusted import BY_THE_CLIENT, FOR_GUARDIANS, NOT_IN_PART2
 from practice import audit, coverage, notices
@@ -43,7 +43,7 @@ def state_of(person: TrustedPerson, at: datetime, practice: Practice) -> str:
     return HELD if person.held_at is not None else OPEN
 
 
-def is_of_age(client: Client, today: date, practice: Practice) -> bool:
+def is_of_age(client: Client | Arrival, today: date, practice: Practice) -> bool:
     """Whether the client is an adult here. An unknown birth date counts as one: nobody is a guardian by a blank.
 
     Source: MAJORITY in docs/clinical-sources.md.

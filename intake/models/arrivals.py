@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from dateutil.relativedelta import relativedelta
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -67,6 +69,10 @@ class Arrival(ClientRecord):
 
     def __str__(self) -> str:
         return str(self.Channel(self.channel).label)
+
+    def age(self, today: date) -> int:
+        """Whole years, by what they wrote."""
+        return relativedelta(today, date.fromisoformat(self.birth_date)).years
 
     def set_address(self, channel: str, address: str) -> None:
         """Set where the code goes, with its index as a client's own. Does not save."""

@@ -14,8 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 from intake import arrivals as acts
 from intake.models import Invitation
+from intake.trusted import is_of_age
 from intake.views.inviting import therapists
-from practice import audit, handover, places
+from practice import audit, coverage, handover, places
 from practice.access import Permission
 from practice.actions import NotNow
 from practice.forms import HouseForm, words_field
@@ -36,6 +37,7 @@ def arrivals(request: StaffRequest) -> HttpResponse:
     page = places.stretch(found, ["opened_at", "pk"], "arrivals", request.GET.get("after", ""), PAGE)
     known = _known(user, [task.client for task in page.rows])
     sent = _states([task.client_id for task in page.rows])
+    today = coverage.local(at, request.practice).date()
     audit.record("read.arrivals", by=user, shown=len(page.rows))
     context = {
         "rows": [
@@ -48,6 +50,7 @@ def arrivals(request: StaffRequest) -> HttpResponse:
                 "late": task.due_at is not None and task.due_at <= at,
                 "forms": sent.get(task.client_id, ""),
                 "known": task.client_id in known,
+                "minor": not is_of_age(task.client, today, request.practice),
             }
             for task in page.rows
         ],
@@ -142,6 +145,7 @@ def arrival(request: StaffRequest, pk: UUID) -> HttpResponse:
     context = {
         "client": client,
         "came": came,
+        "minor": not is_of_age(client, coverage.local(at, request.practice).date(), request.practice),
         "task": task,
         "late": task is not None and task.done_at is None and task.due_at is not None and task.due_at <= at,
         "forms": _states([client.pk]).get(client.pk, ""),

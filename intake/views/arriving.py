@@ -1,6 +1,6 @@
 """For anyone, where the practice switched it on: begin the forms by oneself, after a one-time code."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from django import forms
@@ -16,6 +16,7 @@ from intake.doors import see_other
 from intake.forms import Day, Mail, Phone, Words, helper
 from intake.models import Arrival
 from intake.models.packets import TRIES
+from intake.trusted import is_of_age
 from intake.views.asking import open_page
 from intake.views.language import retelling
 from practice import coverage
@@ -146,7 +147,7 @@ def begin_code(request: HttpRequest, pages: PublicPages, practice: Practice) -> 
                 return see_other("my_start")
             found.refresh_from_db()
             wrong = gettext("That code does not fit. Check it and try again.")
-    return _code_page(request, found, wrong)
+    return _code_page(request, found, wrong, practice, at)
 
 
 def _is_in(request: HttpRequest) -> bool:
@@ -155,11 +156,13 @@ def _is_in(request: HttpRequest) -> bool:
     return invitation is not None and request.session.get(CAME_IN) == str(invitation.pk)
 
 
-def _code_page(request: HttpRequest, found: Arrival, wrong: str) -> HttpResponse:
+def _code_page(request: HttpRequest, found: Arrival, wrong: str, practice: Practice, at: datetime) -> HttpResponse:
     context = {
         "wrong": wrong,
         "is_shut": found.tries >= TRIES,
         "by_mail": found.channel == Arrival.Channel.EMAIL,
         "again": "again" in request.GET,
+        "minor": not is_of_age(found, coverage.local(at, practice).date(), practice),
+        "told_by": enquiries.answer_by(at, practice),
     }
     return render(request, "intake/begin_code.html", context, status=400 if wrong else 200)

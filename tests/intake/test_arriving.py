@@ -112,6 +112,38 @@ def test_stranger_begins_and_is_nobodys_yet(pages: PublicPages, fay: User, sol: 
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("year", "majority", "said"),
+    [
+        ("2008", 18, False),  # 18 on that day
+        ("2009", 18, True),
+        ("2008", 19, True),  # as in Alabama
+        ("2007", 19, False),
+    ],
+)
+@time_machine.travel(NOW, tick=False)
+def test_minor_is_told_who_is_asked_and_staff_see_it(
+    year: str, majority: int, said: bool, pages: PublicPages, fay: User, as_user: As, house: Practice
+) -> None:
+    """Source: MAJORITY. By the age that the practice set; the forms open for them all the same."""
+    Practice.objects.update(majority_age=majority)
+    browser = Browser()
+    assert begin(browser, birth_date_0="11", birth_date_1="19", birth_date_2=year)["Location"] == "/begin/code/"
+    page = text_of(browser.get("/begin/code/"))
+    note = (
+        f"You wrote that you are under {majority}. You can go on. Before treatment begins, a parent or guardian is "
+        "asked to agree. Cedar House writes or calls you about this by Fri Nov 20, 12:00 pm, the way you gave us. "
+        "If this worries you, tell us then, or call us: 555 0110 ."
+    )
+    assert (note in page, "a parent or guardian" in page) == (said, said)
+    assert send(browser, reverse("begin_code"), {"code": code_of("noor@example.net")})["Location"] == "/my/"
+    client = Client.objects.get(arrivals__isnull=False)
+    desk = as_user(fay)
+    assert [row["minor"] for row in desk.get(reverse("arrivals")).context["rows"]] == [said]
+    assert (f"Under {majority}" in text_of(desk.get(reverse("arrivals")))) is said
+    assert (f"they are under {majority}." in text_of(desk.get(reverse("arrival", args=[client.pk])))) is said
+
+
 def test_what_is_stored_says_nothing_without_the_key(pages: PublicPages) -> None:
     begin(Browser())
     with connection.cursor() as cursor:

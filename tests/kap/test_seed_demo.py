@@ -327,6 +327,7 @@ def test_demo_has_people_who_began_alone_and_a_form_entered_by_phone(cedar: int)
     assert [(row.name, row.client.therapist if row.client else None) for row in new] == [
         ("Tomas Iversen", None), ("R. Abara", None),
     ]  # fmt: skip
+    assert [row.age(row.at.date()) < 18 for row in new] == [True, False]
     heard = Intake.objects.exclude(entered_how="")
     assert [(row.client.name, row.completed_by, row.entered_how) for row in heard] == [("Ruth Abara", "staff", "phone")]
     assert {answer.entered_by for answer in heard.get().answers.all()} == {heard.get().client.therapist}

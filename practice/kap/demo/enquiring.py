@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from dateutil.relativedelta import relativedelta
+
 from intake import arrivals, enquiries
 from practice import audit
 from practice.models import Client, Enquiry, Notice, PublicPages
@@ -27,7 +29,8 @@ def plan(story: "Story") -> None:
 
 def _begin(row: Mapping[str, Any], origin: str, at: datetime) -> None:
     """Somebody begins by themselves, and types the code that they were sent."""
-    came = arrivals.begin(said=row, language="en", origin=origin, at=at)
+    born = row.get("birth_date") or (at.date() - relativedelta(years=row["years"], months=3)).isoformat()
+    came = arrivals.begin(said={**row, "birth_date": born}, language="en", origin=origin, at=at)
     code = next((note.words or {})["code"] for note in Notice.objects.filter(template="code").order_by("-pk")
                 if note.address == row["address"])  # fmt: skip
     arrivals.confirm(arrival=came, code=code, at=at)
