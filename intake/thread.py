@@ -23,6 +23,7 @@ from practice.models import Alert, AlertEvent, Client, Practice, Task, User
 LONGEST = LETTER
 MOST_A_DAY = 40
 TOLD_AGAIN_AFTER = timedelta(days=1)
+SAME_WITHIN = timedelta(minutes=2)  # OWN: the same words once more: Back and Send, or two tabs
 HELP = {"id": "help-now", "version": "1"}
 
 
@@ -57,12 +58,19 @@ def news_for(client: Client) -> QuerySet[Message]:
 
 @transaction.atomic
 def write(*, by: Client, words: str, wants_help: bool, at: datetime) -> Message:
-    """Send a message to the therapist, or whoever covers. `wants_help` raises an urgent flag and is never refused."""
+    """Send a message to the therapist, or whoever covers. `wants_help` raises an urgent flag and is never refused.
+
+    The words that were just sent, sent again without it, are the message that is there.
+    """
     rows = Client.objects.select_for_update(of=("self",), no_key=True).select_related("therapist__backup")
     client, practice = rows.get(pk=by.pk), Practice.get()
     if (merge := moves.standing(client)) is not None:  # made one record with another since this page was asked for
         client = rows.get(pk=merge.client_id)
     if not wants_help:
+        newest = client.messages.order_by("-at", "pk").first()
+        if newest is not None and newest.by is None and newest.words == words and newest.at > at - SAME_WITHIN:
+            MessageDraft.objects.filter(client=by.pk).delete()
+            return newest
         _may_write(client, at)
     reader, due = None, coverage.read_by(at, practice)
     if client.therapist is not None:

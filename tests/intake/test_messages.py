@@ -102,6 +102,31 @@ def test_second_press_of_the_same_form_sends_one_message(sam: Client) -> None:
     assert [row.words for row in Message.objects.all()] == ["Once"]
 
 
+def test_same_words_from_a_page_that_came_back_are_one_message(sam: Client, maya: User) -> None:
+    """Back gives a page of its own, with a key of its own: what was just sent is said to be sent, once."""
+    browser = at_home(sam)
+    say(browser, "Can we move Thursday?")
+    with time_machine.travel(NOW + thread.SAME_WITHIN - timedelta(seconds=1), tick=False):
+        assert say(browser, "Can we move Thursday?")["Location"] == PAGE
+        assert "Sent. It is read by Thu Nov 19, 12:00 pm." in text(browser.get(PAGE))
+        assert [row.words for row in Message.objects.all()] == ["Can we move Thursday?"]
+        say(browser, "Can we move Friday?")
+        say(browser, "Can we move Thursday?")  # something else was said between
+    assert Message.objects.count() == 3
+    with time_machine.travel(NOW + 2 * thread.SAME_WITHIN, tick=False):
+        say(browser, "Can we move Thursday?")
+    assert Message.objects.count() == 4
+
+
+def test_help_is_never_taken_for_what_was_sent_before(sam: Client) -> None:
+    """Law 1: the same words with "I need help now" are a message of their own, and raise the flag."""
+    browser = at_home(sam)
+    say(browser, "I am not well")
+    send(browser, PAGE, {"words": "I am not well", "now": "1"})
+    assert sorted(Message.objects.values_list("wants_help", flat=True)) == [False, True]
+    assert Alert.objects.count() == 1
+
+
 def test_further_messages_keep_the_first_promise(sam: Client) -> None:
     browser = at_home(sam)
     say(browser, "One")
