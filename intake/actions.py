@@ -127,8 +127,14 @@ def _send(invitation: Invitation, template: str) -> list[str]:
 
 
 @transaction.atomic
-def resend(*, by: User | Client | None, invitation: Invitation, at: datetime) -> list[str]:
-    """Make the link new, so that older ones stop working, and send it. Returns the channels used."""
+def resend(*, by: User | Client | None, invitation: Invitation, at: datetime, seen: str | None = None) -> list[str]:
+    """Make the link new, so that older ones stop working, and send it. Returns the channels used.
+
+    `seen`: the sending that the page showed; NotNow when there was one after it.
+    """
+    Invitation.objects.held(invitation.pk)
+    invitation.refresh_from_db(fields=["state", "generation", "token_digest", "sent_at"])
+    _not_since(invitation, seen)
     if invitation.state not in OPEN:
         raise NotNow(gettext("This packet is finished or was taken back. Send a new one."))
     if invitation.packet == PERSON:
@@ -142,6 +148,17 @@ def resend(*, by: User | Client | None, invitation: Invitation, at: datetime) ->
     invitation.save(update_fields=["generation", "token_digest", "expires_at", "sent_at", "reminders", "reminded_at"])
     audit.record("invitation.resent", by=by, client=invitation.client, target=invitation, at=at)
     return _send(invitation, "invitation")
+
+
+def _not_since(invitation: Invitation, seen: str | None) -> None:
+    """Raise NotNow when the link was sent after the page was looked at: another tab, a colleague, the client."""
+    if seen is not None and seen != invitation.sending and invitation.sent_at is not None:
+        raise NotNow(
+            gettext(
+                "The link was sent {when}, after you opened this page, and works. Nothing more was sent. "
+                "To send one more, press once more."
+            ).format(when=moment(invitation.sent_at))
+        )
 
 
 def link_life(invitation: Invitation) -> timedelta:
@@ -374,11 +391,18 @@ def home_link(client: Client, at: datetime) -> str:
 
 
 @transaction.atomic
-def send_home(*, by: User, client: Client, at: datetime) -> list[str]:
-    """Send the client the link to their own page. Returns the channels used; NotNow says what is missing."""
+def send_home(*, by: User, client: Client, at: datetime, seen: str | None = None) -> list[str]:
+    """Send the client the link to their own page. Returns the channels used; NotNow says what is missing.
+
+    `seen`: the sending that the page showed, as for `resend`.
+    """
     may_reach(client, "home")
     if not (client.birth_date or private_ways(client)):
         raise NotNow(gettext("Nothing shows yet who opens their page: add their birth date first."))
+    Client.objects.hold(client.pk)
+    before = client.invitations.filter(packet=HOME).first()
+    if before is not None and before.is_live(at):
+        _not_since(before, seen)
     row = home_invitation(client=client, at=at)
     row.sent_at, row.created_by = at, row.created_by or by
     row.save(update_fields=["sent_at", "created_by"])

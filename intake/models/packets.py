@@ -125,6 +125,11 @@ class Invitation(ClientRecord):
         self.token_digest = digest(self.token)
         self.expires_at = at + life
 
+    @property
+    def sending(self) -> str:
+        """Which sending of the link this is, for a page to say which one it saw; "" before the first."""
+        return self.sent_at.isoformat() if self.sent_at else ""
+
     def is_live(self, at: datetime) -> bool:
         return self.state != self.State.WITHDRAWN and at < self.expires_at
 

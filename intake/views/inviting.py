@@ -248,11 +248,11 @@ def _home(client: Client, at: datetime) -> dict[str, Any]:
     """The client's own page, as staff see it: until when its link works, and when it was last opened first."""
     row = client.invitations.filter(packet=HOME).first()
     if row is None or not doors.opens_home(row, at):
-        return {"row": None, "words": gettext("No link to it works now.")}
+        return {"row": None, "seen": row.sending if row else "", "words": gettext("No link to it works now.")}
     words = gettext("The link works until {day}.").format(day=day(row.expires_at))
     if row.opened_at:
         words += " " + gettext("First opened {when}.").format(when=moment(row.opened_at))
-    return {"row": row, "words": words}
+    return {"row": row, "seen": row.sending, "words": words}
 
 
 def _ways(client: Client) -> list[str]:
@@ -270,8 +270,9 @@ def _invitation(request: StaffRequest, pk: UUID, invitation: UUID) -> Invitation
 def invitation_resend(request: StaffRequest, pk: UUID, invitation: UUID) -> HttpResponse:
     row = _invitation(request, pk, invitation)
     if request.method == "POST":
+        at, seen = timezone.now(), request.POST.get("seen")
         _try(request, gettext("Sent again with a new link. The old link has stopped working."),
-             lambda: actions.resend(by=request.user, invitation=row, at=timezone.now()))  # fmt: skip
+             lambda: actions.resend(by=request.user, invitation=row, at=at, seen=seen))  # fmt: skip
     return redirect("client_invite", pk)
 
 
@@ -294,8 +295,9 @@ def _taken_back(row: Invitation) -> str:
 def home_send(request: StaffRequest, pk: UUID) -> HttpResponse:
     client = client_of(request, pk)
     if request.method == "POST":
+        at, seen = timezone.now(), request.POST.get("seen")
         _try(request, gettext("Sent the link to their own page."),
-             lambda: actions.send_home(by=request.user, client=client, at=timezone.now()))  # fmt: skip
+             lambda: actions.send_home(by=request.user, client=client, at=at, seen=seen))  # fmt: skip
     return redirect("client_invite", pk)
 
 

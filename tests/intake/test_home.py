@@ -231,6 +231,18 @@ def test_staff_send_the_link_and_close_the_page(sam: Client, maya: User, as_user
     assert actions.home_link(sam, NOW) != notices.link(row.path)
 
 
+def test_second_tab_sends_their_page_once(sam: Client, maya: User, as_user: Any) -> None:
+    desk = as_user(maya)
+    url, page = reverse("home_send", args=[sam.pk]), reverse("client_invite", args=[sam.pk])
+    assert desk.get(page).context["home"]["seen"] == ""
+    for _tab in range(2):
+        said = text_of(send(desk, url, {"seen": ""}, follow=True))
+    assert "The link was sent Thu Nov 19, 10:00 am, after you opened this page, and works." in said
+    assert Notice.objects.filter(template="home").count() == 2  # by two ways
+    send(desk, url, {"seen": desk.get(page).context["home"]["seen"]})
+    assert Notice.objects.filter(template="home").count() == 4
+
+
 def test_staff_are_told_when_nothing_could_show_who_opens_it(maya: User, as_user: Any) -> None:
     bare = factories.client(maya, "Bo Reed", birth_date="", reach={"sms": True, "private": []})
     answer = send(as_user(maya), reverse("home_send", args=[bare.pk]), follow=True)

@@ -213,6 +213,26 @@ def test_resend_is_one_click_and_kills_the_old_link(as_user: As, post: Post, may
     assert (sent.token_digest != old, sent.sent_at, sent.expires_at) == (True, NOW, NOW + timedelta(days=14))
 
 
+def test_second_tab_sends_no_second_link_unless_asked_again(
+    as_user: As, post: Post, maya: User, sent: Invitation
+) -> None:
+    browser, url = as_user(maya), f"/clients/{sent.client_id}/invitations/{sent.pk}/resend/"
+    page = f"/clients/{sent.client_id}/invite/"
+    seen = {"seen": sent.sending}
+    assert f'name="seen" value="{sent.sending}"' in browser.get(page).content.decode()
+    assert "Sent again with a new link." in words(browser.get(post(browser, url, seen)["Location"]))
+    sent.refresh_from_db()
+    first = sent.token_digest
+    said = words(browser.get(post(browser, url, seen)["Location"]))  # the other tab, still as it was
+    assert "The link was sent Thu Nov 19, 10:00 am, after you opened this page, and works." in said
+    sent.refresh_from_db()
+    assert (sent.token_digest, sent.generation) == (first, 2)
+    assert Notice.objects.filter(template="invitation").count() == 4  # twice, by two ways
+    post(browser, url, {"seen": sent.sending})  # asked for on the page that says so
+    sent.refresh_from_db()
+    assert sent.generation == 3
+
+
 def test_withdraw_twice_says_so(as_user: As, post: Post, maya: User, sent: Invitation) -> None:
     browser, url = as_user(maya), f"/clients/{sent.client_id}/invitations/{sent.pk}/withdraw/"
     page = words(browser.get(post(browser, url)["Location"]))
