@@ -7,6 +7,7 @@ No invitation is sent, and nobody who is here is changed.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -44,6 +45,12 @@ def settle(
     """Keep which column is what, and whose the clients shall be."""
     row.columns, row.dates, row.therapist, row.site = dict(columns), dates, therapist, site
     row.save(update_fields=["columns", "dates", "therapist", "site"])
+
+
+def choice(row: ClientImport) -> str:
+    """Which columns, and whose: a word for a page to say on which choice it stands."""
+    said = [sorted(row.columns.items()), row.dates, row.therapist_id, row.site_id]
+    return sha256(repr(said).encode()).hexdigest()[:20]
 
 
 def mark(row: ClientImport, shown: set[int], separate: set[int]) -> None:

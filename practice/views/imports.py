@@ -144,7 +144,10 @@ def _listed(row: ClientImport) -> dict[str, Any]:
 
 @staff_page(Permission.IMPORT_CLIENTS)
 def client_import(request: StaffRequest, pk: UUID) -> HttpResponse:
-    row = get_object_or_404(ClientImport.objects.select_related("by", "therapist", "site"), pk=pk)
+    found = ClientImport.objects.select_related("by", "therapist", "site")
+    if request.method == "POST":  # one press after the other
+        found = found.select_for_update(of=("self",), no_key=True)
+    row = get_object_or_404(found, pk=pk)
     at = timezone.now()
     if request.method == "POST":
         act = ACTS.get(request.POST.get("act", ""), _settle)
@@ -165,6 +168,7 @@ def _page(request: StaffRequest, row: ClientImport, at: datetime, form: PlacesFo
         "row": row,
         "form": form,
         "ready": row.therapist is not None and row.site is not None,
+        "choice": taking_in.choice(row),
         "new": tally.get(Fate.NEW, 0),
         "tabs": [
             {"label": f"{label}: {n}", "url": f"?{urlencode({'show': code})}" if code else "?", "current": code == show}
@@ -226,7 +230,18 @@ def _settle(request: StaffRequest, row: ClientImport, at: datetime) -> HttpRespo
     return redirect("client_import", row.pk)
 
 
+def _is_old(request: StaffRequest, row: ClientImport) -> bool:
+    """Whether the rows that were looked at stood on another choice of columns; then nothing is done, and it is said."""
+    if row.state != State.WAITING or request.POST.get("choice", "") == taking_in.choice(row):
+        return False
+    words = gettext("The columns, or whose clients they are, were chosen anew since you opened that page. ")
+    messages.warning(request, words + gettext("Nothing was done. Look at the rows once more, then press again."))
+    return True
+
+
 def _mark(request: StaffRequest, row: ClientImport, at: datetime) -> HttpResponse:
+    if _is_old(request, row):
+        return redirect("client_import", row.pk)
     waits = row.state == State.WAITING
     if waits:
         shown, ticked = ({_number(n) for n in request.POST.getlist(name)} for name in ("shown", "separate"))
@@ -237,6 +252,8 @@ def _mark(request: StaffRequest, row: ClientImport, at: datetime) -> HttpRespons
 
 
 def _take(request: StaffRequest, row: ClientImport, at: datetime) -> HttpResponse:
+    if _is_old(request, row):
+        return redirect("client_import", row.pk)
     answer = _mark(request, row, at)
     try:
         taking_in.start(by=request.user, row=row, at=at)

@@ -233,10 +233,13 @@ def test_an_admin_walks_from_file_to_clients(rosa: User, maya: User, omar: User,
     said = {key: str(n) for key, n in row.columns.items()} | {"dates": "mdy", "whose": maya.pk, "site": north.pk}
     assert send(browser, place, {**said, "act": "settle"}).status_code == 302
     assert "Take in 2 new clients" in browser.get(place).content.decode()
-    send(browser, place, {"act": "mark", "shown": ["4"], "separate": ["4"]})
+    row.refresh_from_db()
+    stands = {"choice": taking_in.choice(row), "shown": ["4"], "separate": ["4"]}
+    assert f'name="choice" value="{stands["choice"]}"' in browser.get(place).content.decode()
+    send(browser, place, stands | {"act": "mark"})
     assert "Take in 3 new clients" in browser.get(place).content.decode()
     assert Client.objects.count() == 1
-    send(browser, place, {"act": "take", "shown": ["4"], "separate": ["4"]})
+    send(browser, place, stands | {"act": "take"})
     assert Client.objects.count() == 4
     page = browser.get(place).content.decode()
     assert "3 clients taken in" in page and "Every row is accounted for below" in page
@@ -249,6 +252,28 @@ def test_an_admin_walks_from_file_to_clients(rosa: User, maya: User, omar: User,
     assert Client.objects.count() == 4
     kinds = set(AuditEvent.objects.filter(action__startswith="import.").values_list("action", flat=True))
     assert kinds == {"import.kept", "import.started", "import.done"}
+
+
+@pytest.mark.parametrize("act", ["take", "mark"])
+def test_a_page_with_other_columns_takes_nobody_in(act: str, rosa: User, maya: User, omar: User, north: Site) -> None:
+    """Two tabs: in the one the dates are chosen anew, in the other the rows of before are confirmed."""
+    browser = sign_in(Browser(), rosa)
+    place = upload(browser, HEADER + ROWS)["Location"]
+    row = ClientImport.objects.get()
+    said = {key: str(n) for key, n in row.columns.items()} | {"dates": "mdy", "whose": maya.pk, "site": north.pk}
+    send(browser, place, {**said, "act": "settle"})
+    row.refresh_from_db()
+    looked_at = taking_in.choice(row)
+    for changed in ({"dates": "dmy"}, {"whose": omar.pk}, {"email": ""}):
+        send(browser, place, {**said, **changed, "act": "settle"})
+        page = send(browser, place, {"act": act, "choice": looked_at, "shown": ["2"], "separate": ["2"]}, follow=True)
+        assert "were chosen anew since you opened that page. Nothing was done." in page.content.decode()
+        row.refresh_from_db()
+        assert (row.state, row.separate, Client.objects.count()) == ("waiting", [], 0)
+    send(browser, place, {**said, "act": "settle"})
+    send(browser, place, {"act": "take", "choice": looked_at})  # the choice that was looked at stands again
+    row.refresh_from_db()
+    assert (row.state, Client.objects.count()) == ("done", 2)
 
 
 @pytest.mark.parametrize(
