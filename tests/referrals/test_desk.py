@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from practice import uploads
 from practice.models import Alert, Client, Notice, SafetyContact, Task, User
+from practice.templatetags.ui import moment
 from referrals.actions import desk as actions
 from referrals.actions import events, letters, talking
 from referrals.models import Course, CourseSession, Destination, Referral, StatusChange
@@ -301,6 +302,19 @@ def test_six_dates_are_filled_moved_missed_and_cancelled(cleo: Coordinator, sam:
     text = session(cleo, "missed", number="1", on=today())
     assert "Infusion 1 is marked missed for" in text
     assert Task.objects.filter(client=sam, kind="no_show", done_at=None).count() == 1
+
+
+def test_what_was_saved_before_is_not_said_to_be_saved_now(cleo: Coordinator) -> None:
+    """Filling the dates writes no entry of its own where a visit stands: what can be undone is the booking before."""
+    accepted(cleo, first=f"{today(1)}T09:30")
+    booked = cleo.referral.changes.get(event=Event.SCHEDULE)
+    with timezone.override("America/New_York"):
+        saved = f"Saved {moment(booked.at)}. Infusion 1 is booked for"
+    assert saved in words(cleo.get())
+    text = session(cleo, "fill", on=today(3))
+    assert "5 dates are filled" in text
+    assert ("What you can undo: Infusion 1 is booked for" in text, "Saved" in text) == (True, False)
+    assert saved in words(cleo.get())  # later: with the time at which it was
 
 
 def test_series_stopped_early_needs_words_and_may_go_on(cleo: Coordinator) -> None:
