@@ -228,7 +228,7 @@ def client_invite(request: StaffRequest, pk: UUID) -> HttpResponse:
         "client": client,
         "form": form,
         "rows": rows(client, at, LISTED),
-        "here": here_form(initial={"packet": usual}),
+        "here": here_form(initial={"packet": _waits(client, at) or usual}),
         "may_fill": Client.objects.filter(pk=client.pk).visible_to(request.user, Permission.FILL_IN).exists(),
         "home": _home(client, at),
         "ways": _ways(client),
@@ -236,6 +236,13 @@ def client_invite(request: StaffRequest, pk: UUID) -> HttpResponse:
         "back": back_to(request.user, client),
     }
     return render(request, "intake/client_invite.html", context, status=400 if form.errors else 200)
+
+
+def _waits(client: Client, at: datetime) -> str:
+    """The forms that have waited longest for this client, whole ones that staff may choose; "" when none do."""
+    asked = client.invitations.filter(state__in=actions.OPEN, expires_at__gt=at, only=[])
+    offered = {key for key, _title in packets()}
+    return next((row.packet for row in asked.order_by("created_at", "pk") if row.packet in offered), "")
 
 
 def here_form(**kwargs: Any) -> PacketForm:

@@ -412,6 +412,25 @@ def test_wrong_answer_is_said_and_nothing_is_kept(sam: Client, maya: User, on_ca
     assert Answer.objects.count() == 0
 
 
+def test_fill_in_here_proposes_what_waits_for_this_client(sam: Client, maya: User, on_call: User, as_user: As) -> None:
+    page = reverse("client_invite", args=[sam.pk])
+
+    def proposed() -> tuple[Any, Any]:
+        found = as_user(maya).get(page).context
+        return found["form"]["packet"].value(), found["here"]["packet"].value()
+
+    assert proposed() == ("intake", "intake")
+    first = actions.invite(by=maya, client=sam, key="intake", at=NOW - timedelta(days=2))
+    actions.invite(by=maya, client=sam, key="check-in", at=NOW - timedelta(days=1))
+    assert proposed() == ("check-in", "intake")  # an intake goes out once; what waits longest is filled in
+    actions.withdraw(by=maya, invitation=first, at=NOW)
+    assert proposed() == ("check-in", "check-in")
+    Invitation.objects.update(expires_at=NOW - timedelta(hours=1))
+    assert proposed() == ("check-in", "check-in")
+    Invitation.objects.filter(pk=first.pk).update(state="sent", expires_at=NOW + timedelta(days=1), only=["names"])
+    assert proposed() == ("check-in", "check-in")  # a part of it is asked for by its own link
+
+
 def test_what_a_client_typed_themselves_is_not_opened_by_it(
     sam: Client, maya: User, on_call: User, as_user: As
 ) -> None:
