@@ -13,6 +13,7 @@ from practice.actions import NotNow
 LONGEST_WORDS = 4000
 # A page of many numbers says which one is meant.
 LIMITS = {"max_value": _("{label}: %(limit_value)s at most."), "min_value": _("{label}: %(limit_value)s or more.")}
+TOO_LONG = _("{label}: write %(limit_value)s letters at most; these are %(show_value)s.")
 TIMES = _("{label}: write a time from 00:00 to 23:59, such as 08:30.")
 NUMBERS = _("{label}: write a number in digits, such as 12.")
 DJANGOS = [
@@ -44,11 +45,17 @@ class HouseForm(forms.Form):
         for field in self.fields.values():
             if isinstance(field, forms.IntegerField):  # and every other number
                 _name_it(field, NUMBERS)
-                label = str(field.label or "").replace("%", "%%")
                 for code, said in LIMITS.items():
-                    field.error_messages.setdefault(code, str(said).format(label=label))
+                    field.error_messages.setdefault(code, str(said).format(label=_label(field)))
+            elif isinstance(field, forms.CharField) and field.max_length and field.label:
+                field.error_messages.setdefault("max_length", str(TOO_LONG).format(label=_label(field)))
             elif isinstance(field, forms.TimeField):
                 _name_it(field, TIMES)
+
+
+def _label(field: forms.Field) -> str:
+    """The name of the field, to stand in a sentence into which numbers are put."""
+    return str(field.label or "").replace("%", "%%")
 
 
 def _name_it(field: forms.Field, said: Any) -> None:

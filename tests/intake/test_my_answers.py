@@ -139,7 +139,7 @@ def test_suicide_is_never_drawn(sam: Client, maya: User, as_user: As) -> None:
     ("more", "sentence"),
     [
         ({"words": "  "}, "Write a line of your own. It stands above the numbers."),
-        ({"words": "x" * 601}, "Ensure this value has at most 600 characters (it has 601)."),
+        ({"words": "x" * 601}, "What it means, in your own words: write 600 letters at most; these are 601."),
         ({"last_on": "2026-11-20"}, "The last day cannot lie ahead: you share what you have seen."),
         ({"first_on": "2026-11-20"}, "The first day comes before the last."),
         ({"first_on": "yesterday"}, "Give a day, such as 2026-11-20."),

@@ -113,6 +113,7 @@ def test_two_admins_at_once_lose_nothing(as_user: As, post: Post, rosa: User, ho
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
+        ("discreet_name", "x" * 41, "Name that clients see: write 40 letters at most; these are 41."),
         ("name", "", "Write the name of the practice."),
         ("phone", "soon", "Write the phone number in digits"),
         ("zone", "Mars/Olympus", "valid choice"),
@@ -131,7 +132,7 @@ def test_two_admins_at_once_lose_nothing(as_user: As, post: Post, rosa: User, ho
         ("ladder_urgent", "0, ten, 20, 40", "whole minutes"),
         ("ladder_urgent", "0, 1" + "0" * 30, "whole minutes"),
         ("ladder_urgent", "0, ٣, 20, 40", "whole minutes"),
-        ("name", "x" * 9000, "characters"),
+        ("name", "x" * 9000, "Name of the practice: write 80 letters at most; these are 9000."),
         ("quiet_days", "366", "Days without a word until a client is quiet: 365 at most."),
         ("quiet_days", "0", "Days without a word until a client is quiet: 1 or more."),
         ("version", str(2**70), ""),

@@ -424,7 +424,7 @@ def test_day_of_recheck_is_the_clinicians(maya: User, sam: Client) -> None:
         ("choice", "cure", "Select a valid choice."),
         ("urgency", "", "Choose how urgent it is."),
         ("reasoning", "", "Write one line of reasoning."),
-        ("reasoning", "x" * 4001, "Ensure this value has at most 4000 characters"),
+        ("reasoning", "x" * 4001, ": write 4000 letters at most; these are 4001."),
         ("weighed", ["moon"], "Select a valid choice."),
         ("offered", [], "Tick what the client was offered."),
         ("review_on", "2026-11-19", "Give a day after today and within a year."),
