@@ -20,7 +20,7 @@ from practice import audit, merging, sheets
 from practice.access import Permission
 from practice.models import AuditEvent, Client, User
 from practice.pages import StaffRequest, client_of, staff_page
-from practice.views.activity import ACTION_WORDS
+from practice.views.action_words import ACTION_WORDS
 from practice.views.audit_log import FilterForm, matching, rows_of
 
 PAGE = 100

@@ -19,7 +19,7 @@ from practice.access import Permission
 from practice.forms import Day, HouseForm
 from practice.models import AuditEvent, Client, User
 from practice.pages import StaffRequest, staff_page
-from practice.views.activity import ACTION_WORDS
+from practice.views.action_words import ACTION_WORDS
 from practice.views.search import ClientNumber
 
 PAGE = 100

@@ -22,7 +22,7 @@ from practice.models import AuditEvent, Client, EmergencyAccess
 from practice.models.emergencies import REVIEWED_WITHIN
 from practice.pages import StaffRequest, record_of, staff_page
 from practice.templatetags.ui import clock, moment
-from practice.views.activity import ACTION_WORDS
+from practice.views.action_words import ACTION_WORDS
 from practice.views.search import NUMBER
 
 FEWEST_WORDS = 3

@@ -45,7 +45,7 @@ def test_trail_says_who_what_whom_when_and_from_where(as_user: As, rosa: User, m
     for said in (
         "Maya Torres Opened the chart read.chart CH-0401 192.0.2.7",
         "CH-0401 Left after a safety answer client.left CH-0401",
-        "Somebody not signed in sign_in refused",
+        "Somebody not signed in Sign-in refused",
         "The system A safety flag went to the next person alert.climbed · rung 2 CH-0401",
     ):
         assert said in page
