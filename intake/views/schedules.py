@@ -16,8 +16,7 @@ from intake import pauses, schedules
 from intake.models import Schedule
 from practice import audit
 from practice.access import Permission
-from practice.actions import NotNow
-from practice.forms import Day, HouseForm, words_field
+from practice.forms import Day, HouseForm, attempt, words_field
 from practice.models import Client, Practice
 from practice.pages import client_of, record_of, staff_page
 from practice.templatetags.ui import clock, full_day
@@ -83,14 +82,11 @@ def schedule_new(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Set a form to go out by itself."""
     at, client = timezone.now(), client_of(request, pk)
     form = NewForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            schedules.make(by=reader(request), client=client, at=at, **form.cleaned_data)
-        except NotNow as sentence:
-            form.add_error(None, str(sentence))
-        else:
-            messages.success(request, gettext("Set. It goes out by itself."))
-            return redirect("chart", pk)
+    if form.is_valid() and attempt(
+        form, lambda: schedules.make(by=reader(request), client=client, at=at, **form.cleaned_data)
+    ):
+        messages.success(request, gettext("Set. It goes out by itself."))
+        return redirect("chart", pk)
     if request.method != "POST":
         audit.seen(request, client, "schedules")
     context = {**frame(request, client, at), "form": form, "hour": hour_words(client)}
@@ -106,15 +102,10 @@ def schedule(request: HttpRequest, pk: UUID, schedule: UUID) -> HttpResponse:
     change = ChangeForm(request.POST if request.method == "POST" and not ends else None, initial=now)
     end = EndForm(request.POST if ends else None, initial=now)
     form: HouseForm = end if ends else change
-    if request.method == "POST" and form.is_valid():
-        try:
-            act = schedules.end if ends else schedules.change
-            act(by=reader(request), schedule=row, at=at, **form.cleaned_data)
-        except NotNow as sentence:
-            form.add_error(None, str(sentence))
-        else:
-            messages.success(request, gettext("Ended, and kept as a note.") if ends else gettext("Changed, and noted."))
-            return redirect("chart", pk)
+    act = schedules.end if ends else schedules.change
+    if form.is_valid() and attempt(form, lambda: act(by=reader(request), schedule=row, at=at, **form.cleaned_data)):
+        messages.success(request, gettext("Ended, and kept as a note.") if ends else gettext("Changed, and noted."))
+        return redirect("chart", pk)
     if request.method != "POST":
         audit.seen(request, client, "schedules")
     context = {

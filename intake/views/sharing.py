@@ -7,7 +7,6 @@ from uuid import UUID
 from dateutil.relativedelta import relativedelta
 from django import forms
 from django.contrib import messages
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone, translation
@@ -19,8 +18,7 @@ from intake.models import SharedScores
 from intake.views.my_answers import card
 from practice import audit
 from practice.access import Permission
-from practice.actions import NotNow
-from practice.forms import Day, HouseForm, words_field
+from practice.forms import Day, HouseForm, attempt, words_field
 from practice.language import checked
 from practice.models import Client
 from practice.pages import client_of, record_of, staff_page
@@ -61,15 +59,11 @@ def scores_shared(request: HttpRequest, pk: UUID) -> HttpResponse:
         return _stopped(request, client)
     data = request.POST if request.method == "POST" else None
     form = ShareForm(data, client=client, today=timezone.localdate(at))
-    if request.method == "POST" and form.is_valid():
-        try:
-            with transaction.atomic():
-                shares.share(by=reader(request), client=client, at=at, **form.cleaned_data)
-        except NotNow as sentence:
-            form.add_error(None, str(sentence))
-        else:
-            messages.success(request, gettext("Shared. It stands on the client's own page now."))
-            return redirect("scores_shared", pk)
+    if form.is_valid() and attempt(
+        form, lambda: shares.share(by=reader(request), client=client, at=at, **form.cleaned_data)
+    ):
+        messages.success(request, gettext("Shared. It stands on the client's own page now."))
+        return redirect("scores_shared", pk)
     if request.method != "POST":
         audit.seen(request, client, "shared_scores")
     with translation.override(checked(client.language)):

@@ -21,7 +21,7 @@ from intake.views.my_people import PersonForm, row_of
 from practice import audit
 from practice.access import Permission
 from practice.actions import NotNow
-from practice.forms import Day, text
+from practice.forms import Day, attempt, text
 from practice.models import Client, Practice
 from practice.pages import StaffRequest, client_of, record_of, staff_page
 from practice.views.chart import SIDE, Panel, allowed, frame, reader
@@ -77,15 +77,11 @@ def client_people(request: StaffRequest, pk: UUID) -> HttpResponse:
         Client.objects.get_for(request.user, Permission.DECIDE, pk)
     data = request.POST if request.method == "POST" else None
     form = GuardianForm(data, practice=request.practice, at=at, lasts=trusted.LASTS)
-    if request.method == "POST" and form.is_valid():
-        try:
-            with transaction.atomic():
-                trusted.give_guardian(by=request.user, client=client, at=at, **form.cleaned_data)
-        except NotNow as sentence:
-            form.add_error(None, str(sentence))
-        else:
-            messages.success(request, gettext("Saved, and the link is on its way to them."))
-            return redirect("client_people", pk)
+    if form.is_valid() and attempt(
+        form, lambda: trusted.give_guardian(by=request.user, client=client, at=at, **form.cleaned_data)
+    ):
+        messages.success(request, gettext("Saved, and the link is on its way to them."))
+        return redirect("client_people", pk)
     if request.method != "POST":
         audit.seen(request, client, "people")
     rows = [row_of(row, at, request.practice) for row in trusted.people_of(client)]

@@ -16,8 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from practice import audit, emergencies, words
 from practice.access import Permission
-from practice.actions import NotNow
-from practice.forms import Day, HouseForm, text, words_field
+from practice.forms import Day, HouseForm, attempt, text, words_field
 from practice.models import AuditEvent, Client, EmergencyAccess
 from practice.models.emergencies import REVIEWED_WITHIN
 from practice.pages import StaffRequest, record_of, staff_page
@@ -156,14 +155,11 @@ def emergency(request: StaffRequest, access: UUID) -> HttpResponse:
     at = timezone.now()
     row: EmergencyAccess = record_of(request, EmergencyAccess, access)
     form = ReviewForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            emergencies.review(by=request.user, access=row, words=form.cleaned_data["words"], at=at)
-        except NotNow as sentence:
-            form.add_error(None, str(sentence))
-        else:
-            messages.success(request, gettext("Reviewed."))
-            return redirect("emergency_list")
+    if form.is_valid() and attempt(
+        form, lambda: emergencies.review(by=request.user, access=row, words=form.cleaned_data["words"], at=at)
+    ):
+        messages.success(request, gettext("Reviewed."))
+        return redirect("emergency_list")
     acts = AuditEvent.objects.filter(
         client_id=row.client_id, actor_id=row.by_id, at__gte=row.at, at__lte=row.until
     ).order_by("seq")[:MOST_OPENED]

@@ -13,8 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from practice import actions, audit, words
 from practice.access import Permission
-from practice.actions import NotNow
-from practice.forms import HouseForm, words_field
+from practice.forms import HouseForm, attempt, words_field
 from practice.models import Client
 from practice.pages import client_of, staff_page
 from practice.views.chart import frame, open_flags, reader
@@ -43,28 +42,24 @@ def client_discharge(request: HttpRequest, pk: UUID) -> HttpResponse:
     if client.status in Client.LEFT:
         return _back(request, client)
     form = EndForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            actions.discharge(by=reader(request), client=client, at=timezone.now(), **form.cleaned_data)
-        except NotNow as sentence:
-            form.add_error(None, str(sentence))
-        else:
-            messages.success(request, gettext("Recorded. Nothing is sent to them any more."))
-            return redirect("chart", pk)
+    if form.is_valid() and attempt(
+        form,
+        lambda: actions.discharge(by=reader(request), client=client, at=timezone.now(), **form.cleaned_data),
+    ):
+        messages.success(request, gettext("Recorded. Nothing is sent to them any more."))
+        return redirect("chart", pk)
     return _page(request, client, form)
 
 
 def _back(request: HttpRequest, client: Client) -> HttpResponse:
     """Somebody who left: the way back. A form of the way out that comes late finds this page, and changes nothing."""
     form = BackForm(request.POST if "back" in request.POST else None)
-    if form.is_bound and form.is_valid():
-        try:
-            actions.take_back(by=reader(request), client=client, at=timezone.now(), **form.cleaned_data)
-        except NotNow as sentence:
-            form.add_error(None, str(sentence))
-        else:
-            messages.success(request, gettext("They are in care again. Send forms and their page link anew."))
-            return redirect("chart", client.pk)
+    if form.is_valid() and attempt(
+        form,
+        lambda: actions.take_back(by=reader(request), client=client, at=timezone.now(), **form.cleaned_data),
+    ):
+        messages.success(request, gettext("They are in care again. Send forms and their page link anew."))
+        return redirect("chart", client.pk)
     return _page(request, client, form)
 
 
