@@ -50,6 +50,7 @@ def test_everything_that_waits_for_them_stops(
     measures.plan(sam, "check-in", Measure.Why.PLAN, NOW + timedelta(days=3), at=NOW)
     Task.open(sam, "booster", at=NOW)
     home = at_home(sam)
+    Notice.objects.filter(client=sam, template="code").update(state=Notice.State.WAITING)  # read, and on its way still
     assert Notice.objects.filter(client=sam, state=Notice.State.WAITING).count() == 3
     ended(sam, maya, status)
     jobs.run_due()
