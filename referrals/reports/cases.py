@@ -7,13 +7,15 @@ from cards, decisions and status changes that stand (a corrected one does not), 
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, QuerySet
 
 from intake.models import Assessment
 from practice.clinical import follow_up, table
@@ -27,6 +29,11 @@ from referrals.states import TERMINAL, Event, State
 ELSEWHERE: tuple[str, ...] = (Path.INFUSION, Path.PAIN, Path.AT_HOME)
 MEASURE = "phq-9"
 KEYS = 10_000  # in one statement
+FLAGS = 5_000  # in one piece
+# With what a row begins, and when.
+BEGINNINGS: tuple[tuple[type[Model], str], ...] = (
+    (Suggestion, "opened_at"), (Decision, "at"), (Referral, "created_at"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +53,22 @@ class Scope:
         return {f"{name}__gte": self.start, f"{name}__lt": self.end}
 
     def weeks(self) -> Iterator["Scope"]:
-        """The same rows in pieces that fit in memory."""
+        """The same rows in pieces that stay the same whatever comes in."""
         start = self.start
         while start < self.end:
             end = min(start + timedelta(days=7), self.end)
+            yield Scope(self.clients, start, end, self.zone)
+            start = end
+
+    def pieces(self) -> Iterator["Scope"]:
+        """The same rows in pieces that fit in memory: each of FLAGS more than what began in its first moment."""
+        start = self.start
+        while start < self.end:
+            ends = [self.end]
+            for model, name in BEGINNINGS:
+                later = model.objects.filter(**{f"{name}__gt": start, f"{name}__lt": self.end})  # type: ignore[attr-defined]
+                ends += later.order_by(name).values_list(name, flat=True)[FLAGS : FLAGS + 1]
+            end = min(ends)
             yield Scope(self.clients, start, end, self.zone)
             start = end
 
@@ -131,7 +150,7 @@ Way = dict[str, Any]
 """A condition by which rows are found."""
 
 
-def _read(rows: QuerySet[Any], ways: Iterable[Way], *columns: str) -> Iterator[Any]:
+def _read(rows: QuerySet[Any], ways: Iterable[Way], *columns: Any) -> Iterator[Any]:
     """What is found in each way, one statement for each: said as one OR, a database walks every row."""
     for way in ways:
         yield from rows.filter(**way).order_by().values_list(*columns)
@@ -146,52 +165,51 @@ def _begun(scope: Scope) -> tuple[list[Case], list[Way]]:
     """The rows as far as the practice's own acts make them, and in which ways their referrals are found."""
     theirs, known = scope.theirs(), set(supporting())
     whose = ("pk", "client_id", "client__site_id", "client__therapist_id", "client__number")
-    roots: dict[UUID, dict[str, Any]] = {}
+    roots: dict[UUID, Case] = {}
     cards = Suggestion.objects.filter(theirs, **scope.days("opened_at")).exclude(state=Suggestion.State.SUPERSEDED)
-    columns = (*whose, "suggested", "rules", "opened_at", "reviewed_at")
-    for pk, *who, path, fired, opened_at, reviewed_at in cards.order_by().values_list(*columns):
+    columns = (*whose, "suggested", "opened_at", "rules", "reviewed_at")
+    found = cards.order_by().values_list(*columns)
+    for pk, client, site, therapist, number, path, opened_at, fired, reviewed_at in found:
         rules = tuple(rule["id"] for rule in fired if rule["id"] in known)
-        roots[pk] = _of(*who) | {"path": path, "flagged_at": opened_at, "rules": rules, "decided_at": reviewed_at}
+        roots[pk] = Case(pk, client, site, therapist, path, opened_at, rules, reviewed_at, code=_code(number))
     root_of: dict[UUID, UUID] = {}
     own = {"suggestion": None, "choice__in": Decision.REFERS, **scope.days("at")}
     ways = [own, *_any_of("suggestion", roots)]
     decisions = _read(Decision.objects.filter(theirs), ways, "at", *whose, "suggestion_id", "choice", "said", "urgency")
-    for at, pk, *who, card, choice, said, urgency in sorted(decisions, key=lambda row: row[:2]):
+    for at, pk, client, site, therapist, number, card, choice, said, urgency in sorted(decisions, key=itemgetter(0, 1)):
         root = root_of[pk] = card or pk
-        begun = roots.setdefault(root, _of(*who) | {"path": choice, "flagged_at": at})
-        begun |= {"decided_at": at, "choice": choice, "said": said, "urgency": urgency}
+        if (row := roots.get(root)) is None:
+            row = roots[root] = Case(root, client, site, therapist, choice, at, code=_code(number))
+        row.decided_at, row.choice, row.said, row.urgency = at, choice, said, urgency
     rows, asked = list[Case](), set[UUID]()
     ways = [{"decision": None, **scope.days("created_at")}, *_any_of("decision", root_of)]
     letter = Exists(Letter.objects.filter(referral=OuterRef("pk"), is_outcome=True))
     referrals = Referral.objects.filter(theirs).exclude(closed_why=DISCARDED)
-    referrals = referrals.annotate(letter=letter, put_away=Q(closed_at__isnull=False))
-    facts = ("number", "attempt", "decision_id", "path", "destination_id", "state", "urgency", "created_at",
-             "sent_at", "visit_at", "client_said", "put_away", "due_at", "letter")  # fmt: skip
+    facts = ("path", "created_at", "number", "attempt", "decision_id", "destination_id", "state", "urgency", "sent_at",
+             "visit_at", "client_said", "closed_at", "due_at")  # fmt: skip
     for (
-        pk, *who, number, attempt, decision, path, clinic, state, urgency, created_at,
-        sent_at, visit_at, client_said, put_away, due_at, has_letter,
-    ) in _read(referrals, ways, *whose, *facts):  # fmt: skip
+        pk, client, site, therapist, of_client, path, created_at, number, attempt, decision, clinic, state, urgency,
+        sent_at, visit_at, client_said, closed_at, due_at, has_letter,
+    ) in _read(referrals, ways, *whose, *facts, letter):  # fmt: skip
         if decision is None:
             if state == State.DRAFT:
                 continue
-            root, begun = pk, _of(*who) | {"flagged_at": created_at, "decided_at": created_at}
+            row = Case(pk, client, site, therapist, path, created_at, decided_at=created_at)
         else:
             root = root_of[decision]
-            begun = roots[root]
-        asked.add(root)
-        again = "" if attempt == 1 else f"-{chr(ord('A') + attempt - 1)}"
-        told = {
-            "path": path, "referral": pk, "code": f"{begun['code']}-{number}{again}", "clinic": clinic, "state": state,
-            "urgency": urgency, "sent_at": sent_at, "ended": put_away or state in TERMINAL, "visit_at": visit_at,
-            "client_said": client_said, "due_at": due_at, "letter": has_letter,
-        }  # fmt: skip
-        rows.append(Case(root=root, **(begun | told)))
-    alone = (root for root in roots if root not in asked and roots[root]["path"] in ELSEWHERE)
-    return rows + [Case(root=root, **roots[root]) for root in alone], ways
+            row = copy(roots[root]) if root in asked else roots[root]
+            asked.add(root)
+        row.referral, row.path, row.clinic, row.state, row.urgency = pk, path, clinic, state, urgency
+        row.code = f"{_code(of_client)}-{number}" + ("" if attempt == 1 else f"-{chr(ord('A') + attempt - 1)}")
+        row.sent_at, row.visit_at, row.client_said, row.due_at = sent_at, visit_at, client_said, due_at
+        row.ended, row.letter = closed_at is not None or state in TERMINAL, has_letter
+        rows.append(row)
+    alone = (row for root, row in roots.items() if root not in asked and row.path in ELSEWHERE)
+    return [*rows, *alone], ways
 
 
-def _of(client: UUID, site: int, therapist: UUID | None, number: int) -> dict[str, Any]:
-    return {"client": client, "site": site, "therapist": therapist, "code": f"CH-{number:04d}"}
+def _code(client: int) -> str:
+    return f"CH-{client:04d}"
 
 
 def _tell(rows: dict[UUID, Case], scope: Scope, ways: list[Way]) -> None:
@@ -203,7 +221,7 @@ def _tell(rows: dict[UUID, Case], scope: Scope, ways: list[Way]) -> None:
     standing = StatusChange.objects.filter(theirs, ~corrected, event__in=(Event.ACCEPT, Event.DECLINE, Event.VISIT))
     columns = ("referral_id", "event", "happened_at", "reason", "session_id", "session__on", "session__is_maintenance")
     changes = _read(standing, ways, "number", *columns)
-    for _number, referral, event, at, reason, session, on, is_maintenance in sorted(changes, key=lambda row: row[0]):
+    for _number, referral, event, at, reason, session, on, is_maintenance in sorted(changes, key=itemgetter(0)):
         row = rows.get(referral)
         if row is None:
             continue
@@ -230,7 +248,7 @@ def _score(rows: Iterable[Case]) -> None:
         started[row.client].append(row)
     measured = Assessment.objects.filter(instrument=MEASURE, total__isnull=False)
     scores = _read(measured, _any_of("client", started), "taken_at", "total", "client_id", "taken_on")
-    for _taken_at, total, client, on in sorted(scores, key=lambda row: row[:2]):
+    for _taken_at, total, client, on in sorted(scores, key=itemgetter(0, 1)):
         for row in started[client]:
             assert row.first_on is not None and row.last_on is not None
             if on <= row.first_on:

@@ -2,11 +2,11 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from django.utils.safestring import SafeString
@@ -17,13 +17,11 @@ from practice.charts.spans import NARROW, WIDE, Span, spans
 from practice.clinical import follow_up
 from practice.words import half_days
 from referrals.models import Destination, Path, Referral
-from referrals.reports import steps
-from referrals.reports.cases import Case
 from referrals.reports.filters import Asked
-from referrals.reports.steps import FEWEST, FUNNEL, HEADS, STEPS, STOPS, TESTS, passed, tally
+from referrals.reports.steps import FEWEST, FUNNEL, HEADS, STEPS, STOPS, TESTS, Words
+from referrals.reports.tally import NUDGES, Tallies, Tally, together
 
 BAR = 360  # width of a full bar, in drawing units
-NUDGES = 6
 TOO_FEW = _("too few")
 # The columns of the tables by clinic and by path; what is compared stands as "n of m" behind them.
 COLUMNS = ("sent", "yes", "no", "back", "silent", "started", "going", "done", "early", "scored", "unscored")
@@ -44,16 +42,24 @@ class Cell:
 @dataclass(frozen=True)
 class Report:
     asked: Asked
-    rows: list[Case]
+    found: Tallies
     list_url: str
     """The path of the list of rows."""
 
+    @classmethod
+    def of(cls, asked: Asked, list_url: str, at: datetime) -> Self:
+        return cls(asked, Tallies(asked.each(), at), list_url)
+
     @cached_property
-    def tally(self) -> Counter[str]:
-        return tally(self.rows)
+    def all(self) -> Tally:
+        return together(self.found.groups.values())
+
+    @cached_property
+    def sent(self) -> Tally:
+        return together(tally for group, tally in self.found.groups.items() if group.sent)
 
     def cell(self, code: str, counted: Counter[str] | None = None, **more: str) -> Cell:
-        count = (self.tally if counted is None else counted)[code]
+        count = (self.all.count if counted is None else counted)[code]
         return self._shown(count, TESTS[code].clinical or bool(self.asked.said.get("rule")), step=code, **more)
 
     def _shown(self, count: int, clinical: bool, **where: str) -> Cell:
@@ -62,16 +68,19 @@ class Report:
         return Cell(count, self.asked.url(self.list_url, **where) if count else "")
 
     def count(self, code: str) -> int:
-        return self.tally[code]
+        return self.all.count[code]
+
+    @property
+    def clinics_asked(self) -> int:
+        return len({group.clinic for group in self.found.groups if group.sent})
 
     # --- The tiles ---------------------------------------------------------------------------------------------------
 
     def tiles(self, at: datetime) -> list[dict[str, Any]]:
         flagged, decided, waits = self.cell("flagged"), self.cell("decided"), self.cell("undecided")
-        waiting = (row.flagged_at for row in self.rows if "undecided" in passed(row))
-        oldest = (at - min(waiting, default=at)).days
+        oldest = (at - (self.found.waiting_since or at)).days
         no, back, silent = self.cell("no"), self.cell("back"), self.cell("silent")
-        days = quartiles([row.days_to_first for row in self.rows if row.days_to_first is not None])
+        days = quartiles(values(self.all.days))
         done, early = self.count("done"), self.count("early")
         return [
             {
@@ -115,7 +124,7 @@ class Report:
             },
             {
                 "label": gettext("Response at follow-up"),
-                "value": self.rate("response", self.tally) or str(TOO_FEW),
+                "value": self.rate("response", self.all.count) or str(TOO_FEW),
                 "words": gettext("PHQ-9 fell by half or more. {n} without follow-up.").format(n=self.cell("unscored")),
             },
         ]
@@ -146,8 +155,7 @@ class Report:
         return found
 
     def stops(self) -> list[dict[str, Any]]:
-        counted = Counter(steps.stop_of(row) for row in self.rows if row.leads)
-        found = []
+        counted, found = self.found.stops, []
         for after, title in HEADS.items():
             clinical = (after == "decided" or bool(self.asked.said.get("rule"))) and not self.asked.seen.reads
             lines = [(code, counted[code]) for code, stop in STOPS.items() if stop.after == after and counted[code]]
@@ -173,42 +181,44 @@ class Report:
 
     def clinics(self) -> dict[str, Any]:
         names: dict[UUID | None, str] = dict(Destination.objects.values_list("pk", "name"))
-        return self._table("clinic", lambda row: row.clinic, names, gettext("All clinics"))
+        return self._table("clinic", names, gettext("All clinics"))
 
     def paths(self) -> dict[str, Any]:
-        return self._table(
-            "path", lambda row: row.path, {code: str(label) for code, label in Path.choices}, gettext("All paths")
-        )
+        return self._table("path", {code: str(label) for code, label in Path.choices}, gettext("All paths"))
 
-    def _table(self, name: str, key: Callable[[Case], Any], names: Any, everything: str) -> dict[str, Any]:
-        groups: dict[Any, list[Case]] = {}
-        for row in self.rows:
-            if row.sent_at is not None:
-                groups.setdefault(key(row), []).append(row)
-        ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), names.get(group[0], "")))
-        sent = [row for group in groups.values() for row in group]
+    def _sent_by(self, name: str) -> dict[Any, Tally]:
+        """What was sent, by the group's clinic or path."""
+        parts: dict[Any, list[Tally]] = {}
+        for group, tally in self.found.groups.items():
+            if group.sent:
+                parts.setdefault(getattr(group, name), []).append(tally)
+        return {value: together(tallies) for value, tallies in parts.items()}
+
+    def _table(self, name: str, names: Any, everything: str) -> dict[str, Any]:
+        ordered = sorted(self._sent_by(name).items(), key=lambda each: (-each[1].held.total(), names.get(each[0], "")))
         return {
             "head": [TESTS[code].words for code in COLUMNS],
             "rows": [
                 {
                     "name": names.get(value, ""),
                     "url": self.asked.url("", **{name: str(value)}),
-                    **self._line(rows, **{name: str(value)}),
+                    **self._line(tally, **{name: str(value)}),
                 }
-                for value, rows in ordered
+                for value, tally in ordered
             ],
-            "all": {"name": everything, **self._line(sent)},
+            "all": {"name": everything, **self._line(self.sent)},
         }
 
-    def _line(self, rows: list[Case], **where: str) -> dict[str, Any]:
-        days, counted = quartiles([row.days_to_first for row in rows if row.days_to_first is not None]), tally(rows)
+    def _line(self, tally: Tally, **where: str) -> dict[str, Any]:
+        days, counted = quartiles(values(tally.days)), tally.count
         return {
             "cells": [self.cell(code, counted, **where) for code in COLUMNS],
             "days": f"{days[1]:g}" if days else TOO_FEW,
             "response": self.rate("response", counted) or TOO_FEW,
             "remission": self.rate("remission", counted) or TOO_FEW,
             "n": self.cell("compared", counted, **where),
-            **_before_and_after([row for row in rows if "compared" in passed(row)]),
+            "before": _median(tally.before),
+            "after": _median(tally.after),
         }
 
     def rate(self, code: str, counted: Counter[str]) -> str:
@@ -224,16 +234,12 @@ class Report:
 
     def days(self) -> dict[str, Any] | None:
         names: dict[UUID | None, str] = dict(Destination.objects.values_list("pk", "name"))
-        took: dict[UUID | None, list[int]] = {}
-        for row in self.rows:
-            if row.days_to_first is not None:
-                took.setdefault(row.clinic, []).append(row.days_to_first)
+        took = {clinic: values(tally.days) for clinic, tally in self._sent_by("clinic").items() if tally.days}
         if not took:
             return None
         ordered = sorted(took.items(), key=lambda each: (-len(each[1]), names.get(each[0], "")))
-        everybody = [days for each in took.values() for days in each]
         lines = [_span(names.get(clinic, ""), days) for clinic, days in ordered]
-        lines.append(_span(gettext("All clinics"), everybody))
+        lines.append(_span(gettext("All clinics"), values(self.sent.days)))
         title = gettext("Days from sending to first infusion, by clinic")
         charts: list[SafeString] = [
             spans(lines, goal=follow_up.FIRST_WITHIN_DAYS, title=title, size=size, chart_id=f"days-{size.css}")
@@ -253,8 +259,7 @@ class Report:
 
     def nudges(self, at: datetime) -> dict[str, Any]:
         """Referrals that wait for the clinic and whose clock ran out first; whose clock is theirs to wind."""
-        late = [row for row in self.rows if row.sent_at and not row.ended and row.due_at and row.due_at <= at]
-        late.sort(key=lambda row: row.due_at or at)
+        late, more = self.found.late, self.found.late_count - NUDGES
         names: dict[UUID | None, str] = dict(Destination.objects.values_list("pk", "name")) if late else {}
         return {
             "silent": self.cell("silent"),
@@ -265,9 +270,9 @@ class Report:
                     "url": Referral(pk=row.referral).get_absolute_url(),
                     "days": (at - (row.due_at or at)).days,
                 }
-                for row in late[:NUDGES]
+                for row in late
             ],
-            "more": len(late) - NUDGES if len(late) > NUDGES else 0,
+            "more": max(more, 0),
         }
 
 
@@ -282,13 +287,13 @@ def share(part: Cell, whole: Cell, *, dot: bool = True) -> str:
     return f"{round(100 * part.count / whole.count)}%" + (". " if dot else "")
 
 
-def _before_and_after(both: list[Case]) -> dict[str, Any]:
-    if len(both) < FEWEST:
-        return {"before": TOO_FEW, "after": TOO_FEW}
-    return {
-        "before": f"{statistics.median(row.before or 0 for row in both):g}",
-        "after": f"{statistics.median(row.after or 0 for row in both):g}",
-    }
+def values(counted: Counter[Any]) -> list[Any]:
+    """Each value as often as it was counted, in order."""
+    return sorted(counted.elements())
+
+
+def _median(scores: Counter[float]) -> Words:
+    return f"{statistics.median(values(scores)):g}" if scores.total() >= FEWEST else TOO_FEW
 
 
 def quartiles(days: Sequence[int]) -> tuple[float, float, float] | None:

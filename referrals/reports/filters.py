@@ -1,5 +1,6 @@
 """What the referral report is asked for, beside the days: why flagged, which clinic, path and status."""
 
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -70,13 +71,18 @@ class Asked(Days):
         steps.lead(found)
         return found
 
+    def each(self) -> Iterator[Case]:
+        """The same rows in the same order, of which some thousands are in memory at a time."""
+        for scope in self.scope.pieces():
+            yield from self.rows(scope)
+
+    def chooses(self, row: Case) -> bool:
+        """Whether the number by which somebody came counted this row."""
+        step, stop = self.said.get("step"), self.said.get("stop")
+        return (not step or steps.TESTS[step].holds(row)) and (not stop or (row.leads and steps.stop_of(row) == stop))
+
     def chosen(self, rows: list[Case]) -> list[Case]:
-        """Of these rows, those that the number counted by which somebody came."""
-        if step := self.said.get("step"):
-            rows = [row for row in rows if steps.TESTS[step].holds(row)]
-        if stop := self.said.get("stop"):
-            rows = [row for row in rows if row.leads and steps.stop_of(row) == stop]
-        return rows
+        return [row for row in rows if self.chooses(row)]
 
     def _fits(self, row: Case) -> bool:
         said = self.said

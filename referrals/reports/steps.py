@@ -5,8 +5,7 @@ not. Who reads the counts of a practice without its charts sees such a number on
 and the rows behind it without a name.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
@@ -61,6 +60,7 @@ def _led(step: str) -> Ask:
     return lambda row: row.leads and holds(row)
 
 
+first, finished, followed = has("first"), has("finished"), has("followed")
 # What the table of clinics counts: every clinic that was asked, also one that said no before the next was asked.
 ASKED: dict[str, Test] = {
     "sent": Test(_("Sent"), has("referred")),
@@ -76,15 +76,15 @@ ASKED: dict[str, Test] = {
         _("No answer"),
         lambda row: row.sent_at is not None and row.accepted_at is None and row.declined_at is None and not row.ended,
     ),
-    "started": Test(_("Started"), has("first")),
-    "going": Test(_("In treatment"), lambda row: has("first")(row) and not has("finished")(row) and not is_over(row)),
-    "done": Test(_("Finished"), has("finished")),
-    "early": Test(_("Stopped early"), lambda row: has("first")(row) and not has("finished")(row) and is_over(row)),
-    "scored": Test(_("With follow-up"), has("followed")),
-    "unscored": Test(_("Without follow-up"), lambda row: has("finished")(row) and not has("followed")(row)),
-    "compared": Test(_("With a score before and after"), lambda row: has("followed")(row) and row.before is not None),
-    "response": Test(_("Response"), lambda row: has("followed")(row) and row.change.response is True, clinical=True),
-    "remission": Test(_("Remission"), lambda row: has("followed")(row) and row.change.remission is True, clinical=True),
+    "started": Test(_("Started"), first),
+    "going": Test(_("In treatment"), lambda row: first(row) and not finished(row) and not is_over(row)),
+    "done": Test(_("Finished"), finished),
+    "early": Test(_("Stopped early"), lambda row: first(row) and not finished(row) and is_over(row)),
+    "scored": Test(_("With follow-up"), followed),
+    "unscored": Test(_("Without follow-up"), lambda row: finished(row) and not followed(row)),
+    "compared": Test(_("With a score before and after"), lambda row: followed(row) and row.before is not None),
+    "response": Test(_("Response"), lambda row: followed(row) and row.change.response is True, clinical=True),
+    "remission": Test(_("Remission"), lambda row: followed(row) and row.change.remission is True, clinical=True),
     "letter": Test(_("Report received back"), lambda row: row.sent_at is not None and row.letter),
     "no_letter": Test(_("No report yet"), lambda row: row.sent_at is not None and not row.letter),
     "undecided": Test(_("Waiting for a decision"), lambda row: row.leads and reached(row) == 1, clinical=True),
@@ -103,14 +103,6 @@ def passed(row: Case) -> tuple[str, ...]:
     if row.passes is None:
         row.passes = tuple(code for code, test in TESTS.items() if test.holds(row))
     return row.passes
-
-
-def tally(rows: Iterable[Case]) -> Counter[str]:
-    """Of how many of these rows each test holds."""
-    found = Counter[str]()
-    for codes, count in Counter(map(passed, rows)).items():
-        found.update(dict.fromkeys(codes, count))
-    return found
 
 
 # --- Where people stop, and why --------------------------------------------------------------------------------------

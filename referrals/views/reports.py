@@ -1,5 +1,6 @@
 """The referral report: its page, the rows behind each number, how it is counted, and the rows as a file."""
 
+import sys
 from datetime import datetime
 from io import BytesIO
 from typing import Any
@@ -38,7 +39,7 @@ def reports(request: StaffRequest) -> HttpResponse:
     _form, asked = ask(request.user, type(request.GET)(), at, request.practice)
     assert asked is not None
     context = {
-        "flags": Report(asked, asked.rows(), "").cell("flagged"),
+        "flags": Report.of(asked, "", at).cell("flagged"),
         "counted": [_first(request, kind, at) for kind in REPORTS.values() if request.user.may(kind.sees)],
     }
     return render(request, "referrals/reports/reports.html", context)
@@ -57,12 +58,13 @@ def report_referrals(request: StaffRequest) -> HttpResponse:
     form, asked = ask(request.user, request.GET, at, request.practice)
     if asked is None:
         return render(request, "referrals/reports/referrals.html", {"form": form}, status=400)
-    report = Report(asked, asked.rows(), reverse("report_rows"))
+    report = Report.of(asked, reverse("report_rows"), at)
+    is_empty = not report.found.groups
     context = _frame(asked, form, "report_referrals", at) | {
         "sentence": _sentence(asked, report, at),
-        "empty": not report.rows,
+        "empty": is_empty,
     }
-    if report.rows:
+    if not is_empty:
         context |= {
             "tiles": report.tiles(at),
             "funnel": report.funnel(),
@@ -107,14 +109,13 @@ def _frame(asked: Asked, form: FilterForm, page: str, at: datetime) -> dict[str,
 
 
 def _sentence(asked: Asked, report: Report, at: datetime) -> str:
-    clinics = len({row.clinic for row in report.rows if row.sent_at is not None})
     return gettext(
         "Flags raised {start} to {end}. Referrals: {sent}. Clinics asked: {clinics}. Counted by flag date; as of {now}."
     ).format(
         start=full_day(asked.said["start"]),
         end=full_day(asked.said["end"]),
         sent=report.count("sent"),
-        clinics=clinics,
+        clinics=report.clinics_asked,
         now=moment(at),
     )
 
@@ -129,22 +130,35 @@ def report_rows(request: StaffRequest) -> HttpResponse:
     form, asked = ask(request.user, request.GET, at, request.practice)
     if asked is None:
         return render(request, "referrals/reports/rows.html", {"form": form}, status=400)
-    rows = asked.chosen(asked.rows())
-    withheld = asked.clinical and not asked.seen.reads and 0 < len(rows) < steps.FEWEST
-    page = Paginator([] if withheld else rows, PAGE).get_page(request.GET.get("page"))
+    wanted = Paginator(range(sys.maxsize), PAGE).get_page(request.GET.get("page")).number
+    rows, count = _page_of(asked, wanted, PAGE)
+    withheld = asked.clinical and not asked.seen.reads and 0 < count < steps.FEWEST
+    page = Paginator(range(0 if withheld else count), PAGE).get_page(wanted)
     nameless = asked.clinical and not asked.seen.reads
     context = _frame(asked, form, "report_rows", at) | {
         "title": _title(asked),
-        "count": len(rows),
+        "count": count,
         "withheld": withheld,
         "fewest": steps.FEWEST,
         "nameless": nameless,
         "page": page,
         "query": asked.url("")[1:] + "&",
-        "rows": _lines(asked, list(page.object_list), nameless),
+        "rows": _lines(asked, [] if withheld else rows, nameless),
         "back": asked.url(reverse("report_referrals"), step="", stop=""),
     }
     return render(request, "referrals/reports/rows.html", context)
+
+
+def _page_of(asked: Asked, wanted: int, size: int) -> tuple[list[Case], int]:
+    """The rows of this page, or of the last one if there is no such page, and how many there are. Keeps no others."""
+    kept, count = list[Case](), 0
+    for row in filter(asked.chooses, asked.each()):
+        if count < wanted * size:
+            if count % size == 0:
+                kept = []
+            kept.append(row)
+        count += 1
+    return kept, count
 
 
 def _title(asked: Asked) -> str:
@@ -238,12 +252,12 @@ def _file(request: StaffRequest, kind: str, *, names: bool) -> HttpResponse:
     form, asked = ask(request.user, request.GET, at, request.practice)
     if asked is None:
         return render(request, "referrals/reports/referrals.html", {"form": form}, status=400)
-    rows = asked.chosen(asked.rows())
-    if len(rows) > LONGEST[kind]:
+    rows, count = _page_of(asked, 1, LONGEST[kind])
+    if count > LONGEST[kind]:
         context = {
             "report": REFERRALS,
             "title": gettext("Infusion referrals"),
-            "count": len(rows),
+            "count": count,
             "most": LONGEST[kind],
             "kind": kind,
             "names": names,

@@ -1,10 +1,11 @@
 """The referral report: every view of it counts the same rows, and they are what really happened."""
 
 import csv
+import gc
 import io
 import re
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,9 +22,12 @@ from openpyxl import load_workbook
 
 from practice.models import AuditEvent, Client, Practice, User
 from practice.moving_in import analyze
+from referrals.models import Destination, Path, Referral
 from referrals.reports import cases, steps
-from referrals.reports.figures import Cell, Report, folded, quartiles
+from referrals.reports.figures import COLUMNS, Cell, Report, folded, quartiles, values
 from referrals.reports.filters import Asked, FilterForm, ask
+from referrals.reports.tally import NUDGES, Tallies
+from referrals.states import State
 from tests import factories
 from tests.factories import NOW
 from tests.referrals import flags, referring
@@ -47,7 +51,7 @@ def asked_by(user: User, query: str = "") -> Asked:
 
 def report_of(user: User, query: str = "") -> Report:
     asked = asked_by(user, query)
-    return Report(asked, asked.rows(), "/list/")
+    return Report.of(asked, "/list/", NOW)
 
 
 def many(therapists: list[User], count: int, clients: int = 40) -> flags.World:
@@ -66,10 +70,8 @@ def test_report_equals_what_really_happened_over_ten_thousand_referrals(
     report = report_of(rosa)
     counted = {code: report.count(code) for code in steps.TESTS}
     assert counted == {code: world.counts[code] for code in steps.TESTS}
-    rows = report.rows
-    assert {s: n for s in steps.STOPS if (n := sum(r.leads and steps.stop_of(r) == s for r in rows))} == world.stops
-    days = sorted(row.days_to_first for row in rows if row.days_to_first is not None)
-    assert days == sorted(world.days)
+    assert {code: report.found.stops[code] for code in steps.STOPS if report.found.stops[code]} == world.stops
+    assert values(report.all.days) == sorted(world.days)
     by_clinic = {line["name"]: [cell.count for cell in line["cells"]] for line in report.clinics()["rows"]}
     assert by_clinic == {
         name: [counts[code] for code in ("sent", "yes", "no", "back", "silent", "started", "going", "done", "early",
@@ -107,6 +109,103 @@ def test_rows_are_the_same_whatever_the_pieces(maya: User, rosa: User, monkeypat
         with monkeypatch.context() as patch:
             patch.setattr(cases, "KEYS", 7)
             assert asked.rows() == whole
+            patch.setattr(cases, "FLAGS", 5)
+            assert list(asked.each()) == whole
+            assert len(list(asked.scope.pieces())) > 20
+
+
+def test_flags_of_one_moment_are_one_piece(maya: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An import can bring many with the same time: they are neither parted nor asked for again and again."""
+    world, clinic = flags.World(), referring.clinic()
+    for client in flags.people([maya], 12):
+        flags.one(world, "done", client, clinic, days_ago=60)
+    world.write()
+    monkeypatch.setattr(cases, "FLAGS", 3)
+    asked = asked_by(maya)
+    assert [count for piece in asked.scope.pieces() if (count := len(asked.rows(piece)))] == [12]
+
+
+def test_figures_are_the_same_whatever_the_pieces(
+    as_user: As, maya: User, omar: User, rosa: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many([maya, omar], 150, clients=40)
+    parts = ("sentence", "tiles", "funnel", "stops", "days", "clinics", "paths", "loop", "nudges")
+    for user, query in ((rosa, ""), (maya, "?start=2026-03-03&end=2026-06-18")):
+        url = reverse("report_referrals") + query
+        whole = {part: str(as_user(user).get(url).context[part]) for part in parts}
+        with monkeypatch.context() as patch:
+            patch.setattr(cases, "FLAGS", 9)
+            assert {part: str(as_user(user).get(url).context[part]) for part in parts} == whole
+
+
+def test_medians_and_nudges_are_those_of_the_rows(maya: User) -> None:
+    """Counted here from the rows themselves, where the page keeps numbers only."""
+    many([maya], 200, clients=50)
+    Referral.objects.filter(state=State.SENT).update(due_at=NOW - timedelta(days=3))
+    first = Referral.objects.filter(state=State.SENT).order_by("pk")[0]
+    Referral.objects.filter(pk=first.pk).update(due_at=NOW - timedelta(days=9))
+    report, rows = report_of(maya), asked_by(maya).rows()
+    clinics: dict[Any, str] = dict(Destination.objects.values_list("pk", "name"))
+    paths = {code: str(label) for code, label in Path.choices}
+    late = [row for row in rows if row.sent_at and not row.ended and row.due_at and row.due_at <= NOW]
+    nudges = report.nudges(NOW)
+    assert (nudges["rows"][0]["days"], len(nudges["rows"]), nudges["more"]) == (9, NUDGES, len(late) - NUDGES)
+    assert {row["days"] for row in nudges["rows"][1:]} == {3}
+    for line in (*report.clinics()["rows"], report.clinics()["all"], *report.paths()["rows"], report.paths()["all"]):
+        whole = line["name"] in ("All clinics", "All paths")
+        among = [
+            row for row in rows if row.sent_at and (whole or line["name"] in (clinics[row.clinic], paths[row.path]))
+        ]
+        both = [row for row in among if steps.TESTS["compared"].holds(row)]
+        assert len(both) >= steps.FEWEST
+        days = quartiles([row.days_to_first for row in among if row.days_to_first is not None])
+        assert days is not None
+        assert (line["days"], line["before"], line["after"]) == (
+            f"{days[1]:g}",
+            f"{statistics.median(row.before or 0 for row in both):g}",
+            f"{statistics.median(row.after or 0 for row in both):g}",
+        )
+        assert [cell.count for cell in line["cells"]] == [
+            sum(steps.TESTS[code].holds(row) for row in among) for code in COLUMNS
+        ]
+
+
+def test_page_holds_no_more_rows_than_a_piece(maya: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows in memory at a time, counted and not weighed: of 400, those of some fifteen flags."""
+    many([maya], 400, clients=400)
+    monkeypatch.setattr(cases, "FLAGS", 15)
+    asked, alive = asked_by(maya), []
+
+    def watched() -> Iterator[cases.Case]:
+        for n, row in enumerate(asked.each()):
+            if n % 25 == 0:
+                alive.append(sum(type(each) is cases.Case for each in gc.get_objects()))
+            yield row
+
+    found = Tallies(watched(), NOW)
+    assert found.groups and len(alive) > 15
+    assert max(alive) < 50
+
+
+def test_list_shows_each_page_of_the_rows(as_user: As, maya: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    many([maya], 120, clients=60)
+    monkeypatch.setattr(cases, "FLAGS", 9)
+    browser, codes = as_user(maya), [row.code for row in asked_by(maya).rows()]
+    last = (len(codes) - 1) // 50 * 50
+    assert last == 100
+    for number, start in (
+        ("", 0),
+        ("1", 0),
+        ("2", 50),
+        ("3", 100),
+        ("4", last),
+        ("0", last),
+        ("9" * 30, last),
+        ("x", 0),
+    ):
+        page = browser.get(reverse("report_rows"), {"page": number} if number else {}).context
+        assert (number, [row["code"] for row in page["rows"]]) == (number, codes[start : start + 50])
+        assert (page["count"], page["page"].number) == (len(codes), start // 50 + 1)
 
 
 def test_rows_of_any_days_take_as_many_statements(maya: User) -> None:
