@@ -45,6 +45,8 @@ from practice.unpacking import opened
 from referrals.models import Referral
 from referrals.reports.files import Lines
 from referrals.reports.filters import Asked, ask
+from referrals.reports.making import AT_ONCE
+from referrals.reports.sources import Referrals
 
 MOST_XLSX = 100_000  # rows of a workbook that is measured
 COLUMNS = (
@@ -103,10 +105,10 @@ def aggregate(work: Work) -> int:
 
 
 def all_lines(asked: Asked) -> Iterator[list[Any]]:
-    """As the job makes a long file: week by week."""
-    lines = Lines(asked, names=False)
-    for week in asked.scope.weeks():
-        yield from lines.of(asked.chosen(asked.rows(week)))
+    """As the job makes a long file."""
+    found = Referrals(asked, names=False)
+    for week in range(0, found.weeks, AT_ONCE):
+        yield from found.lines(range(week, min(week + AT_ONCE, found.weeks)))
 
 
 def bare_lines() -> Iterator[tuple[Any, ...]]:

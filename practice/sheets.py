@@ -38,6 +38,8 @@ def is_risky(text: str) -> bool:
     It begins with = + - @ or their full-width forms, or with a tab or a line end: also behind spaces, quotes and
     characters that do not show.
     """
+    if text[:1].isascii() and text[:1].isalnum():
+        return False  # as most do
     for char in text:
         if char in "\t\r\n":
             return True

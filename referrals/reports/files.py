@@ -37,8 +37,14 @@ def _day(name: str) -> Callable[["Lines", Case], Cell]:
 
 
 def _label(choices: Any, name: str) -> Callable[["Lines", Case], Cell]:
-    labels = dict(choices.choices)
-    return lambda lines, row: str(labels.get(getattr(row, name), getattr(row, name)))
+    def value(lines: "Lines", row: Case) -> Cell:
+        code = getattr(row, name)
+        return lines.words[choices].get(code, code)
+
+    return value
+
+
+CHOICES: tuple[Any, ...] = (Path, Decision.Choice, Decision.Urgency, State, WhyNot)
 
 
 def _score(name: str) -> Callable[["Lines", Case], Cell]:
@@ -93,6 +99,9 @@ class Lines:
         self.sites: dict[int, str] = dict(Site.objects.values_list("pk", "name"))
         self.people: dict[UUID | None, str] = dict(User.objects.values_list("pk", "name"))
         self.clinics: dict[UUID | None, str] = dict(Destination.objects.values_list("pk", "name"))
+        self.words: dict[Any, dict[str, str]] = {
+            choices: {code: str(label) for code, label in choices.choices} for choices in CHOICES
+        }
         self.stops: dict[str, str] = {code: str(stop.words) for code, stop in steps.STOPS.items()}
         self.said = {True: str(_("yes")), False: str(_("no"))}
         self.clients: dict[UUID, Client] = {}

@@ -71,10 +71,10 @@ class Asked(Days):
         steps.lead(found)
         return found
 
-    def each(self) -> Iterator[Case]:
+    def each(self, scope: Scope | None = None) -> Iterator[Case]:
         """The same rows in the same order, of which some thousands are in memory at a time."""
-        for scope in self.scope.pieces():
-            yield from self.rows(scope)
+        for piece in (scope or self.scope).pieces():
+            yield from self.rows(piece)
 
     def chooses(self, row: Case) -> bool:
         """Whether the number by which somebody came counted this row."""

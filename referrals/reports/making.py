@@ -1,4 +1,4 @@
-"""A file of more rows than anybody should wait for: asked for, made week by week by a job, taken by who asked.
+"""A file of more rows than anybody should wait for: asked for, made some weeks at a time by a job, taken by who asked.
 
 The right to it is read anew before each slice and when it is taken. What lies in the database meanwhile is sealed; a
 job carries its id only.
@@ -21,6 +21,7 @@ from referrals.models.reports import KEPT, ReportFile, ReportPart
 from referrals.reports.sources import Source, source
 
 SLICE_S = 5.0
+AT_ONCE = 4  # weeks that are read together
 DAY = "day"
 State = ReportFile.State
 
@@ -59,9 +60,10 @@ def make_slice(file: ReportFile, *, at: datetime, seconds: float = SLICE_S) -> C
         return partial(_refuse, file, at)
     done, rows = file.weeks_done, list[list[Cell]]()
     until = time.monotonic() + seconds
-    for week in range(done, found.weeks):
-        rows += found.lines(week)
-        done += 1
+    while done < found.weeks:
+        weeks = range(done, min(done + AT_ONCE, found.weeks))
+        rows += found.lines(weeks)
+        done = weeks.stop
         if time.monotonic() >= until:
             break
     return partial(_note, file, rows, done, at)

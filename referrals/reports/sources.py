@@ -1,7 +1,8 @@
-"""What a long file is made of, week by week: the rows of the referral report, or those behind a number of another."""
+"""What a long file is made of, some weeks at a time: rows of the referral report, or those behind a number of another."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from typing import Protocol
@@ -34,7 +35,7 @@ class Source(Protocol):
     @property
     def head(self) -> list[str]: ...
 
-    def lines(self, week: int) -> Iterable[list[Cell]]: ...
+    def lines(self, weeks: range) -> Iterable[list[Cell]]: ...
 
 
 class Referrals:
@@ -48,8 +49,10 @@ class Referrals:
         self._lines = Lines(asked, names=names)
         self.weeks, self.head = len(self._scopes), self._lines.head
 
-    def lines(self, week: int) -> Iterable[list[Cell]]:
-        return self._lines.of(self.asked.chosen(self.asked.rows(self._scopes[week])))
+    def lines(self, weeks: range) -> Iterable[list[Cell]]:
+        first, last = self._scopes[weeks[0]], self._scopes[weeks[-1]]
+        scope = replace(first, end=last.end)
+        return self._lines.of(filter(self.asked.chooses, self.asked.each(scope)))
 
 
 class Behind:
@@ -78,8 +81,8 @@ class Behind:
             found[min(max(week, 0), self.weeks - 1)].append(row)
         return found
 
-    def lines(self, week: int) -> Sequence[list[Cell]]:
-        rows = self._by_week.get(week, [])
+    def lines(self, weeks: range) -> Sequence[list[Cell]]:
+        rows = [row for week in weeks for row in self._by_week.get(week, [])]
         return listed.lines(rows, self.days, sees=self.sees) if rows else []
 
 

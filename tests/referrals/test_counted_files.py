@@ -78,7 +78,7 @@ def test_long_file_of_a_number_equals_the_short_one(
     maya: User, six: list[Client], as_user: As, post: Post, monkeypatch: pytest.MonkeyPatch, line: str, count: int,
     seconds: float,
 ) -> None:  # fmt: skip
-    """Both sides of the limit; made in one go or week by week it is the same, and it says who asked and who took it."""
+    """Both sides of the limit; made in one go or in parts it is the same, and it says who asked and who took it."""
     browser = as_user(maya)
     monkeypatch.setitem(files.LONGEST, "csv", count)
     wanted = rows_of(short(browser, line))
@@ -91,7 +91,7 @@ def test_long_file_of_a_number_equals_the_short_one(
     jobs.run_due()
     file.refresh_from_db()
     assert (file.report, file.state, file.percent, file.rows) == ("safety", State.READY, 100, count)
-    assert file.parts.count() == (file.weeks_all if not seconds else 1)
+    assert file.parts.count() == (-(-file.weeks_all // making.AT_ONCE) if not seconds else 1)
     answer = taken(browser, file)
     assert (rows_of(answer), f'filename="safety-{line}-2026' in answer["Content-Disposition"]) == (wanted, True)
     assert Notice.objects.filter(template="report_ready", user=maya).count() == 1
