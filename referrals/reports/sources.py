@@ -1,4 +1,4 @@
-"""What a long file is made of, some weeks at a time: rows of the referral report, or those behind a number of another."""
+"""What a long file is made of, some weeks at a time: rows of the referral report, or those behind another's number."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence

@@ -101,7 +101,7 @@ TESTS: Mapping[str, Test] = {code: Test(test.words, _led(code), test.clinical) f
 def passed(row: Case) -> tuple[str, ...]:
     """The tests that hold of it, by code. Asked once for each row."""
     if row.passes is None:
-        row.passes = tuple(code for code, test in TESTS.items() if test.holds(row))
+        row.passes = tuple([code for code, test in TESTS.items() if test.holds(row)])
     return row.passes
 
 
@@ -166,11 +166,12 @@ HEADS: dict[str, Words] = {
 }
 
 
+_AFTER = [[(code, stop.holds) for code, stop in STOPS.items() if stop.after == step] for step in STEPS]
+
+
 def stop_of(row: Case) -> str:
     """Why this row went no further; "" for one that waits for its decision, or has finished."""
-    count = reached(row)
-    after = STEPS[count - 1]
-    return next((code for code, stop in STOPS.items() if stop.after == after and stop.holds(row)), "")
+    return next((code for code, holds in _AFTER[reached(row) - 1] if holds(row)), "")
 
 
 def lead(rows: list[Case]) -> None:
