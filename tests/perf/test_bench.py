@@ -1,5 +1,6 @@
 """The bench itself: it refuses real databases, fills its own with people who can be found, and its gate can fail."""
 
+import gc
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from bench.counting import counted
 from bench.measure import cpu_s, pss_mb, tree
 from bench.seed import FIRST_NUMBER, PINNED, Person, Tables, therapist_of
 from practice.access import Role
+from practice.gunicorn import settle
 from practice.models import Client, Practice, User
 from practice.models.clients import LAST
 from referrals.models import Destination, Referral
@@ -136,3 +138,12 @@ def test_bench_referrals_are_rows_like_any_other(db: None) -> None:
     ]
     with pytest.raises(ValueError, match="has such referrals already"):
         referrals.refer(8)
+
+
+def test_collector_does_not_walk_what_a_server_has_loaded() -> None:
+    before = gc.get_freeze_count()
+    try:
+        settle()
+        assert gc.get_freeze_count() > before + 10_000
+    finally:
+        gc.unfreeze()
