@@ -59,6 +59,7 @@ def invite(
     if not wanted.by_slug:
         raise NotNow(gettext("These questions are not part of your forms any more."))
     may_send(client, wanted, at)
+    Client.objects.hold(client.pk)
     for other in client.invitations.filter(packet=key, state__in=OPEN, expires_at__gt=at):
         if set(only or wanted.by_slug) <= set(packet_for(other).by_slug):
             raise NotNow(gettext("This was sent and is not back yet. Send the link again instead."))
@@ -139,6 +140,7 @@ def resend(*, by: User | Client | None, invitation: Invitation, at: datetime, se
         raise NotNow(gettext("This packet is finished or was taken back. Send a new one."))
     if invitation.packet == PERSON:
         return trusted.send_link(by=by or invitation.person, person=invitation.person, at=at)
+    Client.objects.hold(invitation.client_id)
     if invitation.packet == HOME:
         may_reach(invitation.client, "home")
     else:
@@ -671,6 +673,7 @@ def choose_language(*, by: Client, language: str, at: datetime) -> None:
 def ask_for_call(*, by: Client, sitting: Intake, wanted: bool, call_by: datetime, at: datetime) -> None:
     """The client asks to be called, or takes that back. Stands on the caseload, and on the flag when there is one."""
     alert = alert_of(sitting)
+    Client.objects.hold(by.pk)
     if alert is not None and alert.is_open:
         when = said_in(HOUSE, moment, call_by)
         kind = Kind.CALL_WANTED if wanted else Kind.CALL_UNWANTED

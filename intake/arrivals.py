@@ -230,6 +230,7 @@ def same_person(*, by: User, client: Client, other: Client, at: datetime) -> Non
     """Say that two records are one person: the new one goes to the other's therapist, who is asked to read both."""
     if other.therapist is None or not other.therapist.is_active:
         raise NotNow(gettext("That client has no therapist. Give the new record to one first."))
+    Client.objects.hold_each((client.pk, other.pk))
     assign(by=by, client=client, to=other.therapist, words=gettext("The same person, two records."), at=at)
     client.arrivals.update(same_as=other)
     for one, of in ((client, other), (other, client)):

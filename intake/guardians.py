@@ -39,7 +39,7 @@ def _is_free(row: Invitation, person: TrustedPerson) -> bool:
 @transaction.atomic
 def begin(*, person: TrustedPerson, invitation: Invitation, at: datetime) -> Intake:
     """Take the forms in hand, or go on with them. Raises NotNow when somebody else was first."""
-    row: Invitation = Invitation.objects.select_for_update(of=("self",), no_key=True).get(pk=invitation.pk)
+    row: Invitation = Invitation.objects.held(invitation.pk)
     sitting = Intake.objects.filter(invitation=row).select_related("answered_by").first()
     if sitting is not None and sitting.answered_by_id == person.pk and sitting.submitted_at is None:
         return sitting

@@ -42,6 +42,7 @@ def prepare(*, by: User, client: Client, key: str, at: datetime, only: Sequence[
     actions.may_ask(Practice.get(), wanted)
     if client.status in Client.LEFT:
         raise NotNow(gettext("This client was discharged. Take them back into care first."))
+    Client.objects.hold(client.pk)
     for row in client.invitations.filter(packet=key, state__in=actions.OPEN, expires_at__gt=at):
         if row.only == list(only) and row.packet_version == wanted.version:
             return row
@@ -62,6 +63,7 @@ def prepare(*, by: User, client: Client, key: str, at: datetime, only: Sequence[
 
 def give_device(request: HttpRequest, *, by: User, invitation: Invitation, at: datetime) -> bool:
     """Sign the member of staff out of this browser, then let the client in. Returns as `enter`."""
+    Client.objects.hold(invitation.client_id)
     audit.record("invitation.handed_over", by=by, client=invitation.client, target=invitation, at=at)
     return enter(request, invitation, at)
 
@@ -116,6 +118,8 @@ def take_code(*, code: str, origin: str, at: datetime) -> Invitation | None:
     typed = _digest(code[:40])
     fits = Invitation.objects.filter(kiosk_digest=typed, kiosk_until__gt=at, state__in=actions.OPEN)
     row: Invitation | None = fits.select_related("client__therapist").first()
+    if row is not None:
+        Client.objects.hold(row.client_id)
     if row is None or not fits.filter(pk=row.pk).update(kiosk_digest="", kiosk_until=None):
         KioskTry.objects.create(at=at, origin_index=origin_digest(origin))
         audit.record("kiosk.wrong_code", by=None, at=at, outcome="refused")

@@ -209,7 +209,9 @@ def _keep(lines: Mapping[UUID, Line], instrument: Instrument, at: datetime) -> N
     if not lines:
         return
     practice = Practice.get()
-    clients = Client.objects.in_bulk({line.client for line in lines.values() if line.client})
+    clients: dict[Any, Client] = {
+        client.pk: client for client in Client.objects.hold_each({line.client for line in lines.values()})
+    }
     rows: list[Assessment] = []
     flags: list[Alert] = []
     for pk, line in lines.items():

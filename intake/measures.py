@@ -90,6 +90,7 @@ def stop(
 
     The link of a watched one that nobody has begun stops working; what a client has begun they may finish.
     """
+    Client.objects.hold(client.pk)
     rows = Measure.objects.filter(client=client, stopped_at=None).exclude(invitation__state=State.DONE)
     if why is not None:
         rows = rows.filter(why=why)
@@ -177,11 +178,7 @@ def stop_by_words(*, by: User, measure: Measure, words: str, at: datetime) -> No
     """Stop a planned form by a clinician's words, which become a note. The short check-ins stop as a whole. Once."""
     if not words.strip():
         raise NotNow(gettext("Write why it stops."))
-    row = (
-        Measure.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("client__therapist")
-        .get(pk=measure.pk)
-    )
+    row = Measure.objects.select_related("client__therapist").held(measure.pk)
     if row.stopped_at is not None or row.sent_at is not None:
         raise NotNow(gettext("This was sent or stopped already. Look at the client's page for what is planned now."))
     if row.why == Why.INTERIM:
@@ -214,7 +211,7 @@ def send_due(*, at: datetime) -> int:
 
 @transaction.atomic
 def _send(pk: UUID, at: datetime) -> bool:
-    rows = Measure.objects.select_for_update(of=("self",), no_key=True).select_related("client__therapist")
+    rows = Measure.objects.select_related("client__therapist").holding()
     row = rows.filter(pk=pk, sent_at=None, stopped_at=None).first()
     if row is None:
         return False
@@ -350,9 +347,7 @@ def watch_missing(*, at: datetime) -> int:
 
 @transaction.atomic
 def _miss(pk: UUID, at: datetime) -> bool:
-    rows = Measure.objects.select_for_update(of=("self",), no_key=True).select_related(
-        "client__therapist", "invitation"
-    )
+    rows = Measure.objects.select_related("client__therapist", "invitation").holding()
     row = rows.filter(pk=pk, missed_at=None, stopped_at=None).first()
     if row is None or (row.invitation is not None and row.invitation.state == State.DONE):
         return False

@@ -149,6 +149,7 @@ def _tell(measure: Measure, row: Pause, at: datetime) -> None:
 @transaction.atomic
 def resume(*, by: User | Client, client: Client, at: datetime, words: str = "") -> bool:
     """Go on with the check-ins, by the client or, with words, by a clinician. Returns whether they were paused."""
+    Client.objects.hold(client.pk)
     row = Pause.objects.running(at).select_for_update(of=("self",), no_key=True).filter(client=client).first()
     if row is None:
         return False

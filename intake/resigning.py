@@ -99,22 +99,26 @@ def turn(*, by: User, on: bool, at: datetime) -> bool:
 
 
 def ask_some(*, at: datetime) -> int:
-    """Ask as many clients as today still has room for. Returns how many were asked."""
-    with transaction.atomic():
-        pace = SigningPace.objects.select_for_update(no_key=True).filter(pk=1, is_on=True).first()
-        if pace is None:
-            return 0
-        practice = Practice.get()
-        midnight = coverage.local(at, practice).replace(hour=0, minute=0, second=0, microsecond=0)
-        asked = SigningRequest.objects.filter(asked_at__gte=midnight).exclude(invitation=None)
-        room = pace.per_day - asked.values("client").distinct().count()
-        waiting = waiting_at(at) if room > 0 else {}
-        told = 0
-        for client in in_turn(waiting, at, practice):
-            if told == room:
+    """Ask as many clients as today still has room for, each by themselves. Returns how many were asked."""
+    pace = SigningPace.objects.filter(pk=1, is_on=True)
+    if (now := pace.first()) is None:
+        return 0
+    practice = Practice.get()
+    midnight = coverage.local(at, practice).replace(hour=0, minute=0, second=0, microsecond=0)
+    asked = SigningRequest.objects.filter(asked_at__gte=midnight).exclude(invitation=None)
+    waiting = waiting_at(at) if _has_room(now, asked) else {}
+    told = 0
+    for client in in_turn(waiting, at, practice):
+        with transaction.atomic():
+            Client.objects.hold(client.pk)
+            if not _has_room(pace.select_for_update(no_key=True).first(), asked):  # another runner, or somebody's stop
                 break
             told += _ask(client, waiting[client.pk], at)
     return told
+
+
+def _has_room(pace: SigningPace | None, asked: QuerySet[SigningRequest]) -> bool:
+    return pace is not None and asked.values("client").distinct().count() < pace.per_day
 
 
 def waiting_at(at: datetime) -> dict[UUID, list[str]]:
@@ -194,8 +198,9 @@ def watch(*, at: datetime) -> int:
     """Note whom the invitation did not reach: its link ended, or somebody took it back. Returns how many."""
     over = Q(invitation__expires_at__lte=at) | Q(invitation__state=Invitation.State.WITHDRAWN)
     told = 0
-    for pk in list(SigningRequest.objects.open().filter(over).values_list("pk", flat=True)):
+    for pk, client in list(SigningRequest.objects.open().filter(over).values_list("pk", "client")):
         with transaction.atomic():
+            Client.objects.hold(client)
             if not SigningRequest.objects.filter(pk=pk).settle(Outcome.NOT_REACHED, at):
                 continue
             row = SigningRequest.objects.select_related("client").get(pk=pk)
@@ -209,6 +214,7 @@ def watch(*, at: datetime) -> int:
 @transaction.atomic
 def ask_again(*, by: User, request: SigningRequest, at: datetime) -> bool:
     """Put a client who declined, or was not reached, back among those to be asked. False: somebody did already."""
+    Client.objects.hold(request.client_id)
     if not request.put_back(by, at):
         return False
     Task.finish(request.client, "todo", at=at, by=by, subject_id=request.pk)

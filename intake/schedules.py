@@ -161,9 +161,7 @@ def running(client: Client) -> list[Schedule]:
 def _mine(schedule: Schedule, seen: int, words: str) -> Schedule:
     if not words.strip():
         raise NotNow(gettext("Write why."))
-    row: Schedule = (
-        Schedule.objects.select_for_update(of=("self",), no_key=True).select_related("client").get(pk=schedule.pk)
-    )
+    row: Schedule = Schedule.objects.held(schedule.pk)
     if row.ended_at is not None or row.version != seen:
         raise NotNow(gettext("Somebody changed this since you opened it. Look at what is set now."))
     return row

@@ -278,7 +278,7 @@ def send_link(*, by: User | Client | TrustedPerson, person: TrustedPerson, at: d
     """
     if state_of(person, at, Practice.get()) != OPEN:
         raise NotNow(gettext("This access does not hold now. No link was sent."))
-    link = Invitation.objects.select_for_update(of=("self",), no_key=True).get(pk=person.invitation_id)
+    link = Invitation.objects.held(person.invitation_id)
     if link.sent_at is not None:
         _renew(link, at)
     link.sent_at = at

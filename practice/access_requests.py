@@ -86,7 +86,7 @@ def withdraw(*, by: User | Client, request: AccessRequest, words: str, at: datet
 
 
 def _open(request: AccessRequest) -> AccessRequest:
-    row: AccessRequest = AccessRequest.objects.select_for_update(of=("self",), no_key=True).get(pk=request.pk)
+    row: AccessRequest = AccessRequest.objects.held(request.pk)
     if not row.is_open:
         raise NotNow(gettext("This request was closed on {day} already.").format(day=full_day(row.closed_at)))
     return row

@@ -342,6 +342,7 @@ def record_contact(*, by: User, alert: Alert, recorded_at: datetime, **said: Any
         raise NotNow(gettext("A drill has nobody to call."))
     if not alert.is_open:
         raise NotNow(gettext("This flag was closed. Raise a new one, or add a note to it."))
+    _held(alert)
     if not alert.acknowledged_at:
         acknowledge(by=by, alert=alert, at=recorded_at)
     contact = SafetyContact(alert=alert, by=by, recorded_at=recorded_at)
@@ -416,6 +417,7 @@ def add_to_alert(*, by: User, alert: Alert, words: str, at: datetime) -> None:
 @transaction.atomic
 def finish_next_check(*, by: User, alert: Alert, words: str, at: datetime) -> None:
     """Record that the follow-up check after a closed flag was made."""
+    _held(alert)
     add_to_alert(by=by, alert=alert, words=words, at=at)
     if alert.client:
         Task.finish(alert.client, "next_check", at=at, by=by, subject_id=alert.pk)
@@ -505,6 +507,7 @@ def write_note(*, by: User, client: Client, words: str, at: datetime, about: Not
     """Add a note to the record; with `about`, an addendum to that note, which itself stays as it was."""
     if not words.strip():
         raise NotNow(gettext("Write the note first."))
+    Client.objects.hold(client.pk)
     note = Note(client=client, about=about, by=by, at=at)
     note.body = words
     note.save(force_insert=True)
@@ -530,6 +533,7 @@ def finish_task(*, by: User, task: Task, words: str, at: datetime) -> None:
     """Finish an open item by a person's words, which become a note in the record. Once; the second person reads who."""
     if not words.strip():
         raise NotNow(gettext("Write what was done."))
+    Client.objects.hold(task.client_id)
     if not Task.objects.filter(pk=task.pk, done_at=None).update(done_at=at, done_by=by):
         task.refresh_from_db()
         raise NotNow(gettext("{who} finished this first.").format(who=task.done_by or gettext("The client")))

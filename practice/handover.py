@@ -87,11 +87,11 @@ def transfer(*, by: User, clients: Iterable[Client], to: User, at: datetime, wor
     With a client go their open tasks, flags, and what HANDING names. Whoever was their therapist sees nothing of them
     from the next request on. Refused without words when `to` would have more clients than they take.
     """
+    held = Client.objects.hold_each(client.pk for client in clients)
     to = User.objects.select_for_update(no_key=True).get(pk=to.pk)
     if not (to.is_active and Role.THERAPIST in to.roles):
         raise NotNow(gettext("Choose somebody who works here as {role}.").format(role=Role.THERAPIST.label.lower()))
-    keys = [client.pk for client in clients]
-    rows = list(Client.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=keys).exclude(therapist=to))
+    rows = [row for row in held if row.therapist_id != to.pk]
     rows.sort(key=lambda row: (str(row.therapist_id), str(row.pk)))
     arriving = [row for row in rows if row.status not in Client.LEFT]
     if arriving and is_over(to, len(arriving)) and not words.strip():

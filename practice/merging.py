@@ -218,6 +218,7 @@ def sweep(merge: Merge, *, at: datetime) -> int:
     if row.undone_at is not None or row.former is None:
         return 0
     with transaction.atomic():
+        Client.objects.hold_each((row.client_id, row.former_id))
         moved = moves.move(row, row.former, at)
         if moved:
             _settle((row.client,), at)
@@ -234,7 +235,7 @@ def undo(*, by: User, merge: Merge, words: str, at: datetime) -> None:
     if not words.strip():
         raise NotNow(gettext("Write how you know that they are two people."))
     two = [pk for pk in (merge.client_id, merge.former_id) if pk]
-    list(Client.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=two).order_by("pk"))
+    Client.objects.hold_each(two)
     if not Merge.objects.filter(pk=merge.pk, undone_at=None).update(undone_at=at, undone_by=by):
         raise NotNow(gettext("Somebody took these two apart first. Nothing was changed."))
     row = Merge.objects.select_related("client", "former").get(pk=merge.pk)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
 from django.db.models import QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -198,6 +199,7 @@ def tell_client(client: Client, template: str, *, channels: tuple[str, ...] | No
     return used
 
 
+@transaction.atomic
 def call_instead(client: Client, at: datetime) -> None:
     """Open a call to make, once, when the ways to somebody are closed because they asked us to stop (J4)."""
     since = [row for row in (client.texts_stopped_at, client.mails_stopped_at) if row]
@@ -206,6 +208,7 @@ def call_instead(client: Client, at: datetime) -> None:
     index = client.phone_index if client.texts_stopped_at else client.email_index
     row = Stop.objects.running().filter(address_index=index).first()
     if row is not None:
+        Client.objects.hold(client.pk)
         Task.open(client, "todo", at=at, subject_id=row.pk, owner=client.therapist, reason="call_instead")
         audit.record("notice.call_instead", by=None, client=client, target=row, at=at)
 

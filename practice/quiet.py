@@ -35,6 +35,7 @@ def watch(*, at: datetime) -> tuple[int, int]:
     new = list(found.filter(~Exists(is_open)).select_related("therapist"))
     for client in new:
         with transaction.atomic():
+            Client.objects.hold(client.pk)
             owner = client.therapist
             Task.open(client, "quiet", at=at, due_at=due_at, owner=owner, days=practice.quiet_days)
             audit.record("client.quiet", by=None, client=client, at=at)
@@ -42,6 +43,7 @@ def watch(*, at: datetime) -> tuple[int, int]:
     heard = list(back.select_related("client"))
     for task in heard:
         with transaction.atomic():
+            Client.objects.hold(task.client_id)
             Task.finish(task.client, "quiet", at=at, by=None)
             audit.record("client.heard", by=None, client=task.client, at=at)
     return len(new), len(heard)

@@ -214,7 +214,7 @@ def save(
 
     Raises Changed when another page saved something else since, NotNow when the plan is finished.
     """
-    row = SafetyPlan.objects.select_for_update(of=("self",), no_key=True).get(pk=plan.pk)
+    row = SafetyPlan.objects.held(plan.pk)
     if row.finished_at is not None:
         raise NotNow(gettext("{who} finished this plan. Begin a review to change it.").format(who=row.finished_by))
     said = {"steps": steps, "means": means, "means_words": means_words, "review_on": review_on}
@@ -233,7 +233,7 @@ def save(
 @transaction.atomic
 def finish(*, by: User, plan: SafetyPlan, at: datetime, give: bool = False) -> None:
     """Finish the draft as it was saved. Once; the second person reads who did."""
-    row = SafetyPlan.objects.select_for_update(of=("self",), no_key=True).select_related("client").get(pk=plan.pk)
+    row = SafetyPlan.objects.held(plan.pk)
     if row.finished_at is not None:
         raise NotNow(gettext("{who} finished this plan first.").format(who=row.finished_by))
     row.finished_at, row.finished_by, row.version = at, by, row.version + 1
@@ -276,6 +276,7 @@ def open_reviews(*, at: datetime) -> int:
     found = list(due.select_related("client"))
     for plan in found:
         with transaction.atomic():
+            Client.objects.hold(plan.client_id)
             Task.open(plan.client, "plan_review", at=at, reason="flag" if plan.flagged else "date")
             audit.record("task.opened", by=None, client=plan.client, target=plan, at=at, kind="plan_review")
     return len(found)

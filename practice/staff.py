@@ -8,7 +8,7 @@ from uuid import UUID
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.db import transaction
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, Q, Subquery
 from django.utils.translation import gettext, ngettext
 
 from practice import audit, jobs, notices
@@ -142,6 +142,8 @@ def end_sessions(person: User) -> None:
 # What the apps above end or hand on when somebody leaves: each is called with by, person and at, in the same
 # transaction, after the clients have been handed over.
 GOING: list[Callable[..., object]] = []
+# The clients of whom the apps above hand something on when somebody leaves: each is called with the person.
+CONCERNED: list[Callable[[User], Iterable[Any]]] = []
 # What they say beforehand of what goes where: a sentence each, "" for nothing.
 GOES: list[Callable[[User], str]] = []
 
@@ -162,7 +164,8 @@ def let_go(
     Refused while a client would be left without a therapist or prescriber, or the practice without an admin. Signed-in
     browsers, devices, second factors, calendar address, kept text and mail on its way end with the same transaction.
     """
-    person = User.objects.select_for_update(no_key=True).get(pk=person.pk)
+    _hold_all(person, therapist)
+    person.refresh_from_db()
     if not person.is_active:
         raise NotNow(gettext("They have left already."))
     if person == by:
@@ -188,6 +191,18 @@ def let_go(
     return moved
 
 
+def _hold_all(person: User, therapist: User | None) -> None:
+    """Whom this concerns, clients first: nobody waits for somebody who waits for them."""
+    theirs = {client.pk for client in (*in_care(person), *still_open(person), *prescribed(person))}
+    tasks = Task.objects.filter(owner=person, done_at=None).values_list("client_id", flat=True)
+    flags = (
+        Alert.objects.open().filter(acknowledged_by=person, client__isnull=False).values_list("client_id", flat=True)
+    )
+    Client.objects.hold_each(theirs.union(tasks, flags, *(concerned(person) for concerned in CONCERNED)))
+    people = Q(pk__in=[who.pk for who in (person, therapist) if who]) | Q(supervisor=person) | Q(backup=person)
+    list(User.objects.select_for_update(no_key=True).filter(people).order_by("pk"))
+
+
 def _check_successor(successor: User | None, role: Role, person: User, *, needed: bool) -> None:
     if successor is None and needed:
         raise NotNow(gettext("Choose who takes their clients as {role}.").format(role=role.label.lower()))
@@ -199,7 +214,7 @@ def _hand_clients(
     by: User, person: User, therapist: User | None, prescriber: User | None, at: datetime, words: str
 ) -> int:
     theirs = [*in_care(person), *still_open(person)]
-    rows = list(prescribed(person).select_for_update(of=("self",), no_key=True))
+    rows = list(prescribed(person))
     _check_successor(therapist, Role.THERAPIST, person, needed=bool(theirs))
     _check_successor(prescriber, Role.PRESCRIBER, person, needed=bool(rows))
     moved = transfer(by=by, clients=theirs, to=therapist, at=at, words=words) if theirs and therapist else 0

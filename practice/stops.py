@@ -59,6 +59,7 @@ def stop(*, channel: str, address: str, at: datetime) -> Stop:
     Staff read it on the chart; a notice that then has no way left becomes a call (notices.call_instead).
     """
     _column, purpose, since = COLUMN[Stop.Channel(channel)]
+    Client.objects.hold_each(reached_by(channel, address).values_list("pk", flat=True))
     row, new = Stop.objects.get_or_create(
         channel=channel, address_index=blind(purpose, address), ended_at=None, defaults={"at": at}
     )
@@ -72,6 +73,7 @@ def stop(*, channel: str, address: str, at: datetime) -> Stop:
 @transaction.atomic
 def start(*, channel: str, address: str, at: datetime) -> bool:
     """Send to this address again, as its owner asks. Returns whether it had been stopped."""
+    Client.objects.hold_each(reached_by(channel, address).values_list("pk", flat=True))
     row = Stop.objects.select_for_update(no_key=True).of(channel, address).first()
     if row is None:
         return False

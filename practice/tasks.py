@@ -9,11 +9,12 @@ from uuid import UUID
 
 from celery import shared_task
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
 from practice import actions, audit, backups, exports, jobs, merging, notices, quiet, retention, safety_plan, taking_in
-from practice.models import Export, Job, KeptForm, Merge, Notice, SentForm, Task
+from practice.models import Client, Export, Job, KeptForm, Merge, Notice, SentForm, Task
 
 KEEP_FORMS = timedelta(days=2)
 KEEP_JOBS = timedelta(days=30)
@@ -66,7 +67,10 @@ def _sweep(merge: Merge) -> None:
     merging.sweep(merge, at=timezone.now())
 
 
+@transaction.atomic
 def _settle(ref: str, **fields: Any) -> None:
+    if (client := Notice.objects.values_list("client_id", flat=True).get(pk=ref)) is not None:
+        Client.objects.hold(client)
     Notice.objects.filter(pk=ref).update(**fields)
     notice = Notice.objects.get(pk=ref)
     if notice.state == Notice.State.FAILED and notice.client and notice.template in notices.TO_CLIENTS:

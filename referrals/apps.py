@@ -25,6 +25,7 @@ class ReferralsConfig(AppConfig):
         merging.MOVING.append(one_person.keep_references)
         merging.CHANGED.append(one_person.settle)
         staff.GOING.append(questions.let_go)
+        staff.CONCERNED.append(questions.concerned)
         staff.GOES.append(questions.goes)
         quiet.HEARD.append(courses.seen)
         DOSED_ON.append(courses.dosed_on)

@@ -229,9 +229,9 @@ def may_show(person: TrustedPerson, part: str, at: datetime) -> bool:
 @transaction.atomic
 def note_look(*, person: TrustedPerson, part: str, at: datetime) -> None:
     """Write down that they look at this part; the first time it is a disclosure (45 CFR 164.510(b), 164.502(g))."""
+    TrustedPerson.objects.held(person.pk)
     Look.objects.create(person=person, part=part, at=at)
     audit.record("read.shared", by=person, client=person.client_id, target=person, at=at, part=part)
-    TrustedPerson.objects.select_for_update(of=("self",), no_key=True).get(pk=person.pk)
     if any(part in row.sections for row in Disclosure.objects.filter(person=person)):
         return
     kind = said_in(HOUSE, str, TrustedPerson.Kind(person.kind).label)  # their name is in no column that is in clear

@@ -89,7 +89,7 @@ def fax_cover(referral: Referral, packet: Packet) -> bytes:
 
 def keep_pdf(packet: Packet, made: bytes) -> None:
     """Store the PDF beside the content it shows. Made twice, the first stays."""
-    current = Packet.objects.select_for_update(no_key=True).get(pk=packet.pk)
+    current = Packet.objects.held(packet.pk)
     if current.pdf_sha256:
         return
     current.pdf, current.pdf_sha256 = made, hashlib.sha256(made).hexdigest()

@@ -213,6 +213,7 @@ class Intake(ClientRecord):
     @transaction.atomic
     def mark_read(self, *, by: User, at: datetime) -> bool:
         """Note that this person read the whole sitting, and finish that item. The first reader stays."""
+        Client.objects.hold(self.client_id)
         unread = Intake.objects.filter(pk=self.pk, read_at=None, submitted_at__isnull=False)
         won = unread.update(read_at=at, read_by=by)
         self.refresh_from_db(fields=["read_at", "read_by"])

@@ -43,10 +43,11 @@ def retelling(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         if request.method != "POST" or not (chosen := languages.asked(request)):
             return view(request, *args, **kwargs)
         link = getattr(request, "link", None)
+        _choose(link.client if link else doors.known(request), chosen)
         request.method = "GET"
         with translation.override(chosen):
             response = view(request, *args, **kwargs)
-        return switch(request, response, link.client if link else doors.known(request), chosen)
+        return languages.remember(request, response, chosen)
 
     return guarded
 
@@ -55,9 +56,13 @@ language = client_door(language, "link")  # sent any number of times: the last c
 
 
 def switch(request: HttpRequest, response: HttpResponse, client: Client | None, chosen: str) -> HttpResponse:
+    _choose(client, chosen)
+    return languages.remember(request, response, chosen)
+
+
+def _choose(client: Client | None, chosen: str) -> None:
     if client is not None:
         actions.choose_language(by=client, language=chosen, at=timezone.now())
-    return languages.remember(request, response, chosen)
 
 
 def _is_ours(back: str) -> bool:

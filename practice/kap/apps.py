@@ -18,6 +18,7 @@ class KapConfig(AppConfig):
         merging.OBSTACLES.append(one_person.obstacles)
         merging.CHANGED.insert(0, plans.refresh)
         staff.GOING.append(leading.let_go)
+        staff.CONCERNED.append(leading.concerned)
         staff.GOES.append(leading.goes)
         quiet.HEARD.append(leading.seen)
         DOSED_ON.append(following.dosed_on)

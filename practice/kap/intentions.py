@@ -25,6 +25,7 @@ def own(client: Client, session: Session) -> dict[str, Intention]:
 @transaction.atomic
 def keep(*, by: Client, session: Session, when: str, words: str, at: datetime) -> Intention:
     """Keep the client's words as they stand now. Whether they are shared stays as it was."""
+    Client.objects.hold(by.pk)
     row, _new = Intention.objects.select_for_update(no_key=True).get_or_create(
         client=by, session=session, when=when, defaults={"saved_at": at}
     )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -76,6 +77,10 @@ class ClientQuerySet(models.QuerySet["Client"]):
     def hold(self, pk: Any) -> Client:
         """Return the client, held by this transaction; others may still add rows that name them."""
         return self.select_for_update(of=("self",), no_key=True).get(pk=pk)
+
+    def hold_each(self, pks: Iterable[Any]) -> list[Client]:
+        """Return these clients, held by this transaction: always in one order, so that two who hold several agree."""
+        return list(self.select_for_update(of=("self",), no_key=True).filter(pk__in=list(pks)).order_by("pk"))
 
     def looked_after_by(self, user: User) -> Self:
         """Those this person treats, prescribes for, or was told of in an open alert."""
@@ -354,8 +359,16 @@ class RecordQuerySet(models.QuerySet[Any]):
         PostgreSQL takes them as `of` lists them (tests/intake/test_at_once.py proves it). A row that became another
         client's while we waited (practice/merging.py) is found with that one when it is asked for again.
         """
-        rows = self.select_related("client").select_for_update(of=("client", "self"), no_key=True)
+        rows = self.holding()
         return rows.filter(pk=pk).first() or rows.get(pk=pk)
+
+    def holding(self) -> Self:
+        """These rows, each held with its client's when it is read: for a job, to which it may be gone or done by then.
+
+        One that became another client's meanwhile is not found; the job finds it at its next turn.
+        """
+        path = self.model.client_path
+        return self.select_related(path).select_for_update(of=(path, "self"), no_key=True)
 
     def get_for(self, user: User, permission: Permission, pk: Any) -> Any:
         """Return the row, or raise Http404 (not theirs) or PermissionDenied (their client, but not for this)."""

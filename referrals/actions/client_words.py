@@ -22,7 +22,7 @@ def say(*, client: Client, referral: Referral, kind: str, at: datetime, words: s
 
     Words of their own are kept whatever became of the referral while they wrote.
     """
-    now = Referral.objects.select_for_update(of=("self",), no_key=True).get(pk=referral.pk, client=client)
+    now = Referral.objects.filter(client=client).held(referral.pk)
     if now.state == State.DRAFT or (now.state in TERMINAL and not words.strip()):
         raise NotNow(gettext("This has ended. If something is open for you, ask us to call you."))
     if kind == Kind.CONFIRMED and (now.visit_at is None or now.visit_at <= at):

@@ -98,8 +98,8 @@ def climb(*, at: datetime) -> int:
 
 @transaction.atomic
 def _climb(pk: Any, at: datetime) -> bool:
-    found = Referral.objects.open().select_for_update(of=("self",), no_key=True).filter(pk=pk, climbs_at__lte=at)
-    referral = found.select_related("client", "destination").first()
+    found = Referral.objects.open().select_related("destination").holding().filter(pk=pk, climbs_at__lte=at)
+    referral = found.first()
     if referral is None or referral.due_at is None:
         return False
     practice = Practice.get()
@@ -229,7 +229,7 @@ def _close_silent(referral: Referral, at: datetime) -> None:
 @transaction.atomic
 def close(*, by: User, referral: Referral, at: datetime) -> None:
     """Put away a referral that is done with, here: its state stays what the clinic said. One press takes it back."""
-    now = Referral.objects.select_for_update(of=("self",), no_key=True).get(pk=referral.pk)
+    now = Referral.objects.held(referral.pk)
     if now.state == State.DRAFT or now.closed_at is not None:
         raise NotNow(gettext("There is nothing to put away: this referral is a draft, or was put away already."))
     if now.state not in TERMINAL and _must_stay(now):
@@ -254,7 +254,7 @@ def _put_away(referral: Referral, why: str, by: User | None, at: datetime) -> No
 @transaction.atomic
 def undo_close(*, by: User, referral: Referral, at: datetime) -> None:
     """Take a referral that was put away back into the list. Its clock starts where it stands."""
-    now = Referral.objects.select_for_update(of=("self",), no_key=True).get(pk=referral.pk)
+    now = Referral.objects.held(referral.pk)
     if now.closed_at is None:
         raise NotNow(gettext("This referral is in the list."))
     if now.client.status in Client.LEFT:
@@ -272,7 +272,7 @@ def undo_close(*, by: User, referral: Referral, at: datetime) -> None:
 @transaction.atomic
 def called(*, by: User, referral: Referral, reached: bool, at: datetime) -> None:
     """Note that somebody called the clinic. When they were reached, the clock starts anew; else the call stays due."""
-    now = Referral.objects.select_for_update(of=("self",), no_key=True).select_related("client").get(pk=referral.pk)
+    now = Referral.objects.held(referral.pk)
     audit.record("referral.called", by=by, client=now.client_id, target=now, at=at, reached=reached)
     if not reached:
         Task.open(now.client, "call_clinic", at=at, subject_id=now.pk, due_at=coverage.next_opening(at, Practice.get()))
@@ -314,9 +314,11 @@ def ask_clients(*, at: datetime) -> int:
 
 @transaction.atomic
 def _ask(pk: Any, at: datetime) -> bool:
-    if not Referral.objects.filter(pk=pk, client_asked_at=None).update(client_asked_at=at):
+    referral = Referral.objects.holding().filter(pk=pk, client_asked_at=None).first()
+    if referral is None:
         return False
-    referral = Referral.objects.select_related("client").get(pk=pk)
+    referral.client_asked_at = at
+    referral.save(update_fields=["client_asked_at"])
     used = notices.tell_news(referral.client, at)
     audit.record("referral.client_asked", by=None, client=referral.client_id, target=referral, at=at, channels=used)
     return True

@@ -148,6 +148,7 @@ def add_words(*, by: User, decision: Decision, words: str, at: datetime) -> Adde
 @transaction.atomic
 def finish_recheck(*, by: User, decision: Decision, words: str, at: datetime) -> None:
     """Record what the recheck of this decision found. Once; a second person's words are added all the same."""
+    Client.objects.hold(decision.client_id)
     add_words(by=by, decision=decision, words=words, at=at)
     Task.finish(decision.client, "recheck", at=at, by=by, subject_id=decision.pk)
 
@@ -160,6 +161,7 @@ def open_reviews(*, at: datetime) -> int:
     found = list(due.exclude(client__status__in=Client.LEFT).select_related("client"))
     for decision in found:
         with transaction.atomic():
+            Client.objects.hold(decision.client_id)
             Task.open(decision.client, "recheck", at=at, subject_id=decision.pk, due_at=at)
             audit.record("decision.review_came", by=None, client=decision.client, target=decision, at=at)
     return len(found)
@@ -185,6 +187,7 @@ def ask_colleague(
         raise NotNow(gettext("Write what you need to know."))
     if to is None or to not in colleagues(client, by):
         raise NotNow(gettext("Choose a colleague who may see this client."))
+    Client.objects.hold(client.pk)
     asked = CaseQuestion(client=client, decision=decision, to=to, asked_by=by, asked_at=at)
     asked.question = question
     asked.save(force_insert=True)
@@ -204,6 +207,7 @@ def answer(*, by: User, asked: CaseQuestion, words: str, at: datetime) -> None:
         raise NotNow(gettext("Write your answer."))
     if asked.to != by:
         raise NotNow(gettext("This question is for {who}.").format(who=asked.to))
+    Client.objects.hold(asked.client_id)
     if not CaseQuestion.objects.filter(pk=asked.pk, answered_at=None).update(answered_at=at, answered_by=by):
         raise NotNow(gettext("You answered this already. Your first answer stands."))
     asked.refresh_from_db()
@@ -311,6 +315,7 @@ def record_care_today(
     """Record the emergency steps, once. Other paths are open again, and the next check stands on the caseload."""
     if not steps or not outcome.strip():
         raise NotNow(gettext("Choose what was done, and write how it ended."))
+    Client.objects.hold(care_today.client_id)
     if not CareToday.objects.filter(pk=care_today.pk, recorded_at=None).update(recorded_at=at, recorded_by=by):
         care_today.refresh_from_db()
         raise NotNow(
@@ -330,6 +335,7 @@ def record_care_today(
 @transaction.atomic
 def finish_care_check(*, by: User, client: Client, words: str, at: datetime) -> None:
     """Record the check that was agreed after care today, as a note. Once; the second person reads who was first."""
+    Client.objects.hold(client.pk)
     if not Task.objects.filter(client=client, kind="care_check", done_at=None).update(done_at=at, done_by=by):
         last = client.tasks.filter(kind="care_check").select_related("done_by").order_by("-done_at").first()
         raise NotNow(

@@ -43,6 +43,7 @@ def _took(sending: Sending, at: datetime) -> None:
 @transaction.atomic
 def bounced(sending: Sending, trouble: str, at: datetime, by: User | None = None) -> None:
     """It came back: somebody calls the clinic. Nothing about the client's care waits in silence."""
+    Client.objects.hold(sending.referral.client_id)
     standing = Sending.objects.filter(pk=sending.pk).exclude(state__in=[Sending.State.BOUNCED, Sending.State.DONE])
     if not standing.update(state=Sending.State.BOUNCED, trouble=trouble[:80], settled_at=at):
         raise NotNow(gettext("This was recorded before."))

@@ -110,6 +110,7 @@ def send_code(*, referral: Referral, way: Way, at: datetime) -> DeskKey | None:
     key = way.key or (main_key(referral.destination, at) if referral.destination else None)
     if key is None:
         return None
+    Client.objects.hold(referral.client_id)
     row = DeskKey.objects.select_for_update(of=("self",), no_key=True).get(pk=key.pk)
     fresh = row.code_expires_at is not None and row.code_expires_at - CODE_LIFE > at - AGAIN_AFTER
     if fresh or is_shut(row, at):
@@ -125,6 +126,7 @@ def send_code(*, referral: Referral, way: Way, at: datetime) -> DeskKey | None:
 @transaction.atomic
 def try_code(*, referral: Referral, key: DeskKey, code: str, at: datetime) -> bool:
     """Return whether the code opens the clinic's page. Five wrong ones close it for a while; the practice is told."""
+    Client.objects.hold(referral.client_id)
     row = DeskKey.objects.select_for_update(of=("self",), no_key=True).select_related("destination").get(pk=key.pk)
     if is_shut(row, at):
         return False
@@ -160,7 +162,7 @@ def _have_called(referral: Referral, reason: str, at: datetime) -> None:
 @transaction.atomic
 def renew_link(*, referral: Referral, at: datetime) -> bool:
     """Send a new link for one that has run out, to the addresses on file. Returns whether one went out."""
-    row: Referral = Referral.objects.select_for_update(of=("self",), no_key=True).get(pk=referral.pk)
+    row: Referral = Referral.objects.held(referral.pk)
     ended = row.link_expires_at is not None and row.link_expires_at <= at
     lately = Notice.objects.filter(template="desk_link", client=row.client_id, created_at__gt=at - RENEW_AFTER)
     if not ended or not row.is_open or row.client.status in Client.LEFT or lately.exists():
@@ -181,6 +183,7 @@ def renew_link(*, referral: Referral, at: datetime) -> bool:
 @transaction.atomic
 def look(*, referral: Referral, key: DeskKey, at: datetime) -> None:
     """Note that the clinic looked, past the code. The first look tells the practice, and stops its clock."""
+    Client.objects.hold(referral.client_id)
     audit.record("read.desk", by=key, client=referral.client_id, target=referral, at=at)
     if Referral.objects.filter(pk=referral.pk, opened_at=None).update(opened_at=at, opened_by=key, heard_at=at):
         referral.refresh_from_db()
@@ -192,6 +195,7 @@ def look(*, referral: Referral, key: DeskKey, at: datetime) -> None:
 @transaction.atomic
 def receive(*, referral: Referral, key: DeskKey, name: str, at: datetime) -> bool:
     """Only mark as received: stops the first clock. Returns False when it was marked before."""
+    Client.objects.hold(referral.client_id)
     if not Referral.objects.filter(pk=referral.pk, received_at=None).update(received_at=at, heard_at=at):
         return False
     referral.refresh_from_db()
@@ -211,6 +215,7 @@ def write(
     """Add a line of the clinic to the thread. The therapist gets it as an item to answer."""
     if not words.strip():
         raise NotNow(gettext("Write your message first."))
+    Client.objects.hold(referral.client_id)
     message = _message(referral, key, name, words, at, is_question=is_question)
     if referral.is_open:
         clocks.restart(referral, at)
@@ -259,6 +264,7 @@ def report_safety(
         safe={"yes": gettext("yes"), "no": gettext("no")}.get(safe_now, gettext("not known")),
         words=words.strip(),
     )
+    Client.objects.hold(referral.client_id)
     message = _message(referral, key, name, told, at, is_safety=True)
     alert = raise_alert(
         by=key,
@@ -289,6 +295,7 @@ def hand_letter(
         raise NotNow(gettext("Choose a file, or write the letter in the box."))
     letter = Letter(referral=referral, is_outcome=is_outcome, from_clinic=True, by_key=key, by_name=name[:80], at=at)
     letter.take(words, file)
+    Client.objects.hold(referral.client_id)
     letter.save(force_insert=True)
     Referral.objects.filter(pk=referral.pk).update(heard_at=at)
     Task.open(referral.client, "letter", at=at, subject_id=referral.pk, owner=referral.client.therapist)
@@ -313,6 +320,7 @@ def pass_on(*, referral: Referral, key: DeskKey, email: str, name: str, at: date
     address = email.strip().lower()
     if address == key.email:
         raise NotNow(gettext("This is your own address. Write the address of your colleague."))
+    Client.objects.hold(referral.client_id)
     ours = address.rpartition("@")[2] == destination.mail_domain != ""
     colleague, _new = DeskKey.objects.get_or_create(
         destination=destination, email=address, defaults={"name": name[:80], "created_at": at}
@@ -341,10 +349,12 @@ def invite_colleague(referral: Referral, colleague: DeskKey) -> None:
 @transaction.atomic
 def approve_key(*, by: User, key: DeskKey, at: datetime) -> bool:
     """Let an address at another domain read what was passed to it. Returns False when somebody did so before."""
+    passed = Referral.objects.open().filter(contact=key)
+    Client.objects.hold_each(passed.values_list("client_id", flat=True))
     if not DeskKey.objects.filter(pk=key.pk, approved_at=None).update(approved_at=at, approved_by=by):
         return False
     key.refresh_from_db()
-    for referral in Referral.objects.open().filter(contact=key).select_related("client"):
+    for referral in passed.select_related("client"):
         invite_colleague(referral, key)
         Task.finish(referral.client, "call_clinic", at=at, by=by, subject_id=referral.pk)
         audit.record("referral.address_approved", by=by, client=referral.client_id, target=referral, at=at)
@@ -356,10 +366,12 @@ def approve_key(*, by: User, key: DeskKey, at: datetime) -> bool:
 def stop_mail(*, key: DeskKey, referral: Referral, at: datetime) -> bool:
     """The clinic wants calls instead of mail: no more digests or mails; the practice is told and calls."""
     destination = key.destination
+    theirs = Referral.objects.open().filter(destination=destination)
+    Client.objects.hold_each({referral.client_id, *theirs.values_list("client_id", flat=True)})
     if not Destination.objects.filter(pk=destination.pk, mail_stopped_at=None).update(mail_stopped_at=at):
         return False
     audit.record("desk.mail_stopped", by=key, client=referral.client_id, target=referral, at=at)
-    for each in Referral.objects.open().filter(destination=destination).select_related("client__therapist"):
+    for each in theirs.select_related("client__therapist"):
         _have_called(each, "stopped", at)
         audit.record("task.opened", by=None, client=each.client_id, target=each, at=at)
     news.tell_practice(referral)

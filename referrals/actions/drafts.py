@@ -108,11 +108,7 @@ def discard(*, by: User, referral: Referral, words: str, at: datetime) -> None:
 
 
 def locked(referral: Referral) -> Referral:
-    row: Referral = (
-        Referral.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("client", "destination")
-        .get(pk=referral.pk)
-    )
+    row: Referral = Referral.objects.select_related("destination").held(referral.pk)
     return row
 
 

@@ -65,6 +65,7 @@ def record(
     **told: Unpack[Told],
 ) -> StatusChange:
     """Write one event of the referral, with its tasks, notices and clocks. Raises NotNow with a sentence otherwise."""
+    Client.objects.hold(referral.client_id)
     act = Act(referral, actor, told, happened_at=happened_at, reason=reason, words=words)
     if event in ENDS and (course := course_of(referral)) is not None:
         act.kept = standing(course)
@@ -91,7 +92,7 @@ def correct(
     A clinic may take back what was said for it within 24 hours; staff may at any time, with a word on why. When later
     entries stand on it, only the session it reported is put back.
     """
-    referral: Referral = Referral.objects.select_for_update(no_key=True).get(pk=change.referral_id)
+    referral: Referral = Referral.objects.held(change.referral_id)
     actor, channel = (CLINIC, Channel.LINK) if by is None else (Actor.INITIATOR, Channel.HERE)
     teller = Teller(actor, channel, at, by, by_key, by_name.strip(), words=reason.strip())
     check_teller(teller)
@@ -213,6 +214,7 @@ def proposed(first: date, count: int = 6) -> list[date]:
 
 
 def _begin(referral: Referral, told: Told, words: str = "") -> tuple[Act, Course]:
+    Client.objects.hold(referral.client_id)
     act = Act(referral, CLINIC, told, words=words)
     course = Course.objects.select_for_update(no_key=True).filter(referral=referral).first()
     if course is None:

@@ -7,7 +7,7 @@ from django.utils.translation import gettext
 
 from practice import audit
 from practice.actions import NotNow
-from practice.models import Task, User
+from practice.models import Client, Task, User
 from referrals.models import Letter, Referral
 
 
@@ -31,6 +31,7 @@ def mark_read(*, by: User, letter: Letter, at: datetime) -> bool:
 
     With the last unread letter of a referral its open item is done.
     """
+    Client.objects.hold(letter.referral.client_id)
     won = Letter.objects.filter(pk=letter.pk, read_at=None).update(read_at=at, read_by=by)
     letter.refresh_from_db(fields=["read_at", "read_by"])
     client = letter.referral.client

@@ -23,6 +23,11 @@ def let_go(*, by: User, person: User, at: datetime) -> None:
         _pass(asked, by, at, leaves=person)
 
 
+def concerned(person: User) -> set[UUID]:
+    """The clients of whom they were asked."""
+    return set(CaseQuestion.objects.filter(to=person, answered_at=None).values_list("client_id", flat=True))
+
+
 def _pass(asked: CaseQuestion, by: User, at: datetime, *, leaves: User | None = None) -> None:
     """Ask the next colleague who may see the client; when there is none, the item goes back to who asked."""
     able = [who for who in colleagues(asked.client, asked.asked_by) if who.is_active and who != leaves]

@@ -108,11 +108,7 @@ def sign(
 
     A member of staff who takes a signature is its witness. `signed_on` is the day on a paper, when that is not today.
     """
-    row = (
-        Release.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("client", "destination")
-        .get(pk=release.pk)
-    )
+    row = Release.objects.select_related("destination").held(release.pk)
     practice = Practice.get()
     today = coverage.local(at, practice).date()
     if row.signed_at is not None and row.revoked_at is None:
@@ -161,9 +157,11 @@ def revoke(*, by: User | Client, release: Release, at: datetime, words: str = ""
     staff = by if isinstance(by, User) else None
     if staff is not None and not words.strip():
         raise NotNow(gettext("Write what the client said, and how."))
-    if not Release.objects.filter(pk=release.pk, revoked_at=None).update(revoked_at=at, revoked_by=staff):
+    row = Release.objects.select_related("client__therapist", "destination").held(release.pk)
+    if row.revoked_at is not None:
         return False
-    row = Release.objects.select_related("client__therapist", "destination").get(pk=release.pk)
+    row.revoked_at, row.revoked_by = at, staff
+    row.save(update_fields=["revoked_at", "revoked_by"])
     if words.strip():
         row.revoked_words = words.strip()
         row.save(update_fields=["revoked_words"])
@@ -206,6 +204,7 @@ def _tell_therapist(release: Release, by: User | Client) -> None:
 @transaction.atomic
 def put_away(*, by: User, release: Release, at: datetime) -> None:
     """Somebody saw that it ends or was taken back, and nothing more is to be done."""
+    Client.objects.hold(release.client_id)
     Task.finish(release.client, "release", at=at, by=by, subject_id=release.pk)
     audit.record("release.seen", by=by, client=release.client, target=release, at=at)
 
@@ -223,7 +222,7 @@ def warn(*, at: datetime) -> int:
     told = 0
     for pk in list(ending.values_list("pk", flat=True)):
         with transaction.atomic():
-            row = Release.objects.select_for_update(of=("self",), no_key=True).select_related("client").get(pk=pk)
+            row = Release.objects.held(pk)
             if row.warned_at is not None or row.revoked_at is not None:
                 continue
             Release.objects.filter(pk=pk).update(warned_at=at)

@@ -27,6 +27,7 @@ def suggest(*, by: User | None, client: Client, sitting: Intake | None, at: date
     Writes the rules that fired onto the assessments of `sitting`. Nothing here is a diagnosis, and nothing is shown to
     the client. Returns None when there is nothing to weigh; an older open card then stays until somebody reviews it.
     """
+    Client.objects.hold(client.pk)
     practice = Practice.get()
     today = coverage.local(at, practice).date()
     known = picture.known(client, today)
@@ -122,6 +123,7 @@ def review(*, by: User, suggestion: Suggestion, reasoning: str, at: datetime) ->
     """Mark the card reviewed, with a named clinician's line of reasoning. Once: the second person reads who it was."""
     if not reasoning.strip():
         raise NotNow(gettext("Write a line of reasoning."))
+    Client.objects.hold(suggestion.client_id)
     won = Suggestion.objects.filter(pk=suggestion.pk, state=State.OPEN).update(
         state=State.REVIEWED, reviewed_at=at, reviewed_by=by
     )
@@ -146,6 +148,7 @@ def confirm_trials(*, by: User, sitting: Intake, at: datetime) -> bool:
     """
     if sitting.submitted_at is None:
         raise NotNow(gettext("The client has not sent this form yet."))
+    Client.objects.hold(sitting.client_id)
     won = Intake.objects.filter(pk=sitting.pk, trials_confirmed_at=None).update(
         trials_confirmed_at=at, trials_confirmed_by=by
     )

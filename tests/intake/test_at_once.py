@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from intake import actions
-from intake.models import Answer, Intake
+from intake import actions, measures
+from intake.models import Answer, Intake, Measure
 from practice import merging
 from practice.models import Alert, Client, Merge, User
 from tests import factories
@@ -70,3 +70,17 @@ def test_sending_and_merge_are_both_kept(phone: Phone, sam: Client, kept: Client
     assert (sent.submitted_at, sent.client, kept.tasks.filter(kind="new_intake", done_at=None).count()) == (
         LATER, kept, 1,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("kept", ["other"], indirect=True)
+@pytest.mark.parametrize("order", [1, -1], ids=["job first", "merge first"])
+def test_check_in_that_is_not_back_and_merge_are_both_kept(sam: Client, kept: Client, rosa: User, order: int) -> None:
+    """Law 1: the flag of the job that looks for what is not back stands in the record that stays."""
+    sent = NOW - timedelta(days=2)
+    Measure.objects.create(
+        client=sam, packet="check-in", why="interim", due_at=sent, sent_at=sent, planned_at=sent, watched=True
+    )
+    watch = lambda: measures.watch_missing(at=NOW)  # noqa: E731
+    assert both(*[watch, merge(kept, sam, rosa)][::order]) == []
+    watch()  # what became another client's while the job waited is found at its next turn
+    assert (Measure.objects.get().client, Alert.objects.get().client) == (kept, kept)

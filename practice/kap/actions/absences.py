@@ -134,6 +134,7 @@ def add_for(*, by: User | Client, client: Client, first_on: date, last_on: date,
 def remove_for(*, by: User | Client, absence: ClientAbsence, at: datetime) -> None:
     """Take the days back. The item that told of them goes with them."""
     client = absence.client
+    Client.objects.hold(client.pk)
     Task.finish(client, "todo", at=at, by=by if isinstance(by, User) else None, subject_id=absence.pk)
     audit.record("client_absence.removed", by=by, client=client, target=absence, at=at)
     absence.delete()

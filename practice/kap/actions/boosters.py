@@ -145,9 +145,7 @@ def _tell(dose: Session, found: kap.Booster, zone: ZoneInfo, at: datetime) -> bo
     if (seen.reminded, seen.early) == (dose.plan.reminded, dose.plan.early):
         return False
     with transaction.atomic():
-        plan: Plan = (
-            Plan.objects.select_for_update(of=("self",), no_key=True).select_related("client").get(pk=dose.plan_id)
-        )
+        plan: Plan = Plan.objects.held(dose.plan_id)
         seen = news(plan, found, today, is_booked=is_booked)  # somebody else may have told it meanwhile
         if seen.is_reminder or seen.is_early:
             Task.open(

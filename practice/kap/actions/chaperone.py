@@ -28,8 +28,7 @@ EMAIL, SMS = Notice.Channel.EMAIL, Notice.Channel.SMS
 
 
 def _locked(session: Session) -> Session:
-    rows = Session.objects.select_for_update(of=("self",), no_key=True).select_related("plan__client")
-    row: Session = rows.get(pk=session.pk)
+    row: Session = Session.objects.held(session.pk)
     return row
 
 
@@ -117,10 +116,7 @@ def _rows() -> QuerySet[ChaperoneLink]:
 @transaction.atomic
 def come_in(*, link: ChaperoneLink, code: str, at: datetime) -> bool:
     """Return whether the code opens the page: with it they say that they are there. Five wrong ones end the link."""
-    rows = ChaperoneLink.objects.select_for_update(of=("self",), no_key=True).select_related(
-        "session__plan__client", "made_by"
-    )
-    row: ChaperoneLink = rows.get(pk=link.pk)
+    row: ChaperoneLink = ChaperoneLink.objects.select_related("made_by").held(link.pk)
     if row.ended_at is not None:
         return False
     digits = "".join(letter for letter in code[:40] if letter in "0123456789")

@@ -93,7 +93,7 @@ def watch(*, at: datetime) -> int:
 
 def _tell(plan: Plan, doses: Sequence[Session], at: datetime) -> int:
     with transaction.atomic():
-        Plan.objects.select_for_update(no_key=True).get(pk=plan.pk)
+        plan = Plan.objects.held(plan.pk)
         items = list(Task.objects.filter(client=plan.client_id, kind=KIND, subject_id=plan.pk))
         told = {key for each in items if not _was_booked(each) for key in each.facts.get("doses", ())}
         again = {key for each in items if _was_booked(each) for key in each.facts.get("doses", ())}

@@ -27,6 +27,13 @@ def let_go(*, by: User, person: User, at: datetime) -> None:
     Feed.objects.filter(user=person).delete()
 
 
+def concerned(person: User) -> set[UUID]:
+    """The clients of whom they lead a plan or a session ahead."""
+    plans = Plan.objects.filter(therapist=person, state=Plan.State.UNDER_WAY).values_list("client_id", flat=True)
+    ahead = Session.objects.filter(therapist=person, state__in=Session.AHEAD)
+    return {*plans, *ahead.values_list("plan__client_id", flat=True)}
+
+
 def _lead(
     plans: QuerySet[Plan], sessions: QuerySet[Session], former: User, to: Any, at: datetime, each: Any = None
 ) -> None:

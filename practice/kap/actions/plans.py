@@ -184,9 +184,7 @@ def refresh(client: Client, at: datetime, by: User | None = None) -> None:
 
 def _mine(plan: Plan, seen: int | None) -> Plan:
     """The plan, claimed for one change: whoever read an older version is told so."""
-    row: Plan = (
-        Plan.objects.select_for_update(of=("self",), no_key=True).select_related("client", "therapist").get(pk=plan.pk)
-    )
+    row: Plan = Plan.objects.select_related("therapist").held(plan.pk)
     if seen is not None and seen != row.version:
         raise NotNow(gettext("Somebody changed this plan while you looked at it. Read it again, then change it."))
     if row.state != Plan.State.UNDER_WAY:
@@ -197,7 +195,7 @@ def _mine(plan: Plan, seen: int | None) -> Plan:
 
 
 def _ahead(session: Session) -> Session:
-    row: Session = Session.objects.select_for_update(of=("self",), no_key=True).get(pk=session.pk)
+    row: Session = Session.objects.held(session.pk)
     if row.signed_at is not None:
         raise NotNow(gettext("This session is signed. It stays where it is."))
     if row.state not in Session.AHEAD:

@@ -56,7 +56,7 @@ def open_ones(client: Client, at: datetime) -> QuerySet[ClearanceRequest]:
 @transaction.atomic
 def take_back(*, by: User, request: ClearanceRequest, at: datetime) -> None:
     """The link stops working at once. What was answered stays."""
-    row = ClearanceRequest.objects.select_for_update(of=("self",), no_key=True).get(pk=request.pk)
+    row = ClearanceRequest.objects.held(request.pk)
     if row.answered_at is not None or row.taken_back_at is not None:
         raise NotNow(gettext("This question is not open any more."))
     row.taken_back_at = at
@@ -68,6 +68,7 @@ def take_back(*, by: User, request: ClearanceRequest, at: datetime) -> None:
 def address_changed(*, by: User, to: OutsidePrescriber, at: datetime) -> int:
     """What went to the old address ends, and is asked anew. Returns how many links."""
     rows = ClearanceRequest.objects.filter(to=to, taken_back_at=None, expires_at__gt=at)
+    Client.objects.hold_each(rows.values_list("client_id", flat=True))
     for row in rows.select_for_update(of=("self",), no_key=True):
         row.taken_back_at = at
         row.save(update_fields=["taken_back_at"])
@@ -106,7 +107,7 @@ def _code_digest(row: ClearanceRequest, code: str) -> str:
 @transaction.atomic
 def send_code(*, request: ClearanceRequest, at: datetime) -> None:
     """Send a one-time code to the address on file, never twice within a minute."""
-    row = ClearanceRequest.objects.select_for_update(of=("self",), no_key=True).select_related("to").get(pk=request.pk)
+    row = ClearanceRequest.objects.select_related("to").held(request.pk)
     fresh = row.code_expires_at is not None and row.code_expires_at - CODE_LIFE > at - AGAIN_AFTER
     if fresh or is_shut(row, at):
         return
@@ -120,11 +121,7 @@ def send_code(*, request: ClearanceRequest, at: datetime) -> None:
 @transaction.atomic
 def try_code(*, request: ClearanceRequest, code: str, at: datetime) -> bool:
     """Return whether the code opens the question. Five wrong ones close it for a while; the practice is told."""
-    row = (
-        ClearanceRequest.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("client")
-        .get(pk=request.pk)
-    )
+    row = ClearanceRequest.objects.held(request.pk)
     if is_shut(row, at):
         return False
     live = row.code_digest if row.code_expires_at is not None and at < row.code_expires_at else ""
@@ -155,7 +152,7 @@ def _tell_staff(row: ClearanceRequest, template: str) -> None:
 @transaction.atomic
 def claim(*, request: ClearanceRequest, at: datetime, answer: str = "") -> ClearanceRequest:
     """Take the one answer to this question; whoever comes second is told so. With `answer`: no dose is cleared."""
-    row: ClearanceRequest = ClearanceRequest.objects.select_for_update(of=("self",), no_key=True).get(pk=request.pk)
+    row: ClearanceRequest = ClearanceRequest.objects.held(request.pk)
     if row.answered_at is not None or row.taken_back_at is not None:
         raise NotNow(gettext("This question was answered or taken back already."))
     row.answered_at, row.answer = at, answer
@@ -183,10 +180,7 @@ def answer_limit(
 
     `seen`: the version of the plan whose dates they read. Doses may still be asked about after it.
     """
-    rows = ClearanceRequest.objects.select_for_update(of=("self",), no_key=True).select_related(
-        "plan", "to", "client", "asked_by"
-    )
-    row = rows.get(pk=request.pk)
+    row = ClearanceRequest.objects.select_related("plan", "to", "asked_by").held(request.pk)
     if row.taken_back_at is not None or row.plan is None or row.changes.exists():
         raise NotNow(gettext("This question was answered or taken back already."))
     if codes:

@@ -40,8 +40,7 @@ def remind(*, at: datetime) -> int:
 
 @transaction.atomic
 def _tell(person: TrustedPerson, session: Session, zone: ZoneInfo, at: datetime) -> bool:
-    rows = TrustedPerson.objects.select_for_update(of=("self",), no_key=True).select_related("client", "invitation")
-    row: TrustedPerson = rows.get(pk=person.pk)
+    row: TrustedPerson = TrustedPerson.objects.select_related("invitation").held(person.pk)
     key = f"{session.pk} {session.starts_at.astimezone(zone):%Y-%m-%dT%H:%M}"
     if row.told_of == key or not may_show(row, Part.RIDES, at):
         return False

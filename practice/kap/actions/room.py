@@ -167,11 +167,9 @@ def _write(
     by: User | None,
     chaperone: ChaperoneLink | None,
 ) -> None:
-    row: Session = (
-        Session.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("plan__client__prescriber", "plan__client__therapist", "therapist")
-        .get(pk=session.pk)
-    )
+    row: Session = Session.objects.select_related(
+        "plan__client__prescriber", "plan__client__therapist", "therapist"
+    ).held(session.pk)
     if Entry.objects.filter(session=row, key=key).exists():
         return
     kind = str(line.get("kind", ""))
@@ -310,9 +308,7 @@ DOSES: dict[str, Callable[[Session, dict[str, Any], datetime, bool], dict[str, A
 @transaction.atomic
 def start(*, by: User, session: Session, at: datetime) -> None:
     """Start the session. Refused with everything that is missing; pressed twice it is started once."""
-    row: Session = (
-        Session.objects.select_for_update(of=("self",), no_key=True).select_related("plan__client").get(pk=session.pk)
-    )
+    row: Session = Session.objects.held(session.pk)
     if row.state == Session.State.STARTED:
         return
     if row.state != Session.State.PLANNED:
@@ -330,9 +326,7 @@ def start(*, by: User, session: Session, at: datetime) -> None:
 @transaction.atomic
 def sign(*, by: User, session: Session, words: str, at: datetime) -> None:
     """A clinician signs that the client may leave. With something open, only with their words on it (H11)."""
-    row: Session = (
-        Session.objects.select_for_update(of=("self",), no_key=True).select_related("plan__client").get(pk=session.pk)
-    )
+    row: Session = Session.objects.held(session.pk)
     if row.signed_at is not None:
         raise NotNow(gettext("This session is signed already."))
     if row.state != Session.State.STARTED:
@@ -355,9 +349,7 @@ def sign(*, by: User, session: Session, words: str, at: datetime) -> None:
 @transaction.atomic
 def keep_note(*, by: User, session: Session, words: str, at: datetime) -> Note:
     """Keep the note of a session in the record (never among psychotherapy notes). Once; then it has addenda."""
-    row: Session = (
-        Session.objects.select_for_update(of=("self",), no_key=True).select_related("plan__client").get(pk=session.pk)
-    )
+    row: Session = Session.objects.held(session.pk)
     note = write_note(by=by, client=row.plan.client, words=words, at=at, about=row.note)
     if row.note_id is None:
         Session.objects.filter(pk=row.pk).update(note=note)
