@@ -95,7 +95,7 @@ def test_trail_is_narrowed_by_each_filter(
         ({"client": "99999999999"}, "There is no client with this number."),
         ({"who": "x"}, "not a valid"),
         ({"start": "2026-02-30"}, "Give a day, such as 2026-11-20."),
-        ({"action": "x" * 99}, "characters"),
+        ({"action": "x" * 99}, "letters at most"),
         ({"action": "a\x00"}, "Null characters"),
     ],
 )

@@ -52,7 +52,7 @@ def test_new_site_begins_with_the_time_zone_of_the_practice(as_user: As, rosa: U
     ("changed", "said"),
     [
         ({"name": ""}, "Write the name of the site."),
-        ({"name": "x" * 81}, "characters"),
+        ({"name": "x" * 81}, "letters at most"),
         ({"name": "cedar house NORTH"}, "There is a site called cedar house NORTH already."),
         ({"zone": "Mars/Olympus"}, "valid choice"),
         ({"phone": "soon"}, "Write the phone number in digits"),
