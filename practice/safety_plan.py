@@ -251,6 +251,7 @@ def give_to_client(*, by: User, plan: SafetyPlan, at: datetime) -> list[str]:
         raise NotNow(gettext("Finish the plan first."))
     if plan.client.status in Client.LEFT:
         raise NotNow(gettext("This client was discharged. Take them back into care first."))
+    Client.objects.hold(plan.client_id)
     SafetyPlan.objects.filter(pk=plan.pk, given_at=None).update(given_at=at, version=F("version") + 1)
     plan.refresh_from_db(fields=["given_at", "version"])
     used = notices.tell_news(plan.client, at)
