@@ -29,7 +29,7 @@ from referrals.states import TERMINAL, Event, State
 ELSEWHERE: tuple[str, ...] = (Path.INFUSION, Path.PAIN, Path.AT_HOME)
 MEASURE = "phq-9"
 KEYS = 10_000  # in one statement
-FLAGS = 5_000  # in one piece
+FLAGS = 3_000  # in one piece: from some 5,000 on PostgreSQL reads every status change of a large practice
 # With what a row begins, and when.
 BEGINNINGS: tuple[tuple[type[Model], str], ...] = (
     (Suggestion, "opened_at"), (Decision, "at"), (Referral, "created_at"),
