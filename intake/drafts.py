@@ -3,22 +3,23 @@
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Coalesce
 
 from intake.models import Answer, Intake
 from practice import audit
 from practice.models import Alert, Erased, LegalHold
+from practice.models.clients import RecordQuerySet
 from practice.retention import DRAFT
 
 AT_ONCE = 500
 
 
-def old(at: datetime) -> QuerySet[Intake]:
+def old(at: datetime) -> RecordQuerySet:
     """Sittings that nobody touched for that long, whose link is dead, that no flag came of, and that no hold keeps."""
     flags = Alert.objects.filter(source_id=OuterRef("pk"))
     holds = LegalHold.objects.filter(client=OuterRef("client"), lifted_at=None)
-    found = Intake.objects.annotate(touched_at=Coalesce("saved_at", "started_at"))
+    found: RecordQuerySet = Intake.objects.annotate(touched_at=Coalesce("saved_at", "started_at"))
     return found.filter(
         ~Exists(flags),
         ~Exists(holds),
@@ -35,10 +36,10 @@ def forget(*, at: datetime) -> int:
     found = list(old(at).values_list("pk", "client_id")[:AT_ONCE])
     for pk, client_id in found:
         with transaction.atomic():
+            if old(at).holding().filter(pk=pk).first() is None:
+                continue  # they went on with it just now
             rows, _kinds = Answer.objects.filter(intake=pk).delete()
-            if not Intake.objects.filter(pk=pk, submitted_at=None).delete()[0]:
-                transaction.set_rollback(True)  # it was sent just now
-                continue
+            Intake.objects.filter(pk=pk).delete()
             ledger = Erased.objects.create(
                 what=Erased.What.DRAFT, ref=pk, why=Erased.Why.AGE, at=at, by=None, rows=rows + 1
             )

@@ -107,10 +107,10 @@ def _code_digest(key: DeskKey, code: str) -> str:
 @transaction.atomic
 def send_code(*, referral: Referral, way: Way, at: datetime) -> DeskKey | None:
     """Send a one-time code to an address on file, never twice within a minute. Returns the key that it opens."""
+    Client.objects.hold(referral.client_id)
     key = way.key or (main_key(referral.destination, at) if referral.destination else None)
     if key is None:
         return None
-    Client.objects.hold(referral.client_id)
     row = DeskKey.objects.select_for_update(of=("self",), no_key=True).get(pk=key.pk)
     fresh = row.code_expires_at is not None and row.code_expires_at - CODE_LIFE > at - AGAIN_AFTER
     if fresh or is_shut(row, at):
