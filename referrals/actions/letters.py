@@ -20,6 +20,7 @@ def keep_letter(
         raise NotNow(gettext("Choose the file of the letter, or type what it says."))
     letter = Letter(referral=referral, is_outcome=is_outcome, from_clinic=False, by=by, by_name=by.name[:80], at=at)
     letter.take(words, file)
+    Client.objects.hold(referral.client_id)
     letter.save(force_insert=True)
     audit.record("referral.letter_kept", by=by, client=referral.client, target=letter, at=at, size=letter.size)
     return letter
