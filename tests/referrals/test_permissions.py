@@ -106,7 +106,7 @@ def test_nothing_is_asked_when_it_could_not_be_sent(as_user: As, maya: User) -> 
         ({"sections": []}, "Tick at least one part of the record."),
         ({"sections": ["psychotherapy_notes"]}, "Select a valid choice."),
         ({"purpose": " "}, "Write what they get it for."),
-        ({"purpose": "x" * 401}, "at most 400"),
+        ({"purpose": "x" * 401}, "400 letters at most"),
         ({"expires_on": "soon"}, "Give a day, such as 2026-11-20."),
         ({"expires_on": "2020-01-01"}, "Choose a last day between today and"),
         ({"how": ""}, "Choose how it is signed."),
