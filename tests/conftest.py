@@ -36,6 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
         project.DATABASES["default"]["OPTIONS"]["init_command"] += (
             "PRAGMA synchronous=OFF;PRAGMA reverse_unordered_selects=ON;"  # an order that nobody asked for is no order
         )
+    else:  # a test may think for longer than a request within its transaction
+        options = project.DATABASES["default"]["OPTIONS"]
+        options["options"] += " -c idle_in_transaction_session_timeout=0"
     project.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 
